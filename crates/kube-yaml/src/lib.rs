@@ -1,0 +1,1 @@
+//! YAML and JSON exactly as Kubernetes reads and writes it.

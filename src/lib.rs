@@ -1,0 +1,50 @@
+//! refloat rebuilds a Kubernetes cluster from Git.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! restore   source@rev → declared::load → DeclaredSet ┐
+//!                        cluster::facts → Facts       ├ plan::build → Plan → engine::run → Outcomes → report → exit code
+//! plan      the same line, stopped at Plan            ┘
+//! render    source@rev → declared::load → DeclaredSet → one YAML stream
+//! drill     control_plane::start → restore → verify → timings → stop
+//! ```
+//!
+//! Planning never acts, acting never plans. Facts about the target are gathered as a value first, so that planning and
+//! preflight stay pure.
+//!
+//! # Rooms, and who may import whom
+//!
+//! `tests/it/house.rs` holds this table against the code.
+//!
+//! | room | may import |
+//! |---|---|
+//! | [`object`] | nothing of ours: ids, manifests, provenance, sets, facts, outcomes, health, normalize, drift: pure |
+//! | [`error`] | nothing of ours |
+//! | [`process`] | `error`; the only place that starts child processes |
+//! | [`net`] | `error`; the only HTTP client beside kube's |
+//! | [`source`] | `object`, `process`, `net`: a tree at a revision |
+//! | [`declared`] | `object`, `source`, `process`, `net`: tree → `DeclaredSet` |
+//! | [`plan`] | `object`: `DeclaredSet` + `Facts` → `Plan`: pure |
+//! | [`event`] | `object`, `plan`: what happened, as data |
+//! | [`cluster`] | `object`: the only room that imports kube |
+//! | [`engine`] | `object`, `plan`, `event`, `cluster`: walks a plan; the one writer |
+//! | [`control_plane`] | `process`, `net`: a throwaway control plane |
+//! | [`report`] | `object`, `event`, `plan`: human, json, progress |
+//! | [`cli`] | clap structs and help texts, no logic |
+//! | [`command`] | everything; nothing imports it |
+//!
+//! `error` is importable from every room: [`error::Failure`] is what goes up to `main`.
+//!
+//! # Words
+//!
+//! **declared** / **live**: in Git at the chosen revision, after rendering / in the cluster now. **Unit**: what a GitOps
+//! engine treats as one (a directory, a chart). **Entry**: the place in a repository from which a cluster is declared.
+//! **Edge**: "A waits for B because …", until B *exists*, is *ready* or is *settled*; **hard** when the server or a person
+//! enforces it, **soft** when Kubernetes heals it by itself. **Gate**: a node that stands for a whole unit being ready.
+//! **Facts**: what the target serves, has and allows, as a value. **Outcome**: what was done × whether it became ready.
+
+pub mod error;
+pub mod event;
+pub mod object;
+pub mod plan;

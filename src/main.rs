@@ -1,0 +1,3 @@
+//! refloat: rebuild a Kubernetes cluster from Git.
+
+fn main() {}

@@ -1,0 +1,154 @@
+//! What Git declares, after rendering.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Manifest, ObjectId, Place, Problem};
+
+/// Where a manifest comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The file in the tree, `/`-separated; for rendered objects the kustomization or chart template.
+    pub file: String,
+    /// Index of the document in the file, from 0, empty documents not counted.
+    pub document: usize,
+    /// First line of the document in the file, 1-based; 0 where the renderer does not tell.
+    pub line: usize,
+    /// What made the manifest out of the file.
+    pub renderer: Renderer,
+}
+
+impl Provenance {
+    /// File and line, for messages.
+    pub fn place(&self) -> Place {
+        Place {
+            file: self.file.clone(),
+            line: Some(self.line).filter(|line| *line > 0),
+        }
+    }
+}
+
+/// What made a manifest out of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Renderer {
+    /// Read as it stands.
+    Plain,
+    /// `kustomize build`.
+    Kustomize,
+    /// `helm template`.
+    Helm,
+}
+
+/// Who writes an object, and how, so that the declaring engine adopts it with nothing to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writer {
+    /// Server-side apply under this field manager.
+    ServerSide(String),
+    /// Create or patch under this field manager with the annotation
+    /// `kubectl.kubernetes.io/last-applied-configuration`, as `kubectl apply` does (Jenkins X).
+    ClientSide(String),
+}
+
+impl Writer {
+    /// The field manager.
+    pub fn manager(&self) -> &str {
+        match self {
+            Self::ServerSide(manager) | Self::ClientSide(manager) => manager,
+        }
+    }
+}
+
+/// When a Helm install hook runs. Only `pre-install` and `post-install` hooks are declared; others never run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// After the rest of its unit (`post-install`) or before it (`pre-install`).
+    pub after: bool,
+    /// `helm.sh/hook-weight`: lower runs first, and is ready before the next weight starts.
+    pub weight: i64,
+}
+
+/// Index of a unit in [`DeclaredSet::units`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UnitIndex(pub usize);
+
+/// What a GitOps engine treats as one: a directory, a chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// How people name it, unique in the set: the path in the tree.
+    pub name: String,
+    /// Path in the tree, `/`-separated; "" for the root.
+    pub path: String,
+    /// What renders it.
+    pub renderer: Renderer,
+}
+
+/// One declared object.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Identity. Until [`resolve`](super::resolve) has run, `namespace` is what the manifest says.
+    pub id: ObjectId,
+    /// The object, cleaned of what a manifest must not carry (status, uid, …).
+    pub manifest: Manifest,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// The unit it belongs to.
+    pub unit: UnitIndex,
+    /// Who writes it.
+    pub writer: Writer,
+    /// JSON pointers of fields that come out differently at each rendering (random passwords, certificates). An object with
+    /// such fields is created only where absent, never overwritten, never drift.
+    pub generated: Vec<String>,
+    /// Set for Helm install hooks.
+    pub hook: Option<Hook>,
+}
+
+/// The repository a set was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repository {
+    /// URL or path as given, without credentials.
+    pub location: String,
+    /// Full commit id; `None` for a plain directory.
+    pub commit: Option<String>,
+    /// Subject line of the commit.
+    pub subject: Option<String>,
+    /// Committer time, seconds since 1970.
+    pub time: Option<i64>,
+    /// The checkout has changes that are not committed, and they were not read.
+    pub dirty: bool,
+}
+
+/// The place in a repository from which a cluster is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Paths in the tree, `/`-separated, "" for the root; several when `--path` was given more than once.
+    pub paths: Vec<String>,
+    /// What it was recognised as, for people: "manifests", "kustomization", "chart", "Jenkins X config-root".
+    pub dialect: String,
+    /// Chosen by detection, not by `--path`.
+    pub detected: bool,
+}
+
+/// Everything that is declared from one entry, with everything wrong about it.
+#[derive(Debug, Clone)]
+pub struct DeclaredSet {
+    /// Where it was read from.
+    pub repository: Repository,
+    /// From where in the repository.
+    pub entry: Entry,
+    /// Units, sorted by name.
+    pub units: Vec<Unit>,
+    /// Objects, in the order of files and documents.
+    pub objects: Vec<Declared>,
+    /// Everything wrong with the input, sorted by place.
+    pub problems: Vec<Problem>,
+    /// Objects in the repository that the entry does not reach: counted, never applied.
+    pub unreached: usize,
+}
+
+impl DeclaredSet {
+    /// Whether any problem is an error (something could not be used).
+    pub fn has_errors(&self) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.kind == super::ProblemKind::Error)
+    }
+}

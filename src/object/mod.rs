@@ -1,0 +1,20 @@
+//! Kubernetes objects as data: identity, manifests, where they come from, what the target knows of them.
+//!
+//! Pure: no cluster, no terminal, no files, no clock.
+
+mod declared;
+mod facts;
+mod id;
+mod manifest;
+mod outcome;
+mod problem;
+
+pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
+pub use facts::{
+    Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
+    ServedKinds,
+};
+pub use id::{GroupKind, ObjectId};
+pub use manifest::Manifest;
+pub use outcome::{Action, Outcome, Readiness, SkipReason};
+pub use problem::{Place, Problem, ProblemKind};
