@@ -1,0 +1,3 @@
+//! The tool as users run it, against a real API server. One test binary, so that tests share a control plane.
+
+mod house;
