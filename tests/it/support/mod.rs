@@ -1,0 +1,4 @@
+//! What the tests stand on: the tool as a user runs it, repositories, real clusters.
+
+pub mod repo;
+pub mod run;

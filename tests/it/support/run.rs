@@ -1,0 +1,132 @@
+//! Runs the refloat binary hermetically: own HOME, scrubbed environment; exit code, stdout and stderr are returned together.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Where caches live while tests run: the user's own, so that the control plane is built once.
+pub fn cache_home() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("because a user has a home"));
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from)
+}
+
+/// A run of refloat to be.
+pub struct Refloat {
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    cwd: Option<PathBuf>,
+    stdin: Vec<u8>,
+    home: tempfile::TempDir,
+}
+
+/// What a run left.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Exit code; -1 when ended by a signal.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// `refloat ARGS…`
+pub fn refloat<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Refloat {
+    Refloat {
+        args: args.into_iter().map(Into::into).collect(),
+        env: Vec::new(),
+        cwd: None,
+        stdin: Vec::new(),
+        home: tempfile::tempdir().expect("because a temporary folder can be made"),
+    }
+}
+
+impl Refloat {
+    /// Sets a variable of the environment.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Puts folders in front of the PATH.
+    pub fn with_tools(self, tools: &[&str]) -> Self {
+        let mut path = OsString::new();
+        for tool in tools {
+            path.push(tool_folder(tool));
+            path.push(":");
+        }
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        self.env("PATH", path)
+    }
+
+    /// Runs it in a folder.
+    pub fn cwd(mut self, folder: &Path) -> Self {
+        self.cwd = Some(folder.to_owned());
+        self
+    }
+
+    /// Types this.
+    pub fn stdin(mut self, text: &str) -> Self {
+        self.stdin = text.as_bytes().to_vec();
+        self
+    }
+
+    fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "tests run the binary as a user does")]
+        let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
+        command
+            .args(&self.args)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("XDG_CACHE_HOME", cache_home())
+            .env("PATH", "/usr/bin:/bin")
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for name in ["GOPROXY", "GOFLAGS", "GOMODCACHE", "GOCACHE", "GOTOOLCHAIN"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(folder) = &self.cwd {
+            command.current_dir(folder);
+        }
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Ran {
+        let mut child = self.start();
+        child
+            .stdin
+            .take()
+            .expect("because it is piped")
+            .write_all(&self.stdin)
+            .or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+            .expect("because the child reads or ends");
+        let output = child.wait_with_output().expect("because it was started");
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("because refloat writes UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("because refloat writes UTF-8"),
+        }
+    }
+
+    /// Starts it, to be watched or stopped.
+    pub fn start(&self) -> Child {
+        self.command().spawn().expect("because the binary was built")
+    }
+}
+
+/// The folder of a program of tests/tools, built when it is not there yet.
+pub fn tool_folder(name: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/build");
+    #[expect(clippy::disallowed_methods, reason = "tests build what they run")]
+    let output = Command::new("bash").arg(script).arg(name).output().expect("because bash is there");
+    assert!(output.status.success(), "{name} was not built: {}", String::from_utf8_lossy(&output.stderr));
+    PathBuf::from(String::from_utf8(output.stdout).expect("because it is a path").trim())
+}
