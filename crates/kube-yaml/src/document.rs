@@ -6,7 +6,8 @@ use serde_json::Value;
 
 /// One document of a stream that has content.
 ///
-/// Documents that are empty, hold only comments, or are `null` are left out, as `kubectl` leaves them out.
+/// Documents that are empty, hold only comments, or are `null` are left out, as `kubectl` leaves
+/// them out; except when there is a warning to tell, then the value is `null`.
 #[derive(Clone, PartialEq)]
 pub struct Document {
     /// Position among the documents that were returned, from 0. Left-out documents do not count.
