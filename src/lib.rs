@@ -46,5 +46,7 @@
 
 pub mod error;
 pub mod event;
+pub mod net;
 pub mod object;
 pub mod plan;
+pub mod process;
