@@ -1,0 +1,266 @@
+//! The guard: a child of refloat, `refloat __guard FOLDER`, that starts the parts of a control plane, plays the world
+//! around its API server ([`super::egress`], [`super::injector`]), and ends it all when its stdin ends.
+//!
+//! A pipe ends when the last process that holds its other end is gone, however that happened: so nothing outlives a
+//! refloat that was killed. The guard is the parent of the parts and knows them by itself. It hosts the simulated world
+//! in every mode, because a control plane that is kept must go on working without the refloat that started it.
+//!
+//! Protocol: orders come as lines of JSON on stdin, what happened goes out as lines of JSON on stdout.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::egress;
+use super::injector;
+use super::parts::{Part, Program, file};
+use crate::net::Api;
+use crate::process::{BASIC_ENVIRONMENT, Tool};
+
+/// What the guard reads from its folder before it does anything.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Task {
+    /// The API server, `https://127.0.0.1:port`.
+    pub api: String,
+    /// Folders to remove at the end, the control plane's own included.
+    pub remove: Vec<PathBuf>,
+}
+
+/// A line on the guard's stdin.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Order {
+    /// Start a part.
+    Start {
+        part: Part,
+        program: Program,
+        args: Vec<String>,
+    },
+    /// Kill a part.
+    Kill { part: Part },
+    /// Go on when stdin ends.
+    Keep,
+}
+
+/// A line on the guard's stdout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Happened {
+    /// A part runs.
+    Started { part: Part, pid: u32 },
+    /// A part is there no more: killed, or by itself.
+    Ended { part: Part, how: String },
+    /// The guard will go on when stdin ends.
+    Kept,
+}
+
+/// The whole life of a guard; `folder` is the control plane's.
+///
+/// It says what it cannot do in its log, `guard.log` in the folder, which is its stderr.
+#[must_use]
+pub fn run(folder: &Path) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(guard(folder)),
+        Err(error) => Err(format!("no runtime: {error}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The log is in a folder that may be gone: there is nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn guard(folder: &Path) -> Result<(), String> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+    let task: Task = serde_json::from_str(&read(file::GUARD)?).map_err(|error| format!("{}: {error}", file::GUARD))?;
+    let authority = read(file::AUTHORITY)?;
+    let api = Api::new(
+        &task.api,
+        &authority,
+        &read(file::SIMULATOR)?,
+        &read(file::SIMULATOR_KEY)?,
+    )
+    .map_err(|error| error.to_string())?;
+    let backends = egress::Backends::new(api.clone(), read(file::BACKENDS)?, read(file::BACKENDS_KEY)?)
+        .map_err(|failure| failure.to_string())?;
+    let socket = egress::listen(&folder.join(file::EGRESS_SOCKET)).map_err(|error| format!("egress: {error}"))?;
+    tokio::spawn(egress::serve(socket, backends));
+    tokio::spawn(injector::inject(api, read(file::BACKENDS)?));
+
+    let mut parts = Parts::new(folder);
+    let waited = until_the_end(&mut parts).await;
+    parts.end_all().await;
+    for folder in &task.remove {
+        // Already gone is as good.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    waited
+}
+
+/// Follows orders until stdin ends or a signal comes.
+async fn until_the_end(parts: &mut Parts) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("signals: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    // A terminal that is closed must not end a control plane that is kept.
+    let _hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut orders = Some(read_orders());
+    let mut keep = false;
+    loop {
+        tokio::select! {
+            line = next(&mut orders) => match line.as_deref().map(serde_json::from_str) {
+                Some(Ok(Order::Keep)) => { keep = true; say(&Happened::Kept); }
+                Some(Ok(Order::Start { part, program, args })) => parts.start(part, &program, &args),
+                Some(Ok(Order::Kill { part })) => parts.kill(part),
+                Some(Err(error)) => return Err(format!("an order that is none: {error}")),
+                None if keep => orders = None,
+                None => return Ok(()),
+            },
+            Some((part, how)) = parts.ended.recv() => {
+                parts.running.remove(&part);
+                say(&Happened::Ended { part, how });
+                if keep && parts.running.is_empty() {
+                    return Ok(());
+                }
+            }
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
+    }
+}
+
+/// The lines of stdin. A thread of its own reads them, which ends with the process and holds nothing up.
+fn read_orders() -> mpsc::Receiver<String> {
+    let (send, orders) = mpsc::channel(16);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let sent = line.ok().map(|line| send.blocking_send(line));
+            if !matches!(sent, Some(Ok(()))) {
+                return;
+            }
+        }
+    });
+    orders
+}
+
+/// The next order; `None` at the end of stdin, and never again once `orders` is `None`.
+async fn next(orders: &mut Option<mpsc::Receiver<String>>) -> Option<String> {
+    match orders {
+        Some(lines) => lines.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn say(what: &Happened) {
+    if let Ok(line) = serde_json::to_string(what) {
+        // Nobody listens any more once it is kept.
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+}
+
+/// The running parts, each with a task that waits for its end.
+struct Parts {
+    folder: PathBuf,
+    running: BTreeMap<Part, mpsc::Sender<()>>,
+    ended: mpsc::Receiver<(Part, String)>,
+    end: mpsc::Sender<(Part, String)>,
+}
+
+impl Parts {
+    fn new(folder: &Path) -> Parts {
+        let (end, ended) = mpsc::channel(16);
+        Parts {
+            folder: folder.to_owned(),
+            running: BTreeMap::new(),
+            ended,
+            end,
+        }
+    }
+
+    fn start(&mut self, part: Part, program: &Program, args: &[String]) {
+        let how = match self.try_start(part, program, args) {
+            Ok(pid) => return say(&Happened::Started { part, pid }),
+            Err(how) => how,
+        };
+        say(&Happened::Ended { part, how });
+    }
+
+    fn try_start(&mut self, part: Part, program: &Program, args: &[String]) -> Result<u32, String> {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(part.log(&self.folder))
+            .map_err(|error| format!("its log could not be opened: {error}"))?;
+        let mut tool = Tool::new(&program.file)
+            .args(program.part.map(Part::name))
+            .args(args)
+            .folder(&self.folder)
+            // Not the proxies: nothing leaves this machine.
+            .inherit(
+                BASIC_ENVIRONMENT
+                    .into_iter()
+                    .filter(|name| !name.to_ascii_lowercase().ends_with("_proxy")),
+            )
+            .env("HOME", &self.folder);
+        if part == Part::KubeApiserver {
+            // Webhook configurations without a caBundle are called with the system's authorities.
+            tool = tool
+                .env("SSL_CERT_FILE", self.folder.join(file::BACKENDS))
+                .env("SSL_CERT_DIR", "/nonexistent");
+        }
+        let mut process = tool.spawn_logged(log).map_err(|error| error.to_string())?;
+        let pid = process.id().ok_or("it ended at once")?;
+        let (kill, mut killed) = mpsc::channel(1);
+        let end = self.end.clone();
+        tokio::spawn(async move {
+            let how = tokio::select! {
+                how = process.wait() => match how {
+                    Ok(status) => status.to_string(),
+                    Err(error) => error.to_string(),
+                },
+                _ = killed.recv() => match process.kill().await {
+                    Ok(()) => "killed".to_owned(),
+                    Err(error) => error.to_string(),
+                },
+            };
+            // The receiver lives as long as the guard.
+            let _ = end.send((part, how)).await;
+        });
+        self.running.insert(part, kill);
+        Ok(pid)
+    }
+
+    fn kill(&mut self, part: Part) {
+        match self.running.get(&part) {
+            // A full channel means that it is being killed already.
+            Some(kill) => drop(kill.try_send(())),
+            None => say(&Happened::Ended {
+                part,
+                how: "was not running".into(),
+            }),
+        }
+    }
+
+    /// Kills all parts and waits until they are gone.
+    async fn end_all(&mut self) {
+        for kill in self.running.values() {
+            let _ = kill.try_send(());
+        }
+        while !self.running.is_empty() {
+            match self.ended.recv().await {
+                Some((part, _)) => self.running.remove(&part),
+                None => return,
+            };
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A throwaway control plane on this machine, without containers: real etcd, kube-apiserver, kube-controller-manager and
+//! kube-scheduler; KWOK for the kubelets; and refloat for everything that webhooks call.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `obtain`, `cache`, `download`, `build` | where the programs come from |
+//! | `certificates`, `parts`, `simulate` | what they are given |
+//! | `start`, `owner` | starts them through the guard, waits until they serve, stops them |
+//! | `guard` | the child that owns them and ends them whatever happens |
+//! | `egress`, `answer`, `injector` | the simulated backends behind webhooks, hosted by the guard |
+//!
+//! Everything is in one folder, which is the user's alone and is removed at the end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod answer;
+mod certificates;
+mod egress;
+pub mod guard;
+mod injector;
+mod owner;
+mod parts;
+mod simulate;
+mod start;
+
+pub use owner::{ControlPlane, Kept};
+pub use parts::{Part, Program};
+pub use start::start;
+
+/// The version of Kubernetes that a control plane has unless another is asked for.
+pub const KUBERNETES_VERSION: &str = "v1.37.2";
+
+/// What sort of control plane.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the programs may come from.
+    pub binaries: Option<PathBuf>,
+    /// The version of Kubernetes, `v1.37.2`.
+    pub version: String,
+    /// Files of KWOK Stages beside refloat's own.
+    pub simulate: Vec<PathBuf>,
+    /// Whether the API server logs its requests (level Metadata, when received): [`ControlPlane::request_log`].
+    pub request_log: bool,
+    /// The refloat program, for the guard; without it, the running program.
+    pub guard_exe: Option<PathBuf>,
+    /// More arguments of the API server; of one given twice, the last counts.
+    pub api_server_args: Vec<String>,
+    /// Where etcd keeps its data; without it, in the folder that is removed at the end.
+    pub etcd_folder: Option<PathBuf>,
+    /// How many nodes.
+    pub nodes: u32,
+    /// More labels of every node.
+    pub node_labels: BTreeMap<String, String>,
+    /// How long starting may take, once the programs are there.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            binaries: None,
+            version: KUBERNETES_VERSION.to_owned(),
+            simulate: Vec::new(),
+            request_log: false,
+            guard_exe: None,
+            api_server_args: Vec::new(),
+            etcd_folder: None,
+            nodes: 3,
+            node_labels: BTreeMap::new(),
+            timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// What is going on while a control plane is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A part was started.
+    Starting(Part),
+    /// The control plane is ready, this long after its first part was started.
+    Ready(Duration),
+}
