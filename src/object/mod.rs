@@ -2,12 +2,14 @@
 //!
 //! Pure: no cluster, no terminal, no files, no clock.
 
+pub mod builtin;
 mod declared;
 mod facts;
 mod id;
 mod manifest;
 mod outcome;
 mod problem;
+mod resolve;
 
 pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
 pub use facts::{
@@ -18,3 +20,5 @@ pub use id::{GroupKind, ObjectId};
 pub use manifest::Manifest;
 pub use outcome::{Action, Outcome, Readiness, SkipReason};
 pub use problem::{Place, Problem, ProblemKind};
+pub use resolve::resolve;
+pub(crate) use resolve::without_doubles;

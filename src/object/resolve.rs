@@ -1,0 +1,216 @@
+//! Scopes and identities: what a declared object is called once the target's kinds are known.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::builtin::builtin;
+use super::{Declared, DeclaredSet, GroupKind, Problem, Scope, ServedKinds};
+
+/// Gives every object its final identity and drops what is declared twice.
+///
+/// - Scope comes from the kinds served, then the CRDs declared in the set, then the table of built-in kinds (for versions no
+///   longer served). A namespaced object without namespace goes to `namespace`, a cluster-scoped one loses its namespace,
+///   both as kubectl does. Objects of unknown kinds stay as written.
+/// - The same identity twice: with the same content, the first goes unsaid; with another content, the last in path order
+///   wins, as with `kubectl apply -R`, and a problem of kind error names all places, since a declaration is lost.
+///
+/// Objects come out in path order, whatever order they came in. Running it again changes nothing.
+pub fn resolve(mut set: DeclaredSet, kinds: &ServedKinds, namespace: &str) -> DeclaredSet {
+    let declared = scopes_of_crds(&set.objects);
+    for object in &mut set.objects {
+        match scope(&object.id.group_kind(), kinds, &declared) {
+            Some(Scope::Namespaced) if object.id.namespace.is_none() => set_namespace(object, Some(namespace)),
+            Some(Scope::Cluster) if object.id.namespace.is_some() => set_namespace(object, None),
+            _ => {}
+        }
+    }
+    set.objects.sort_by(in_path_order);
+    let (objects, mut problems) = without_doubles(set.objects);
+    set.objects = objects;
+    set.problems.append(&mut problems);
+    set.problems.sort_by(|a, b| a.places.cmp(&b.places));
+    set
+}
+
+fn set_namespace(object: &mut Declared, namespace: Option<&str>) {
+    object.id.namespace = namespace.map(str::to_owned);
+    object.manifest.set_namespace(namespace);
+}
+
+fn scope(kind: &GroupKind, served: &ServedKinds, declared: &BTreeMap<GroupKind, Scope>) -> Option<Scope> {
+    (served.get(kind).map(|served| served.scope))
+        .or_else(|| declared.get(kind).copied())
+        .or_else(|| builtin(&kind.group, &kind.kind).map(|row| row.scope))
+}
+
+/// The kinds that CRDs among the objects bring, with their scope.
+fn scopes_of_crds(objects: &[Declared]) -> BTreeMap<GroupKind, Scope> {
+    (objects.iter())
+        .filter(|object| object.id.is("apiextensions.k8s.io", "CustomResourceDefinition"))
+        .map(|crd| {
+            let text = |pointer| crd.manifest.text(pointer);
+            let scope = match text("/spec/scope") {
+                "Cluster" => Scope::Cluster,
+                _ => Scope::Namespaced,
+            };
+            (GroupKind::new(text("/spec/group"), text("/spec/names/kind")), scope)
+        })
+        .collect()
+}
+
+/// As a walk through folders meets them: names compared folder by folder, then by document.
+fn in_path_order(a: &Declared, b: &Declared) -> std::cmp::Ordering {
+    let key = |object: &Declared| (object.provenance.document, object.provenance.line);
+    (a.provenance.file.split('/'))
+        .cmp(b.provenance.file.split('/'))
+        .then_with(|| key(a).cmp(&key(b)))
+        .then_with(|| a.id.cmp(&b.id))
+}
+
+/// Of objects with one identity keeps the last; objects must be in path order. What is lost comes back as problems.
+pub(crate) fn without_doubles(objects: Vec<Declared>) -> (Vec<Declared>, Vec<Problem>) {
+    let mut last: HashMap<_, usize> = HashMap::with_capacity(objects.len());
+    let mut kept: Vec<Option<Declared>> = Vec::with_capacity(objects.len());
+    let mut lost: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for object in objects {
+        if let Some(before) = last.insert(object.id.clone(), kept.len())
+            && let Some(before) = kept[before].take()
+            && before.manifest != object.manifest
+        {
+            lost.entry(object.id.clone())
+                .or_default()
+                .push(before.provenance.place());
+        }
+        kept.push(Some(object));
+    }
+    let problems = (lost.into_iter())
+        .map(|(id, places)| {
+            let used = kept[last[&id]].as_ref().map(|object| object.provenance.place());
+            let mut problem = Problem {
+                kind: super::ProblemKind::Error,
+                places,
+                object: Some(id),
+                message: "declared more than once with different content; only the last place is used".to_owned(),
+                hint: Some("keep one of them, or give one another name or namespace".to_owned()),
+            };
+            problem.places.extend(used);
+            problem
+        })
+        .collect();
+    (kept.into_iter().flatten().collect(), problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::builtin::served_kinds;
+    use crate::object::{
+        Entry, KubeVersion, Manifest, ObjectId, Place, Provenance, Renderer, Repository, UnitIndex, Writer,
+    };
+    use serde_json::{Value, json};
+
+    fn declared(file: &str, value: Value) -> Declared {
+        let manifest = Manifest::new(value).expect("because tests write whole objects");
+        Declared {
+            id: manifest.id(),
+            manifest,
+            provenance: Provenance {
+                file: file.to_owned(),
+                document: 0,
+                line: 1,
+                renderer: Renderer::Plain,
+            },
+            unit: UnitIndex(0),
+            writer: Writer::ServerSide("refloat".to_owned()),
+            generated: Vec::new(),
+            hook: None,
+        }
+    }
+
+    fn resolved(objects: Vec<Declared>) -> DeclaredSet {
+        let set = DeclaredSet {
+            repository: Repository {
+                location: ".".to_owned(),
+                commit: None,
+                subject: None,
+                time: None,
+                dirty: false,
+            },
+            entry: Entry {
+                paths: vec![String::new()],
+                dialect: "manifests".to_owned(),
+                detected: true,
+            },
+            units: Vec::new(),
+            objects,
+            problems: Vec::new(),
+            unreached: 0,
+        };
+        resolve(set, &served_kinds(KubeVersion { major: 1, minor: 37 }), "shop")
+    }
+
+    fn config_map(file: &str, value: &str) -> Declared {
+        declared(
+            file,
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"k": value}}),
+        )
+    }
+
+    #[test]
+    fn scope_comes_from_the_server_the_declared_crds_and_the_table() {
+        let set = resolved(vec![
+            declared(
+                "a",
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "namespace": "x"}}),
+            ),
+            declared(
+                "b",
+                json!({"apiVersion": "extensions/v1beta1", "kind": "Deployment", "metadata": {"name": "d"}}),
+            ),
+            declared(
+                "c",
+                json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "c"},
+                       "spec": {"group": "g.io", "scope": "Cluster", "names": {"kind": "K"}}}),
+            ),
+            declared(
+                "d",
+                json!({"apiVersion": "g.io/v1", "kind": "K", "metadata": {"name": "k", "namespace": "x"}}),
+            ),
+            declared(
+                "e",
+                json!({"apiVersion": "h.io/v1", "kind": "Unknown", "metadata": {"name": "u"}}),
+            ),
+        ]);
+        let namespaces: Vec<_> = set.objects.iter().map(|o| o.id.namespace.as_deref()).collect();
+        assert_eq!(namespaces, [None, Some("shop"), None, None, None]);
+        assert_eq!(set.objects[1].manifest.namespace(), Some("shop"));
+        assert_eq!(set.objects[3].manifest.namespace(), None);
+    }
+
+    #[test]
+    fn the_same_twice_is_said_only_if_a_declaration_is_lost() {
+        let set = resolved(vec![config_map("a.yaml", "1"), config_map("b.yaml", "1")]);
+        assert_eq!((set.objects.len(), set.problems.len()), (1, 0));
+
+        let set = resolved(vec![config_map("b.yaml", "2"), config_map("a/z.yaml", "1")]);
+        assert_eq!(set.objects.len(), 1);
+        assert_eq!(set.objects[0].manifest.text("/data/k"), "2");
+        let problem = Problem::error(
+            Place::at("a/z.yaml", 1),
+            "declared more than once with different content; only the last place is used",
+        )
+        .and_at(Place::at("b.yaml", 1))
+        .of(ObjectId::new("", "ConfigMap", Some("shop"), "c"))
+        .hint("keep one of them, or give one another name or namespace");
+        assert_eq!(set.problems, [problem]);
+    }
+
+    #[test]
+    fn folders_are_walked_as_kubectl_does() {
+        let set = resolved(vec![config_map("a.yaml", "1"), config_map("a/z.yaml", "2")]);
+        assert_eq!(
+            set.objects[0].manifest.text("/data/k"),
+            "1",
+            "because `a/z.yaml` comes before `a.yaml`"
+        );
+    }
+}
