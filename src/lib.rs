@@ -44,6 +44,7 @@
 //! enforces it, **soft** when Kubernetes heals it by itself. **Gate**: a node that stands for a whole unit being ready.
 //! **Facts**: what the target serves, has and allows, as a value. **Outcome**: what was done × whether it became ready.
 
+pub mod cli;
 pub mod control_plane;
 pub mod error;
 pub mod event;

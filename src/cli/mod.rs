@@ -1,0 +1,738 @@
+//! The command line: clap structs and help texts, one file a command, no logic.
+
+mod drill;
+mod duration;
+mod guard;
+mod plan;
+mod render;
+mod restore;
+mod shared;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use drill::DrillArgs;
+pub use guard::GuardArgs;
+pub use plan::{PlanArgs, PlanOutput};
+pub use render::{RenderArgs, RenderOutput};
+pub use restore::{RestoreArgs, RightClusterArgs};
+pub use shared::{ChangeArgs, ReportArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
+
+/// Rebuild a Kubernetes cluster from Git, in dependency order.
+#[derive(Debug, Parser)]
+#[command(
+    name = "refloat",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  refloat drill ./gitops             rehearse: restore into a throwaway cluster
+  refloat plan ./gitops              what would be done, in which order, and why
+  refloat restore ./gitops           do it
+
+Exit codes:
+  0    done, nothing to report
+  1    could not do it; the message says what was changed so far
+  2    wrong command line
+  3    done, with something to look at: objects failed, skipped or not ready
+  130  interrupted; the summary so far is printed
+
+Data goes to standard output, everything else to standard error.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Restore everything a repository declares into a cluster
+    #[command(long_about = restore::ABOUT)]
+    Restore(Box<RestoreArgs>),
+    /// Show what a restore would do, in which order, and why
+    #[command(long_about = plan::ABOUT)]
+    Plan(Box<PlanArgs>),
+    /// Print everything a repository declares, as manifests
+    #[command(long_about = render::ABOUT)]
+    Render(Box<RenderArgs>),
+    /// Rehearse: restore into a throwaway control plane on this machine
+    #[command(long_about = drill::ABOUT)]
+    Drill(Box<DrillArgs>),
+    /// Ends a throwaway control plane when its parent is gone.
+    #[command(name = "__guard", hide = true)]
+    Guard(GuardArgs),
+}
+
+/// How a run is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people: progress and a summary
+    #[default]
+    Human,
+    /// One JSON event a line, the summary last
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The help of a command as `refloat help NAME` prints it at 80 columns; of refloat itself for "".
+    fn help(name: &str) -> String {
+        let mut command = Cli::command().term_width(80);
+        command.build();
+        let command = match name {
+            "" => &mut command,
+            _ => command.find_subcommand_mut(name).expect("because it is declared above"),
+        };
+        let text = command.clone().term_width(80).render_long_help().to_string();
+        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+        lines.join("\n")
+    }
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_fits_80_columns() {
+        for name in ["", "restore", "plan", "render", "drill"] {
+            for line in help(name).lines() {
+                assert!(line.chars().count() <= 80, "{name}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_of_refloat() {
+        insta::assert_snapshot!(help(""), @r#"
+        Rebuild a Kubernetes cluster from Git, in dependency order
+
+        Usage: refloat <COMMAND>
+
+        Commands:
+          restore  Restore everything a repository declares into a cluster
+          plan     Show what a restore would do, in which order, and why
+          render   Print everything a repository declares, as manifests
+          drill    Rehearse: restore into a throwaway control plane on this machine
+          help     Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help
+                  Print help
+
+          -V, --version
+                  Print version
+
+        Examples:
+          refloat drill ./gitops             rehearse: restore into a throwaway cluster
+          refloat plan ./gitops              what would be done, in which order, and why
+          refloat restore ./gitops           do it
+
+        Exit codes:
+          0    done, nothing to report
+          1    could not do it; the message says what was changed so far
+          2    wrong command line
+          3    done, with something to look at: objects failed, skipped or not ready
+          130  interrupted; the summary so far is printed
+
+        Data goes to standard output, everything else to standard error.
+        "#);
+    }
+
+    #[test]
+    fn help_of_restore() {
+        insta::assert_snapshot!(help("restore"), @r#"
+        Restore everything a repository declares into a cluster
+
+        Everything is applied in the order in which it depends on each other: an object
+        starts as soon as what it waits for is there. A failure stops only what depends
+        on it. Nothing is deleted. To stop, press Ctrl-C; the same command again goes on
+        from there.
+
+        On a terminal refloat asks before it writes to a cluster that is not fresh.
+
+        Usage: refloat restore [OPTIONS] <REPO>
+
+        Arguments:
+          <REPO>
+                  The repository: a folder, a clone, a bare repository, or a Git URL
+
+                  URLs may be https://, ssh://, git@host:path or file://. From a clone
+                  the last commit is read, not the working tree. A folder without Git is
+                  read as it stands.
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in the repository; may be given more
+                  than once
+
+                  Such as clusters/production or config-root. Without it refloat looks
+                  for the place itself: one candidate is taken and named, several are
+                  listed.
+
+              --rev <REV>
+                  The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+
+              --at <DATE>
+                  The state at a date: the last commit on the main line before it
+
+                  Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: that of the context]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --kustomize-binary <PATH>
+                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+
+              --helm-binary <PATH>
+                  The `helm` to use [default: from PATH]
+
+              --strict
+                  Refuse to go on if anything in the repository is wrong or in doubt
+
+                  Otherwise what cannot be used is named and left out, and the rest goes
+                  on.
+
+        Selection:
+              --only <TERM>
+                  Only what matches, and what it depends on; may be given more than once
+
+                  TERM is unit=PATH, namespace=NAME, kind=KIND[.group],
+                  label=KEY[=VALUE], an object (Deployment/shop/checkout) or, as a bare
+                  word, a namespace.
+
+              --except <TERM>
+                  Nothing that matches; the same terms; may be given more than once
+
+              --no-deps
+                  Do not pull in what the chosen objects depend on
+
+              --first <NAMESPACE>
+                  Bring back these namespaces before others, with what they depend on
+
+                  Several with commas, or the flag more than once.
+
+              --no-migrate
+                  Do not rewrite API versions that the cluster no longer serves
+
+              --old-cluster-is-gone
+                  The old cluster no longer acts: let go what acts on the outside world
+
+                  Jobs, load balancers, DNS, backups and the like are held back
+                  otherwise, so that two clusters do not do the same thing twice.
+
+              --recreate
+                  Delete and make anew what cannot be changed in place
+
+                  Never a Namespace, a CustomResourceDefinition, or a volume or its
+                  claim.
+
+        Cluster:
+              --kubeconfig <FILE>
+                  The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+
+              --context <NAME>
+                  The context in the kubeconfig [default: its current one]
+
+              --yes
+                  Do not ask; for a cluster that is not fresh, --context must name it
+
+              --force-entry
+                  Restore over what another repository or place was restored from
+
+              --no-lease
+                  Do not take the Lease kube-system/refloat that keeps two restores
+                  apart
+
+        Run:
+              --timeout <TIME>
+                  How long one object may take to be accepted and to become ready
+
+                  [default: 10m]
+
+              --soft-wait <TIME>
+                  How long to wait for what an object can also start without
+
+                  Such as the Secret of a Pod. After that it is applied all the same,
+                  and the summary says what it was applied without.
+
+                  [default: 60s]
+
+              --concurrency <N>
+                  At most so many requests in flight; fewer if the server is slow
+
+                  [default: 64]
+
+              --dry-run
+                  Print the plan and stop
+
+        Output:
+              --output <FORMAT>
+                  How it is told
+
+                  Possible values:
+                  - human: For people: progress and a summary
+                  - json:  One JSON event a line, the summary last
+
+                  [default: human]
+
+              --report <FILE>
+                  Also write the whole report to a file: JSON if its name ends in .json
+
+          -v, --verbose
+                  List everything, also what is otherwise cut short
+
+        Examples:
+          Everything, into the current context:
+            refloat restore ./gitops --path clusters/production
+
+          The payments of the bank before its wiki:
+            refloat restore ./gitops --first payments
+
+          Only one namespace and what it needs, as it was on a day:
+            refloat restore ./gitops --only payments --at 2026-11-20
+
+          In a pipeline:
+            refloat restore https://git.example.com/gitops.git --rev v42 \
+              --context prod-2 --yes --output json --report restore.json
+        "#);
+    }
+
+    #[test]
+    fn help_of_plan() {
+        insta::assert_snapshot!(help("plan"), @r#"
+        Show what a restore would do, in which order, and why
+
+        Nothing is written. Says what the cluster lacks, what exists already and would
+        change, what is held back, and what Git cannot bring back. Ends with exit code 3
+        if any of it would stay open.
+
+        Usage: refloat plan [OPTIONS] <REPO>
+
+        Arguments:
+          <REPO>
+                  The repository: a folder, a clone, a bare repository, or a Git URL
+
+                  URLs may be https://, ssh://, git@host:path or file://. From a clone
+                  the last commit is read, not the working tree. A folder without Git is
+                  read as it stands.
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in the repository; may be given more
+                  than once
+
+                  Such as clusters/production or config-root. Without it refloat looks
+                  for the place itself: one candidate is taken and named, several are
+                  listed.
+
+              --rev <REV>
+                  The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+
+              --at <DATE>
+                  The state at a date: the last commit on the main line before it
+
+                  Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: that of the context]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --kustomize-binary <PATH>
+                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+
+              --helm-binary <PATH>
+                  The `helm` to use [default: from PATH]
+
+              --strict
+                  Refuse to go on if anything in the repository is wrong or in doubt
+
+                  Otherwise what cannot be used is named and left out, and the rest goes
+                  on.
+
+        Selection:
+              --only <TERM>
+                  Only what matches, and what it depends on; may be given more than once
+
+                  TERM is unit=PATH, namespace=NAME, kind=KIND[.group],
+                  label=KEY[=VALUE], an object (Deployment/shop/checkout) or, as a bare
+                  word, a namespace.
+
+              --except <TERM>
+                  Nothing that matches; the same terms; may be given more than once
+
+              --no-deps
+                  Do not pull in what the chosen objects depend on
+
+              --first <NAMESPACE>
+                  Bring back these namespaces before others, with what they depend on
+
+                  Several with commas, or the flag more than once.
+
+              --no-migrate
+                  Do not rewrite API versions that the cluster no longer serves
+
+              --old-cluster-is-gone
+                  The old cluster no longer acts: let go what acts on the outside world
+
+                  Jobs, load balancers, DNS, backups and the like are held back
+                  otherwise, so that two clusters do not do the same thing twice.
+
+              --recreate
+                  Delete and make anew what cannot be changed in place
+
+                  Never a Namespace, a CustomResourceDefinition, or a volume or its
+                  claim.
+
+        Cluster:
+              --kubeconfig <FILE>
+                  The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+
+              --context <NAME>
+                  The context in the kubeconfig [default: its current one]
+
+              --kube-version <VERSION>
+                  Plan without a cluster, for a fresh one of this version, such as 1.37
+
+        Output:
+              --why <OBJECT>
+                  Show only what this object waits for, and why:
+                  Deployment/shop/checkout
+
+              --output <FORMAT>
+                  How the plan is printed
+
+                  Possible values:
+                  - human: For people: a tree with reasons
+                  - json:  One JSON document
+                  - dot:   A graph for Graphviz
+
+                  [default: human]
+
+          -v, --verbose
+                  List everything, also what is otherwise cut short
+
+        Examples:
+          refloat plan ./gitops
+          refloat plan ./gitops --why Deployment/shop/checkout
+          refloat plan ./gitops --kube-version 1.37 --output dot | dot -Tsvg > plan.svg
+        "#);
+    }
+
+    #[test]
+    fn help_of_render() {
+        insta::assert_snapshot!(help("render"), @r#"
+        Print everything a repository declares, as manifests
+
+        Kustomizations and charts are rendered. Values of Secrets are masked. Needs no
+        cluster.
+
+        Usage: refloat render [OPTIONS] <REPO>
+
+        Arguments:
+          <REPO>
+                  The repository: a folder, a clone, a bare repository, or a Git URL
+
+                  URLs may be https://, ssh://, git@host:path or file://. From a clone
+                  the last commit is read, not the working tree. A folder without Git is
+                  read as it stands.
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in the repository; may be given more
+                  than once
+
+                  Such as clusters/production or config-root. Without it refloat looks
+                  for the place itself: one candidate is taken and named, several are
+                  listed.
+
+              --rev <REV>
+                  The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+
+              --at <DATE>
+                  The state at a date: the last commit on the main line before it
+
+                  Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: that of the context]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --kustomize-binary <PATH>
+                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+
+              --helm-binary <PATH>
+                  The `helm` to use [default: from PATH]
+
+              --strict
+                  Refuse to go on if anything in the repository is wrong or in doubt
+
+                  Otherwise what cannot be used is named and left out, and the rest goes
+                  on.
+
+              --kube-version <VERSION>
+                  The Kubernetes version that charts are rendered for, such as 1.37
+                  [default: the newest refloat knows]
+
+        Output:
+              --with-provenance
+                  Say for each object which file, line, unit and commit it comes from
+
+                  As comments in YAML; in JSON each line is then an object with the
+                  fields "provenance" and "object".
+
+              --show-secrets
+                  Print the values of Secrets in clear
+
+              --output <FORMAT>
+                  How the manifests are printed
+
+                  Possible values:
+                  - yaml: One YAML stream, a document an object
+                  - json: One JSON object a line
+
+                  [default: yaml]
+
+        Examples:
+          refloat render ./gitops --path charts/shop --values charts/shop/prod.yaml
+          refloat render ./gitops --with-provenance | less
+          refloat render ./gitops --output json | jq -r .kind | sort | uniq -c
+        "#);
+    }
+
+    #[test]
+    fn help_of_drill() {
+        insta::assert_snapshot!(help("drill"), @r#"
+        Rehearse: restore into a throwaway control plane on this machine
+
+        Starts a real API server with its controllers and simulated nodes, restores into
+        it, checks that every declared object is there and as declared and that a second
+        restore changes nothing, prints the times, and stops it again. No cluster is
+        touched, and nothing is called outside this machine.
+
+        The times are those of the API: pulling images and bringing back volumes come on
+        top in a real restore.
+
+        Usage: refloat drill [OPTIONS] <REPO>
+
+        Arguments:
+          <REPO>
+                  The repository: a folder, a clone, a bare repository, or a Git URL
+
+                  URLs may be https://, ssh://, git@host:path or file://. From a clone
+                  the last commit is read, not the working tree. A folder without Git is
+                  read as it stands.
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in the repository; may be given more
+                  than once
+
+                  Such as clusters/production or config-root. Without it refloat looks
+                  for the place itself: one candidate is taken and named, several are
+                  listed.
+
+              --rev <REV>
+                  The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+
+              --at <DATE>
+                  The state at a date: the last commit on the main line before it
+
+                  Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: that of the context]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --kustomize-binary <PATH>
+                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+
+              --helm-binary <PATH>
+                  The `helm` to use [default: from PATH]
+
+              --strict
+                  Refuse to go on if anything in the repository is wrong or in doubt
+
+                  Otherwise what cannot be used is named and left out, and the rest goes
+                  on.
+
+        Selection:
+              --only <TERM>
+                  Only what matches, and what it depends on; may be given more than once
+
+                  TERM is unit=PATH, namespace=NAME, kind=KIND[.group],
+                  label=KEY[=VALUE], an object (Deployment/shop/checkout) or, as a bare
+                  word, a namespace.
+
+              --except <TERM>
+                  Nothing that matches; the same terms; may be given more than once
+
+              --no-deps
+                  Do not pull in what the chosen objects depend on
+
+              --first <NAMESPACE>
+                  Bring back these namespaces before others, with what they depend on
+
+                  Several with commas, or the flag more than once.
+
+              --no-migrate
+                  Do not rewrite API versions that the cluster no longer serves
+
+        Control plane:
+              --control-plane <DIR>
+                  Folder with etcd, kube-apiserver, kube-controller-manager,
+                  kube-scheduler and kwok [default: cached, else downloaded, else built
+                  with Go]
+
+                  [env: KUBEBUILDER_ASSETS]
+
+              --simulate <FILE>
+                  KWOK Stages that simulate more: custom resources, slower pods; may be
+                  given more than once
+
+              --keep
+                  Leave the control plane running and print how to reach it
+
+        Run:
+              --timeout <TIME>
+                  How long one object may take to be accepted and to become ready
+
+                  [default: 10m]
+
+              --soft-wait <TIME>
+                  How long to wait for what an object can also start without
+
+                  Such as the Secret of a Pod. After that it is applied all the same,
+                  and the summary says what it was applied without.
+
+                  [default: 60s]
+
+              --concurrency <N>
+                  At most so many requests in flight; fewer if the server is slow
+
+                  [default: 64]
+
+        Output:
+              --output <FORMAT>
+                  How it is told
+
+                  Possible values:
+                  - human: For people: progress and a summary
+                  - json:  One JSON event a line, the summary last
+
+                  [default: human]
+
+              --report <FILE>
+                  Also write the whole report to a file: JSON if its name ends in .json
+
+          -v, --verbose
+                  List everything, also what is otherwise cut short
+
+        Examples:
+          refloat drill fixtures/mobile-bank
+          refloat drill ./gitops --path clusters/production --report drill.json
+          refloat drill ./gitops --keep
+        "#);
+    }
+
+    #[test]
+    fn every_flag_of_restore_is_read() {
+        let cli = parsed(
+            "refloat restore git@x:y.git --path a --path b --rev main~2 --values v.yaml --namespace shop \
+             --kubeconfig k --context c --yes --only namespace=pay --only Deployment/web --except kind=Job --no-deps \
+             --first pay,core --old-cluster-is-gone --timeout 1h30m --soft-wait 90s --concurrency 8 --no-lease \
+             --force-entry --recreate --strict --no-migrate --dry-run --report r.json --output json --verbose \
+             --kustomize-binary kz --helm-binary hm",
+        )
+        .expect("because all of these are flags");
+        let Command::Restore(args) = cli.command else {
+            panic!("restore was asked for");
+        };
+        assert_eq!(args.source.path, ["a", "b"]);
+        assert_eq!(args.selection.first, ["pay", "core"]);
+        assert_eq!(args.selection.only, ["namespace=pay", "Deployment/web"]);
+        assert_eq!(args.run.timeout.as_secs(), 5400);
+        assert_eq!(args.run.soft_wait.as_secs(), 90);
+        assert_eq!(args.run.concurrency.get(), 8);
+        assert!(args.dry_run && args.right.yes && args.source.strict);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in [
+            "refloat restore",
+            "refloat restore r --rev a --at 2026-01-01",
+            "refloat restore r --timeout soon",
+            "refloat restore r --concurrency 0",
+            "refloat plan r --kube-version 1.37 --context c",
+            "refloat plan r --kube-version latest",
+            "refloat render r --output dot",
+        ] {
+            let error = parsed(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_plan_needs_no_cluster() {
+        let cli = parsed("refloat plan r --kube-version v1.37.2 --why Deployment/web --output dot")
+            .expect("because all of these are flags");
+        let Command::Plan(args) = cli.command else {
+            panic!("plan was asked for");
+        };
+        assert_eq!(
+            args.kube_version.map(|version| version.to_string()).as_deref(),
+            Some("1.37")
+        );
+        assert_eq!(args.output, PlanOutput::Dot);
+    }
+
+    #[test]
+    fn the_guard_takes_what_it_is_given() {
+        let cli = parsed("refloat __guard --anything 3 4").expect("because it takes all");
+        let Command::Guard(args) = cli.command else {
+            panic!("the guard was asked for");
+        };
+        assert_eq!(args.rest, ["--anything", "3", "4"]);
+    }
+}

@@ -1,0 +1,156 @@
+//! Flags that several commands share.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::duration;
+
+/// Which repository, at which commit, from which place in it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
+pub struct SourceArgs {
+    /// The repository: a folder, a clone, a bare repository, or a Git URL
+    ///
+    /// URLs may be https://, ssh://, git@host:path or file://. From a clone the
+    /// last commit is read, not the working tree. A folder without Git is read
+    /// as it stands.
+    #[arg(value_name = "REPO", help_heading = None)]
+    pub repo: String,
+
+    /// Where the cluster is declared in the repository; may be given more than once
+    ///
+    /// Such as clusters/production or config-root. Without it refloat looks for
+    /// the place itself: one candidate is taken and named, several are listed.
+    #[arg(long, value_name = "PATH")]
+    pub path: Vec<String>,
+
+    /// The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+    #[arg(long, value_name = "REV", conflicts_with = "at")]
+    pub rev: Option<String>,
+
+    /// The state at a date: the last commit on the main line before it
+    ///
+    /// Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+    #[arg(long, value_name = "DATE")]
+    pub at: Option<String>,
+
+    /// Namespace of objects that name none [default: that of the context]
+    #[arg(long, short = 'n', value_name = "NAME")]
+    pub namespace: Option<String>,
+
+    /// Values file for Helm charts, a path in the repository; may be given more
+    /// than once
+    #[arg(long, value_name = "FILE")]
+    pub values: Vec<String>,
+
+    /// The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+    #[arg(long, value_name = "PATH")]
+    pub kustomize_binary: Option<PathBuf>,
+
+    /// The `helm` to use [default: from PATH]
+    #[arg(long, value_name = "PATH")]
+    pub helm_binary: Option<PathBuf>,
+
+    /// Refuse to go on if anything in the repository is wrong or in doubt
+    ///
+    /// Otherwise what cannot be used is named and left out, and the rest goes on.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Which of the declared objects, and which of them first.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Only what matches, and what it depends on; may be given more than once
+    ///
+    /// TERM is unit=PATH, namespace=NAME, kind=KIND[.group], label=KEY[=VALUE],
+    /// an object (Deployment/shop/checkout) or, as a bare word, a namespace.
+    #[arg(long, value_name = "TERM")]
+    pub only: Vec<String>,
+
+    /// Nothing that matches; the same terms; may be given more than once
+    #[arg(long, value_name = "TERM")]
+    pub except: Vec<String>,
+
+    /// Do not pull in what the chosen objects depend on
+    #[arg(long)]
+    pub no_deps: bool,
+
+    /// Bring back these namespaces before others, with what they depend on
+    ///
+    /// Several with commas, or the flag more than once.
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub first: Vec<String>,
+
+    /// Do not rewrite API versions that the cluster no longer serves
+    #[arg(long)]
+    pub no_migrate: bool,
+}
+
+/// What else may be done.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct ChangeArgs {
+    /// The old cluster no longer acts: let go what acts on the outside world
+    ///
+    /// Jobs, load balancers, DNS, backups and the like are held back otherwise,
+    /// so that two clusters do not do the same thing twice.
+    #[arg(long)]
+    pub old_cluster_is_gone: bool,
+
+    /// Delete and make anew what cannot be changed in place
+    ///
+    /// Never a Namespace, a CustomResourceDefinition, or a volume or its claim.
+    #[arg(long)]
+    pub recreate: bool,
+}
+
+/// Which cluster.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub struct TargetArgs {
+    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The context in the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// How a restore goes about it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+pub struct RunArgs {
+    /// How long one object may take to be accepted and to become ready
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    pub timeout: Duration,
+
+    /// How long to wait for what an object can also start without
+    ///
+    /// Such as the Secret of a Pod. After that it is applied all the same, and
+    /// the summary says what it was applied without.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub soft_wait: Duration,
+
+    /// At most so many requests in flight; fewer if the server is slow
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub concurrency: NonZeroUsize,
+}
+
+/// How it is told.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ReportArgs {
+    /// Also write the whole report to a file: JSON if its name ends in .json
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+
+    /// List everything, also what is otherwise cut short
+    #[arg(long, short = 'v')]
+    pub verbose: bool,
+}
