@@ -52,3 +52,4 @@ pub mod net;
 pub mod object;
 pub mod plan;
 pub mod process;
+pub mod report;

@@ -1,0 +1,90 @@
+//! The exit code of a run.
+
+use super::preflight;
+use crate::error::Exit;
+use crate::event::Summary;
+use crate::object::{Problem, ProblemKind};
+use crate::plan::Note;
+
+/// What a run that came to its end returns. Pure.
+///
+/// | code | when |
+/// |---|---|
+/// | 130 | the run was interrupted |
+/// | 1 | the run had to stop writing ([`Summary::stopped`]) |
+/// | 3 | an object failed, was skipped (other than held back or left alone) or did not become ready; an input could not be used; or preflight names something that stays open after the run (the table in [`preflight`](super::notes)) |
+/// | 0 | otherwise |
+///
+/// `summary` is `None` for `plan`, `render` and `--dry-run`, which write nothing.
+pub fn exit_of(summary: Option<&Summary>, problems: &[Problem], notes: &[Note]) -> Exit {
+    if let Some(summary) = summary {
+        if summary.interrupted {
+            return Exit::Interrupted;
+        }
+        if summary.stopped.is_some() {
+            return Exit::Failed;
+        }
+        if summary.outcomes.iter().any(|(_, outcome)| outcome.wants_a_look()) {
+            return Exit::LookAt;
+        }
+    }
+    let unusable = problems.iter().any(|problem| problem.kind == ProblemKind::Error);
+    let open = notes.iter().any(|note| preflight::stays_open(note.kind));
+    if unusable || open { Exit::LookAt } else { Exit::Done }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{self, id};
+    use super::*;
+    use crate::object::{Action, Outcome, Place, Readiness, SkipReason};
+    use crate::plan::NoteKind;
+
+    fn of(outcome: Outcome) -> Exit {
+        let summary = Summary {
+            outcomes: vec![(id("ConfigMap", "a"), outcome)],
+            ..Summary::default()
+        };
+        exit_of(Some(&summary), &[], &[])
+    }
+
+    #[test]
+    fn outcomes_decide() {
+        let done = |action| sample::outcome(action, Readiness::Current);
+        assert_eq!(of(done(Action::Created)), Exit::Done);
+        assert_eq!(of(done(Action::Failed("no".to_owned()))), Exit::LookAt);
+        assert_eq!(of(sample::skipped(SkipReason::Stalled("x".to_owned()))), Exit::LookAt);
+        assert_eq!(of(sample::skipped(SkipReason::HeldBack("x".to_owned()))), Exit::Done);
+        assert_eq!(of(sample::skipped(SkipReason::Generated)), Exit::Done);
+        let late = Readiness::TimedOut("x".to_owned());
+        assert_eq!(of(sample::outcome(Action::Created, late)), Exit::LookAt);
+    }
+
+    #[test]
+    fn an_end_before_the_end_goes_first() {
+        let (_, mut summary) = sample::troubled();
+        assert_eq!(exit_of(Some(&summary), &[], &[]), Exit::LookAt);
+        summary.stopped = Some("the Lease was lost".to_owned());
+        assert_eq!(exit_of(Some(&summary), &[], &[]), Exit::Failed);
+        summary.interrupted = true;
+        assert_eq!(exit_of(Some(&summary), &[], &[]), Exit::Interrupted);
+    }
+
+    #[test]
+    fn problems_and_notes_decide_without_a_run() {
+        let error = Problem::error(Place::file("a.yaml"), "is no YAML");
+        let warning = Problem::warning(Place::file("a.yaml"), "key given twice");
+        assert_eq!(exit_of(None, &[], &[]), Exit::Done);
+        assert_eq!(exit_of(None, &[warning], &[]), Exit::Done);
+        assert_eq!(exit_of(None, &[error], &[]), Exit::LookAt);
+        let note = |kind| Note {
+            kind,
+            object: None,
+            place: None,
+            message: String::new(),
+            hint: None,
+        };
+        assert_eq!(exit_of(None, &[], &[note(NoteKind::ActsOutside)]), Exit::Done);
+        assert_eq!(exit_of(None, &[], &[note(NoteKind::NotServed)]), Exit::LookAt);
+    }
+}

@@ -1,0 +1,218 @@
+//! Plans and summaries made by hand, for the tests of this room.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::event::{StepTimes, Summary};
+use crate::object::{
+    Action, Manifest, ObjectId, Outcome, Provenance, Readiness, Renderer, SkipReason, UnitIndex, Writer,
+};
+use crate::plan::{Edge, Gate, NodeIndex, Plan, Reason, Step, StepAction, Strength, Until};
+
+pub(super) fn id(kind: &str, name: &str) -> ObjectId {
+    let group = match kind {
+        "Deployment" => "apps",
+        "Job" => "batch",
+        "Certificate" => "cert-manager.io",
+        _ => "",
+    };
+    let namespace = (kind != "Namespace").then_some("bank");
+    ObjectId::new(group, kind, namespace, name)
+}
+
+pub(super) fn outcome(action: Action, readiness: Readiness) -> Outcome {
+    Outcome {
+        action,
+        readiness,
+        without: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+pub(super) fn skipped(reason: SkipReason) -> Outcome {
+    outcome(Action::Skipped(reason), Readiness::NotWaitedFor)
+}
+
+pub(super) fn step(id: &ObjectId, file: &str, line: usize) -> Step {
+    let value = json!({"apiVersion": "v1", "kind": id.kind, "metadata": {"name": id.name}, "data": {"key": "canary"}});
+    Step {
+        id: id.clone(),
+        target: None,
+        action: StepAction::Apply {
+            manifest: Manifest::new(value).expect("because it is complete"),
+            writer: Writer::ServerSide("refloat".to_owned()),
+            create_only: false,
+            recreate: false,
+        },
+        provenance: Some(Provenance {
+            file: file.to_owned(),
+            document: 0,
+            line,
+            renderer: Renderer::Plain,
+        }),
+        unit: Some(UnitIndex(0)),
+        hook: None,
+        has_contract: true,
+    }
+}
+
+pub(super) fn edge(from: u32, to: u32, until: Until, strength: Strength, text: &str) -> Edge {
+    Edge {
+        from: NodeIndex(from),
+        to: NodeIndex(to),
+        until,
+        strength,
+        reason: Reason {
+            rule: "sample",
+            text: text.to_owned(),
+        },
+    }
+}
+
+pub(super) fn millis(at: u64) -> Duration {
+    Duration::from_millis(at)
+}
+
+fn times(sent: u64, written: u64, settled: u64) -> StepTimes {
+    StepTimes {
+        free: Some(millis(sent)),
+        sent: Some(millis(sent)),
+        written: Some(millis(written)),
+        settled: Some(millis(settled)),
+    }
+}
+
+/// Three objects and a gate; all went well.
+pub(super) fn fine() -> (Plan, Summary) {
+    let ids = [id("Namespace", "bank"), id("Deployment", "db"), id("Deployment", "api")];
+    let plan = Plan {
+        steps: vec![
+            step(&ids[0], "infra/ns.yaml", 1),
+            step(&ids[1], "apps/db.yaml", 1),
+            step(&ids[2], "apps/api.yaml", 14),
+        ],
+        gates: vec![Gate {
+            name: "unit apps/db".to_owned(),
+        }],
+        edges: vec![
+            edge(1, 0, Until::Exists, Strength::Hard, "it lives in that namespace"),
+            edge(2, 0, Until::Exists, Strength::Hard, "it lives in that namespace"),
+            edge(
+                2,
+                3,
+                Until::Ready,
+                Strength::Written,
+                "the annotation depends-on says so",
+            ),
+            edge(3, 1, Until::Ready, Strength::Hard, "it belongs to that unit"),
+        ],
+        ..Plan::default()
+    };
+    let [namespace, db, api] = ids;
+    let summary = Summary {
+        outcomes: vec![
+            (namespace, outcome(Action::Created, Readiness::NotWaitedFor)),
+            (db, outcome(Action::Created, Readiness::Current)),
+            (api, outcome(Action::Configured, Readiness::Current)),
+        ],
+        times: vec![times(0, 12, 20), times(12, 30, 2_330), times(2_330, 2_350, 3_500)],
+        critical_path: vec![NodeIndex(0), NodeIndex(1), NodeIndex(3), NodeIndex(2)],
+        total: millis(3_512),
+        interrupted: false,
+        stopped: None,
+    };
+    (plan, summary)
+}
+
+/// One of everything that can go wrong.
+pub(super) fn troubled() -> (Plan, Summary) {
+    let secret = id("Secret", "db");
+    let refused = |text: &str| outcome(Action::Failed(text.to_owned()), Readiness::NotWaitedFor);
+    let warned = |mut outcome: Outcome| {
+        outcome.warnings.push("unknown field \"spec.replica\"".to_owned());
+        outcome
+    };
+    let without = |mut outcome: Outcome| {
+        outcome.without.push(id("ConfigMap", "settings"));
+        outcome
+    };
+    let outcomes = vec![
+        (id("Namespace", "bank"), outcome(Action::Unchanged, Readiness::Current)),
+        (
+            id("Namespace", "accounts"),
+            refused("admission webhook \"names.bank\" denied the request:\nno such team\u{1b}[31m"),
+        ),
+        (
+            id("ConfigMap", "ledger"),
+            skipped(SkipReason::Dependency(id("Namespace", "accounts"))),
+        ),
+        (
+            id("Deployment", "statements"),
+            skipped(SkipReason::Dependency(id("ConfigMap", "ledger"))),
+        ),
+        (
+            secret,
+            refused("Secret \"db\" is invalid: data[p]: Invalid value: \"canary\": too long"),
+        ),
+        (
+            id("Deployment", "db"),
+            outcome(Action::Created, Readiness::TimedOut("0 of 1 replicas ready".to_owned())),
+        ),
+        (
+            id("Deployment", "api"),
+            skipped(SkipReason::Dependency(id("Deployment", "db"))),
+        ),
+        (
+            id("Job", "migrate"),
+            warned(outcome(
+                Action::Recreated,
+                Readiness::Failed("BackoffLimitExceeded".to_owned()),
+            )),
+        ),
+        (
+            id("Deployment", "web"),
+            warned(without(outcome(Action::Configured, Readiness::Current))),
+        ),
+        (
+            id("Certificate", "tls"),
+            skipped(SkipReason::NotServed(
+                "nothing serves Certificate.cert-manager.io".to_owned(),
+            )),
+        ),
+        (
+            id("Deployment", "lonely"),
+            skipped(SkipReason::Stalled(
+                "Deployment/bank/lonely waits for PersistentVolumeClaim/bank/data".to_owned(),
+            )),
+        ),
+        (
+            id("Job", "payout"),
+            skipped(SkipReason::HeldBack("runs a program once".to_owned())),
+        ),
+        (
+            id("Job", "mail"),
+            skipped(SkipReason::HeldBack("runs a program once".to_owned())),
+        ),
+        (
+            id("Deployment", "after-payout"),
+            skipped(SkipReason::Dependency(id("Job", "payout"))),
+        ),
+        (id("Secret", "random"), skipped(SkipReason::Generated)),
+    ];
+    let plan = Plan {
+        steps: outcomes
+            .iter()
+            .enumerate()
+            .map(|(index, (id, _))| step(id, &format!("apps/{}.yaml", id.name), index + 1))
+            .collect(),
+        ..Plan::default()
+    };
+    let summary = Summary {
+        times: vec![StepTimes::default(); outcomes.len()],
+        outcomes,
+        total: millis(605_000),
+        ..Summary::default()
+    };
+    (plan, summary)
+}
