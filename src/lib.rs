@@ -53,3 +53,4 @@ pub mod object;
 pub mod plan;
 pub mod process;
 pub mod report;
+pub mod source;

@@ -1,0 +1,163 @@
+//! A tree of files at a revision, wherever it comes from.
+//!
+//! A reference is a path to a clone (its root or a folder in it), a bare repository, a plain directory, one manifest file,
+//! or a Git URL (`https://`, `ssh://`, `git://`, `file://`, `user@host:path`). Of a Git repository the object database is
+//! read: what lies uncommitted in the work tree does not count, and is only reported. Local repositories need no `git`
+//! program.
+
+mod folder;
+mod git;
+mod links;
+mod remote;
+mod revision;
+mod tree;
+
+#[cfg(test)]
+pub(crate) mod example;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::error::{Failure, Kind, printable};
+
+pub use revision::parse_date;
+pub use tree::Tree;
+
+/// Largest file that is read, in bytes. Generated files of tens of megabytes exist; they are no manifests.
+pub const LARGEST_FILE: u64 = 32 << 20;
+
+/// Which state of the source is meant.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Any revision that Git understands, other than by reflog; `None`: `HEAD`.
+    pub rev: Option<String>,
+    /// The last commit that is not newer than this, following first parents from `rev`.
+    pub at: Option<Timestamp>,
+    /// Where clones of remote repositories are kept; `None`: in a temporary folder, gone with the [`Tree`].
+    pub cache: Option<PathBuf>,
+}
+
+/// Opens a tree at a revision.
+///
+/// The folder that the reference names inside a repository is [`Tree::base`].
+///
+/// # Errors
+/// When there is no such place, it is no repository but a revision was asked for, the revision is unknown, there is no
+/// commit, nothing was committed by the date, or a remote cannot be reached.
+pub fn open(reference: &str, options: &Options) -> Result<Tree, Failure> {
+    if let Some(spec) = &options.rev {
+        revision::refuse_reflog(spec)?;
+    }
+    if let Some(path) = reference.strip_prefix("file://") {
+        // `file://host/path` and `file:///path` alike name a path of this machine.
+        let path = path.find('/').map_or(path, |slash| &path[slash..]);
+        return open_path(reference, Path::new(path), options);
+    }
+    if is_remote(reference) {
+        return remote::open(reference, options);
+    }
+    open_path(reference, Path::new(reference), options)
+}
+
+/// Whether a reference is a URL or `user@host:path`. As with Git, an existing path goes first.
+fn is_remote(reference: &str) -> bool {
+    if reference.contains("://") {
+        return true;
+    }
+    let scp = reference
+        .split_once(':')
+        .is_some_and(|(host, path)| !host.is_empty() && !host.contains('/') && !path.is_empty());
+    scp && !Path::new(reference).exists()
+}
+
+fn open_path(location: &str, path: &Path, options: &Options) -> Result<Tree, Failure> {
+    let shown = printable(location);
+    let full = path.canonicalize().map_err(|cause| {
+        let failure = Failure::new(Kind::Input, format!("nothing could be read from {shown}")).because(cause);
+        failure.hint("give a folder, a clone, a bare repository or a Git URL")
+    })?;
+    let folder = if full.is_dir() {
+        &*full
+    } else {
+        full.parent().unwrap_or(&full)
+    };
+    let Ok(repository) = gix::discover(folder) else {
+        if options.rev.is_some() || options.at.is_some() {
+            return Err(no_repository(&shown));
+        }
+        return folder::open(location, &full);
+    };
+    git::open_local(location, repository, &full, options)
+}
+
+fn no_repository(shown: &str) -> Failure {
+    Failure::new(Kind::Input, format!("no revision can be read from {shown}"))
+        .because("it is not a Git repository, nor inside of one")
+        .hint("leave out --rev and --at to read the files as they are")
+}
+
+/// A location as it may be shown and recorded: without user name and password, and without the query of a URL.
+/// The user of an ssh address stays, since it is part of the address.
+pub fn without_credentials(location: &str) -> String {
+    let Some((scheme, rest)) = location.split_once("://") else {
+        return location.to_owned();
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = match rest.find('/') {
+        Some(slash) => rest.split_at(slash),
+        None => (rest, ""),
+    };
+    let host = match authority.rsplit_once('@') {
+        None => authority.to_owned(),
+        Some((user, host)) if scheme.ends_with("ssh") => {
+            let name = user.split(':').next().unwrap_or_default();
+            format!("{name}@{host}")
+        }
+        Some((_, host)) => host.to_owned(),
+    };
+    format!("{scheme}://{host}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_and_scp_addresses_are_remote() {
+        for remote in [
+            "https://example.com/a.git",
+            "ssh://git@h/a",
+            "git@host:org/repo",
+            "host:repo",
+        ] {
+            assert!(is_remote(remote), "{remote}");
+        }
+        for local in ["a/b", "/tmp/x", "./a:b/c", ".", "a", ":x"] {
+            assert!(!is_remote(local), "{local}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_cut() {
+        for (given, shown) in [
+            ("https://me:hunter2@host/org/repo.git", "https://host/org/repo.git"),
+            ("https://token@host:8443/r?private_token=hunter2", "https://host:8443/r"),
+            ("ssh://git:hunter2@host/r", "ssh://git@host/r"),
+            ("git@host:org/repo", "git@host:org/repo"),
+            ("https://host/a@b", "https://host/a@b"),
+            ("./clone", "./clone"),
+        ] {
+            assert_eq!(without_credentials(given), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_said() {
+        let failure = open("/no/such/place", &Options::default()).expect_err("because nothing is there");
+        assert_eq!(
+            failure.to_string(),
+            "Error: nothing could be read from /no/such/place\n  because: No such file or directory (os error 2)\n  hint: give a folder, a clone, a bare repository or a Git URL"
+        );
+    }
+}
