@@ -4,6 +4,7 @@
 
 pub mod builtin;
 mod declared;
+mod drift;
 mod facts;
 mod id;
 mod manifest;
@@ -12,6 +13,7 @@ mod problem;
 mod resolve;
 
 pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
+pub use drift::differences;
 pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
     ServedKinds,
