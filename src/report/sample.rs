@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::event::{StepTimes, Summary};
+use crate::event::{Event, StepTimes, Summary};
 use crate::object::{
     Action, Manifest, ObjectId, Outcome, Provenance, Readiness, Renderer, SkipReason, UnitIndex, Writer,
 };
@@ -215,4 +215,33 @@ pub(super) fn troubled() -> (Plan, Summary) {
         ..Summary::default()
     };
     (plan, summary)
+}
+
+/// The events that lead to a summary, with the time at which each is told.
+pub(super) fn events(summary: &Summary) -> Vec<(u64, Event)> {
+    let mut events = vec![(
+        0,
+        Event::Started {
+            steps: summary.outcomes.len(),
+        },
+    )];
+    for (index, (_, outcome)) in summary.outcomes.iter().enumerate() {
+        let step = NodeIndex(u32::try_from(index).expect("because samples are small"));
+        let times = summary.times[index];
+        let at = |time: Option<Duration>| time.unwrap_or_default().as_millis() as u64;
+        if let Some(sent) = times.sent {
+            events.push((at(times.sent), Event::Sent { step, at: sent }));
+        }
+        if let Some(written) = times.written {
+            events.push((at(times.written), Event::Written { step, at: written }));
+        }
+        let settled = Event::Settled {
+            step,
+            outcome: outcome.clone(),
+            at: times.settled.unwrap_or_default(),
+        };
+        events.push((at(times.settled), settled));
+    }
+    events.push((summary.total.as_millis() as u64, Event::Finished(summary.clone())));
+    events
 }
