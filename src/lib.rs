@@ -31,7 +31,7 @@
 //! | [`engine`] | `object`, `plan`, `event`, `cluster`: walks a plan; the one writer |
 //! | [`control_plane`] | `process`, `net`: a throwaway control plane |
 //! | [`report`] | `object`, `event`, `plan`: human, json, progress |
-//! | [`cli`] | clap structs and help texts, no logic |
+//! | [`cli`] | `object`: clap structs and help texts, no logic |
 //! | [`command`] | everything; nothing imports it |
 //!
 //! `error` is importable from every room: [`error::Failure`] is what goes up to `main`.

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["object", "plan", "event", "cluster"]),
     ("control_plane", &["process", "net"]),
     ("report", &["object", "event", "plan"]),
-    ("cli", &[]),
+    ("cli", &["object"]),
     (
         "command",
         &[
