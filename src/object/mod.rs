@@ -8,6 +8,7 @@ mod drift;
 mod facts;
 mod id;
 mod manifest;
+pub mod normalize;
 mod outcome;
 mod problem;
 mod resolve;
