@@ -46,6 +46,7 @@
 
 pub mod cli;
 pub mod control_plane;
+pub mod declared;
 pub mod error;
 pub mod event;
 pub mod net;

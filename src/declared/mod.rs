@@ -1,0 +1,74 @@
+//! From a tree to what it declares.
+//!
+//! An **entry** is chosen with `--path` or detected ([`entries`]). It falls into **units**: folders of manifests that are
+//! read as they stand, kustomizations, charts, the folders of a Jenkins X `config-root`. Whatever is wrong with the input becomes a
+//! [`Problem`] of its document, object or unit, and the rest goes on.
+//!
+//! Charts are rendered last: their templates see the APIs that everything else in the set brings, and again what other charts
+//! bring, until nothing is added.
+
+mod chart;
+mod documents;
+mod entry;
+mod kustomization;
+mod load;
+mod parts;
+mod path;
+mod release;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[cfg(doc)]
+use crate::object::Problem;
+
+pub use entry::{Candidate, entries};
+pub use load::load;
+pub use parts::Dialect;
+
+/// How a tree is read.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Files and folders that together are the entry, from the tree's base or its root; none: it is detected.
+    pub paths: Vec<String>,
+    /// Release namespace of charts.
+    pub namespace: String,
+    /// Release name of charts; `None`: the chart's folder name (at the root, the chart's own).
+    pub release: Option<String>,
+    /// Values files for charts: from the tree's base, its root, or on this machine; later ones win.
+    pub values: Vec<String>,
+    /// Version of Kubernetes that charts see, such as `v1.33.1`; `None`: helm's own.
+    pub kube_version: Option<String>,
+    /// APIs that the target serves, as `group/version` and `group/version/Kind`, beside those that helm knows and those that the
+    /// set brings.
+    pub api_versions: Vec<String>,
+    /// `kustomize` or `kubectl`; `None`: the first of them on PATH.
+    pub kustomize: Option<PathBuf>,
+    /// `helm`; `None`: the one on PATH.
+    pub helm: Option<PathBuf>,
+}
+
+/// Does something with each item on several threads; the results are in the order of the items.
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    const MOST_THREADS: usize = 8;
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let threads = cores.clamp(2, MOST_THREADS).min(items.len());
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return done };
+            done.push((index, work(item)));
+        }
+    };
+    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        let joined = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        joined.flatten().collect()
+    });
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
