@@ -45,6 +45,7 @@
 //! **Facts**: what the target serves, has and allows, as a value. **Outcome**: what was done × whether it became ready.
 
 pub mod cli;
+pub mod cluster;
 pub mod control_plane;
 pub mod declared;
 pub mod error;

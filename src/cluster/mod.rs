@@ -1,0 +1,22 @@
+//! The cluster: the only room that knows kube.
+//!
+//! kube is used for what it does well: kubeconfigs, credentials, TLS. Requests are our own ([`wire`]), because kube's
+//! request functions hide what is needed here: whether an object was created (201) or changed (200), warnings, Retry-After,
+//! and answers that are not its own types.
+
+mod ask;
+mod client_side;
+mod connect;
+mod discover;
+mod endpoint;
+mod merge;
+mod proxy;
+mod refusal;
+mod watch;
+mod wire;
+pub mod write;
+
+pub use ask::NoAnswer;
+pub use connect::{Cluster, ConnectOptions};
+pub use endpoint::Endpoint;
+pub use watch::{Observed, WatchEvent, Watching};
