@@ -123,7 +123,8 @@ pub struct Certificates {
     pub server: Pair,
     /// A user in `system:masters`.
     pub admin: Pair,
-    /// kube-controller-manager.
+    /// kube-controller-manager, in `system:masters`: its own role is made for controllers that have ServiceAccounts each,
+    /// whose tokens would have to be made first.
     pub controller_manager: Pair,
     /// kube-scheduler.
     pub scheduler: Pair,
@@ -156,7 +157,7 @@ impl Certificates {
             backends: Authority::new(BACKENDS)?,
             server: authority.server(&hosts)?,
             admin: authority.client("refloat-admin", &["system:masters"])?,
-            controller_manager: authority.client("system:kube-controller-manager", &[])?,
+            controller_manager: authority.client("system:kube-controller-manager", &["system:masters"])?,
             scheduler: authority.client("system:kube-scheduler", &[])?,
             kwok: authority.client("refloat-kwok", &["system:masters"])?,
             simulator: authority.client("refloat-simulator", &["system:masters"])?,

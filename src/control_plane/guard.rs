@@ -28,8 +28,6 @@ use crate::process::{BASIC_ENVIRONMENT, Tool};
 pub(super) struct Task {
     /// The API server, `https://127.0.0.1:port`.
     pub api: String,
-    /// Folders to remove at the end, the control plane's own included.
-    pub remove: Vec<PathBuf>,
 }
 
 /// A line on the guard's stdin.
@@ -44,6 +42,8 @@ pub(super) enum Order {
     },
     /// Kill a part.
     Kill { part: Part },
+    /// Remove this folder too at the end.
+    AlsoRemove { folder: PathBuf },
     /// Go on when stdin ends.
     Keep,
 }
@@ -100,7 +100,7 @@ async fn guard(folder: &Path) -> Result<(), String> {
     let mut parts = Parts::new(folder);
     let waited = until_the_end(&mut parts).await;
     parts.end_all().await;
-    for folder in &task.remove {
+    for folder in parts.remove.iter().chain([&parts.folder]) {
         // Already gone is as good.
         let _ = std::fs::remove_dir_all(folder);
     }
@@ -122,6 +122,7 @@ async fn until_the_end(parts: &mut Parts) -> Result<(), String> {
                 Some(Ok(Order::Keep)) => { keep = true; say(&Happened::Kept); }
                 Some(Ok(Order::Start { part, program, args })) => parts.start(part, &program, &args),
                 Some(Ok(Order::Kill { part })) => parts.kill(part),
+                Some(Ok(Order::AlsoRemove { folder })) => parts.remove.push(folder),
                 Some(Err(error)) => return Err(format!("an order that is none: {error}")),
                 None if keep => orders = None,
                 None => return Ok(()),
@@ -174,6 +175,8 @@ struct Parts {
     running: BTreeMap<Part, mpsc::Sender<()>>,
     ended: mpsc::Receiver<(Part, String)>,
     end: mpsc::Sender<(Part, String)>,
+    /// What is to be removed beside the folder.
+    remove: Vec<PathBuf>,
 }
 
 impl Parts {
@@ -184,6 +187,7 @@ impl Parts {
             running: BTreeMap::new(),
             ended,
             end,
+            remove: Vec::new(),
         }
     }
 

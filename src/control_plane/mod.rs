@@ -16,29 +16,39 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod answer;
+mod build;
+mod cache;
 mod certificates;
+mod download;
 mod egress;
 pub mod guard;
 mod injector;
+pub mod obtain;
 mod owner;
 mod parts;
 mod simulate;
 mod start;
 
+pub use obtain::{Obtained, Sources};
 pub use owner::{ControlPlane, Kept};
 pub use parts::{Part, Program};
 pub use start::start;
 
 /// The version of Kubernetes that a control plane has unless another is asked for.
 pub const KUBERNETES_VERSION: &str = "v1.37.2";
+/// The version of etcd, whatever that of Kubernetes.
+pub const ETCD_VERSION: &str = "v3.7.0";
+/// The version of KWOK, whatever that of Kubernetes.
+pub const KWOK_VERSION: &str = "v0.8.0";
 
 /// What sort of control plane.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where the programs may come from.
-    pub binaries: Option<PathBuf>,
-    /// The version of Kubernetes, `v1.37.2`.
-    pub version: String,
+    pub sources: Sources,
+    /// The version of Kubernetes, `v1.37.2`; without it, that of the programs in [`Sources::folder`], else
+    /// [`KUBERNETES_VERSION`].
+    pub version: Option<String>,
     /// Files of KWOK Stages beside refloat's own.
     pub simulate: Vec<PathBuf>,
     /// Whether the API server logs its requests (level Metadata, when received): [`ControlPlane::request_log`].
@@ -60,8 +70,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            binaries: None,
-            version: KUBERNETES_VERSION.to_owned(),
+            sources: Sources::default(),
+            version: None,
             simulate: Vec::new(),
             request_log: false,
             guard_exe: None,
@@ -77,6 +87,23 @@ impl Default for Options {
 /// What is going on while a control plane is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
+    /// Something is not as it should be, and goes on otherwise.
+    Warning(String),
+    /// One source does not have a program; the next is tried.
+    Unavailable(String),
+    /// Another process is filling this folder; it is waited for.
+    Waiting(PathBuf),
+    /// A program is being downloaded: bytes so far and, if known, in all.
+    Downloading {
+        /// Which.
+        part: Part,
+        /// Bytes.
+        so_far: u64,
+        /// Bytes.
+        total: Option<u64>,
+    },
+    /// Go builds this, which takes minutes.
+    Building(&'static str),
     /// A part was started.
     Starting(Part),
     /// The control plane is ready, this long after its first part was started.

@@ -165,6 +165,12 @@ impl ControlPlane {
         &self.version
     }
 
+    /// Its API server, spoken to as the administrator.
+    #[must_use]
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
     /// The folder that holds it all: logs, etcd's data, keys.
     #[must_use]
     pub fn folder(&self) -> &Path {

@@ -22,7 +22,7 @@ pub fn stages() -> String {
 /// The node of that number (from 1), with more room than any repository asks for. Three zones, in turn, so that Pods that
 /// must not share one find places.
 #[must_use]
-pub fn node(number: u32, extra: &BTreeMap<String, String>) -> Value {
+pub fn node(number: u32, version: &str, extra: &BTreeMap<String, String>) -> Value {
     let name = node_name(number);
     let zone = ["a", "b", "c"][usize::try_from((number + 2) % 3).unwrap_or_default()];
     let mut labels: BTreeMap<String, String> = [
@@ -44,7 +44,15 @@ pub fn node(number: u32, extra: &BTreeMap<String, String>) -> Value {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},
-        "status": {"allocatable": room, "capacity": room},
+        "status": {"allocatable": room, "capacity": room, "nodeInfo": node_info(version)},
+    })
+}
+
+fn node_info(version: &str) -> Value {
+    json!({
+        "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": version, "kubeProxyVersion": "",
+        "containerRuntimeVersion": "simulated://1", "kernelVersion": "simulated", "osImage": "simulated",
+        "machineID": "", "systemUUID": "", "bootID": "",
     })
 }
 
@@ -83,12 +91,14 @@ mod tests {
 
     #[test]
     fn nodes_are_spread_over_zones() {
-        let zone = |number| node(number, &BTreeMap::new())["metadata"]["labels"]["topology.kubernetes.io/zone"].clone();
+        let zone = |number| {
+            node(number, "v1.37.2", &BTreeMap::new())["metadata"]["labels"]["topology.kubernetes.io/zone"].clone()
+        };
         assert_eq!(
             [zone(1), zone(2), zone(3), zone(4)],
             ["simulated-a", "simulated-b", "simulated-c", "simulated-a"]
         );
         let extra = BTreeMap::from([("pool".to_owned(), "payments".to_owned())]);
-        assert_eq!(node(1, &extra)["metadata"]["labels"]["pool"], "payments");
+        assert_eq!(node(1, "v1.37.2", &extra)["metadata"]["labels"]["pool"], "payments");
     }
 }

@@ -1,6 +1,5 @@
 //! Starts a control plane and waits until it serves.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -11,8 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::certificates::{Certificates, Pair};
 use super::guard::{Order, Task};
+use super::obtain::{Obtained, obtain};
 use super::owner::{Being, ControlPlane, Guard, Seen};
-use super::parts::{Part, Program, arguments, file};
+use super::parts::{Part, arguments, file};
 use super::{Options, Progress, simulate};
 use crate::error::{Failure, Kind};
 use crate::net::Api;
@@ -28,32 +28,34 @@ const LONGEST_FOLDER: usize = 103 - 12;
 /// Starts a control plane: obtains the programs where needed, starts them, and comes back once the API server serves all its
 /// groups, the default ServiceAccount is there and the nodes are Ready.
 pub async fn start(options: &Options, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<ControlPlane, Failure> {
-    let programs = programs(options)?;
+    let obtained = obtain(&options.sources, options.version.as_deref(), progress).await?;
+    let started = start_somewhere(&obtained, options, progress).await;
+    if let (Err(_), Some(folder)) = (&started, &obtained.temporary) {
+        // Already gone is as good.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    started
+}
+
+async fn start_somewhere(
+    obtained: &Obtained,
+    options: &Options,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<ControlPlane, Failure> {
     let mut attempt = 1;
     loop {
         let port = free_port()?;
-        match start_on(port, &programs, options, progress).await {
+        match start_on(port, obtained, options, progress).await {
             Err(Attempt::PortTaken(_)) if attempt < ATTEMPTS => attempt += 1,
             Err(Attempt::PortTaken(failure) | Attempt::Failed(failure)) => return Err(failure),
-            Ok(control_plane) => return Ok(control_plane),
+            Ok(mut control_plane) => {
+                if let Some(folder) = obtained.temporary.clone() {
+                    control_plane.guard.order(&Order::AlsoRemove { folder }).await?;
+                }
+                return Ok(control_plane);
+            }
         }
     }
-}
-
-fn programs(options: &Options) -> Result<BTreeMap<Part, Program>, Failure> {
-    let folder = options.binaries.clone().unwrap_or_default();
-    Ok(Part::ALL
-        .into_iter()
-        .map(|part| {
-            (
-                part,
-                Program {
-                    file: folder.join(part.name()),
-                    part: None,
-                },
-            )
-        })
-        .collect())
 }
 
 /// Why one attempt failed.
@@ -80,7 +82,7 @@ fn free_port() -> Result<u16, Failure> {
 
 async fn start_on(
     port: u16,
-    programs: &BTreeMap<Part, Program>,
+    obtained: &Obtained,
     options: &Options,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<ControlPlane, Attempt> {
@@ -100,7 +102,8 @@ async fn start_on(
     let guard = start_guard(folder.path(), options)?;
     // From here on removing it is the guard's task.
     let folder = folder.keep();
-    let launch = programs
+    let launch = obtained
+        .programs
         .iter()
         .map(|(part, program)| (*part, (program.clone(), arguments(*part, &folder, port, options))))
         .collect();
@@ -110,7 +113,7 @@ async fn start_on(
         folder,
         api,
         server,
-        version: String::new(),
+        version: obtained.version.clone(),
         kubeconfig,
         request_log: options.request_log,
         launch,
@@ -159,10 +162,7 @@ fn write_folder(folder: &Path, server: &str, all: &Certificates) -> Result<Strin
     let authority = &all.authority.pair.certificate;
     let kubeconfig = |pair| kubeconfig(server, authority, pair);
     let admin = kubeconfig(&all.admin);
-    let task = Task {
-        api: server.to_owned(),
-        remove: vec![folder.to_owned()],
-    };
+    let task = Task { api: server.to_owned() };
     let task = serde_json::to_string(&task).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
     let files = [
         (file::KUBECONFIG, admin.clone()),
@@ -286,7 +286,10 @@ async fn bring_up(
     let api = &control_plane.api;
     for number in 1..=options.nodes {
         let made = api
-            .create("/api/v1/nodes", &simulate::node(number, &options.node_labels))
+            .create(
+                "/api/v1/nodes",
+                &simulate::node(number, &control_plane.version, &options.node_labels),
+            )
             .await;
         let made = made.map_err(|error| not_started().because(error))?;
         if !made.is_success() && made.status != 409 {
