@@ -1,3 +1,4 @@
 //! The tool as users run it, against a real API server. One test binary, so that tests share a control plane.
 
+mod control_plane;
 mod house;
