@@ -6,6 +6,7 @@ pub mod builtin;
 mod declared;
 mod drift;
 mod facts;
+mod health;
 mod id;
 mod manifest;
 pub mod normalize;
@@ -19,6 +20,7 @@ pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
     ServedKinds,
 };
+pub use health::{Assessment, Basis, Health, assess, has_contract};
 pub use id::{GroupKind, ObjectId};
 pub use manifest::Manifest;
 pub use outcome::{Action, Outcome, Readiness, SkipReason};
