@@ -1,8 +1,15 @@
 //! What a run says: the same events and values for people, as JSON, and as progress bars.
+//!
+//! Everything is written to writers that are passed in. By custom the summary, the plan, rendered manifests and all JSON go
+//! to standard output, everything else to standard error.
+
+mod about;
+mod drill;
 mod exit;
 mod gathered;
 mod hints;
 mod human;
+pub mod json;
 mod preflight;
 mod progress;
 #[cfg(test)]
@@ -12,6 +19,8 @@ mod tally;
 mod text;
 mod words;
 
+pub use about::{About, about};
+pub use drill::{Verified, verified};
 pub use exit::exit_of;
 pub use human::Lines;
 pub use preflight::{notes, problems};

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::Verified;
 use crate::event::{Event, StepTimes, Summary};
 use crate::object::{
-    Action, Manifest, ObjectId, Outcome, Provenance, Readiness, Renderer, SkipReason, UnitIndex, Writer,
+    Action, Context, Entry, GroupKind, Manifest, ObjectId, Outcome, Provenance, Readiness, Renderer, Repository,
+    SkipReason, UnitIndex, Writer,
 };
 use crate::plan::{Edge, Gate, NodeIndex, Plan, Reason, Step, StepAction, Strength, Until};
 
@@ -244,4 +246,40 @@ pub(super) fn events(summary: &Summary) -> Vec<(u64, Event)> {
     }
     events.push((summary.total.as_millis() as u64, Event::Finished(summary.clone())));
     events
+}
+
+pub(super) fn about() -> (Repository, Entry, Context) {
+    let repository = Repository {
+        location: "./gitops".to_owned(),
+        commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+        subject: Some("Raise the \u{1b}limits".to_owned()),
+        time: Some(1_795_161_600),
+        dirty: false,
+    };
+    let entry = Entry {
+        paths: vec!["clusters/production".to_owned(), String::new()],
+        dialect: "kustomization".to_owned(),
+        detected: true,
+    };
+    let context = Context {
+        name: "bank-dr".to_owned(),
+        cluster: "bank".to_owned(),
+        server: "https://10.0.0.1:6443".to_owned(),
+        namespace: "default".to_owned(),
+        nodes: Some(3),
+    };
+    (repository, entry, context)
+}
+
+pub(super) fn verified() -> Verified {
+    Verified {
+        checked: 80,
+        missing: vec![id("ConfigMap", "gone\u{1b}")],
+        different: vec![(
+            id("Deployment", "api"),
+            vec![".spec.replicas".to_owned(), ".spec.paused".to_owned()],
+        )],
+        second_run_changed: vec![id("Deployment", "api")],
+        not_simulated: vec![GroupKind::new("cert-manager.io", "Certificate")],
+    }
 }

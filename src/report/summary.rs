@@ -345,9 +345,7 @@ mod tests {
 
     #[test]
     fn nothing_to_do() {
-        insta::assert_snapshot!(shown(&Plan::default(), &Summary::default()), @r#"
-        Nothing to restore: there is no object in what was chosen.
-        "#);
+        insta::assert_snapshot!(shown(&Plan::default(), &Summary::default()), @r#"Nothing to restore: there is no object in what was chosen."#);
     }
 
     #[test]

@@ -1,0 +1,126 @@
+//! What a run says, as JSON: one event a line, the summary last; the plan as one document.
+//!
+//! Every line and document has `"version": 1`. Within a version fields may be added, never removed or changed. Fields
+//! without a value are left out. Times are seconds, to the millisecond. Control characters are escaped. No manifests
+//! and no values of Secrets.
+//!
+//! # Shapes used in many places
+//!
+//! | shape | fields |
+//! |---|---|
+//! | object | `group` ("" for the core group), `kind`, `namespace` (left out for cluster-scoped objects), `name` |
+//! | place | `file` (path in the repository), `line` (1-based, left out where not known) |
+//! | node | `object`, or `gate` with the name of a group of objects |
+//! | outcome | `action`: `created`, `configured`, `unchanged`, `recreated`, `deleted`, `awaited`, `skipped`, `failed` · `skip` (when skipped): `dependency`, `stalled`, `not-served`, `held-back`, `interrupted`, `generated` · `reason`: why failed or skipped, in the words of who said it · `because_of`: the object, when skipped for a dependency · `readiness`: `current`, `not-waited-for`, `failed`, `timed-out` · `readiness_reason` · `without`: objects that were not there when it was applied · `warnings`: of the server · `look`: whether someone should look at it |
+//!
+//! # Events
+//!
+//! Each line has `event` and `at`, the time since the start of the command.
+//!
+//! | event | further fields |
+//! |---|---|
+//! | `progress` | `text`: something slow goes on |
+//! | `said` | `text`: worth saying, not wrong |
+//! | `warned` | `text`: worth a look |
+//! | `started` | `steps`: number of steps in the plan |
+//! | `sent` | `step` (index in the plan), `object`, `after` (since the engine started) |
+//! | `retrying` | `step`, `object`, `reason`, `wait`: how long until it is sent again |
+//! | `written` | `step`, `object`, `after` |
+//! | `settled` | `step`, `object`, `after`, `place` (where declared), and the fields of an outcome |
+//! | `waiting` | `for`: list of node with `text`, longest first |
+//! | `interrupted` | `in_flight`: requests that are being finished |
+//! | `summary` | see below; the last line of a run that came to its end |
+//! | `error` | the run could not go on: `error`, `causes`, `hints`; `exit_code` |
+//!
+//! # Summary
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `about` | `repository` {`location`, `commit`, `subject`, `time` (seconds since 1970), `dirty`}, `entry` {`paths`, `dialect`, `detected`, `unreached`}, `cluster` {`context`, `cluster`, `server`, `nodes`}; in reports only |
+//! | `seconds` | from the first to the last event of the engine |
+//! | `objects` | number of steps |
+//! | `in_cluster` | how many of them are in the cluster for all that is known |
+//! | `objects_per_second` | `in_cluster` ÷ `seconds`, to one decimal |
+//! | `interrupted` | stopped by the user |
+//! | `stopped` | why the run had to stop writing |
+//! | `counts` | list of `action`, `skip`, `readiness`, `count` |
+//! | `failures` | list of `object`, `place`, `cause` (`refused`, `not-ready`, `timed-out`, `stalled`, `not-served`, `held-back`, `other`), `reason`, `hint`, `dependants`: objects not applied because of it |
+//! | `applied_without` | list of `object`, `without` |
+//! | `held_back` | list of `reason`, `objects` |
+//! | `generated` | objects left as they are since their values are generated |
+//! | `warnings` | of the server: list of `text`, `count`, `objects`; most frequent first |
+//! | `slowest_chain` | list of node with `seconds` (from the end of the link before to its own), `end`, `because` (why it waited for the link before), `until` |
+//! | `steps` | in reports only: for each step `step`, `object`, `place`, `free`, `sent`, `written`, `settled` (times since the engine started) and the fields of an outcome |
+//! | `problems`, `notes` | in reports only: as in the plan |
+//! | `verified` | of a drill: see below |
+//!
+//! # Plan
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `about` | as in the summary |
+//! | `steps` | list of `step`, `object`, `action` (`apply`, `await`, `hold-back`), `text` (who makes it; what it would do), `api_version` (to write in), `manager` (field manager), `create_only`, `recreate`, `unit`, `place`, `renderer` (`plain`, `kustomize`, `helm`), `hook` {`after`, `weight`}, `waits` |
+//! | `gates` | list of `step`, `gate`, `waits` |
+//! | `waits` | list of `for` (index of a step or gate), node, `until` (`settled`, `exists`, `ready`), `strength` (`soft`, `hard`, `written`), `rule`, `because` |
+//! | `notes` | list of `kind`, `decide` (needs a decision first), `object`, `place`, `message`, `hint` |
+//! | `problems` | list of `kind` (`error`, `warning`), `places`, `object`, `message`, `hint` |
+//! | `cuts` | list of `ring` (objects), `until`, `strength`, `because` of the edge that was cut, `weakened_to` (left out when dropped) |
+//!
+//! # Verified
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `clean` | nothing below `not_simulated` is missing, different or changed |
+//! | `checked` | number of declared objects that were looked for |
+//! | `missing` | objects |
+//! | `different` | list of `object`, `fields` (paths, never values) |
+//! | `second_run_changed` | objects |
+//! | `not_simulated` | kinds (`group`, `kind`) whose controller is not played |
+//! | `times` | `api`: times are those of the API, without images and volumes |
+
+mod event;
+mod plan;
+mod shape;
+mod summary;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub use event::{event, failure};
+pub use plan::plan;
+pub(super) use summary::report;
+pub use summary::{Extra, verified};
+
+/// The version of all lines and documents.
+const VERSION: u32 = 1;
+
+/// Writes one line. Control characters beyond those that JSON itself escapes are escaped, too.
+fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let text = serde_json::to_string(value).map_err(io::Error::other)?;
+    out.write_all(escaped(text).as_bytes())?;
+    out.write_all(b"\n")
+}
+
+/// Writes one document for people and programs to read.
+fn document(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
+    out.write_all(escaped(text).as_bytes())?;
+    out.write_all(b"\n")
+}
+
+/// JSON text in which DEL and the C1 controls are escaped. They can only stand in strings.
+pub(super) fn escaped(text: String) -> String {
+    let raw = |c: char| c.is_control() && c != '\n';
+    if !text.contains(raw) {
+        return text;
+    }
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if raw(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
