@@ -48,6 +48,7 @@ pub mod cli;
 pub mod cluster;
 pub mod control_plane;
 pub mod declared;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod net;

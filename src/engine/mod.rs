@@ -1,0 +1,23 @@
+//! Walks a plan over a cluster: the one writer.
+//!
+//! The core is a [`Machine`]: what happened goes in, what to do comes out, and no clock, network or task is inside.
+
+pub mod backoff;
+mod ending;
+pub mod flow;
+mod input;
+mod machine;
+mod passing;
+mod seeing;
+mod sending;
+mod serving;
+mod timers;
+mod waits;
+
+pub use input::{Answer, Command, Input, Options, Sighted, Sighting};
+pub use machine::Machine;
+
+#[cfg(test)]
+mod simulate;
+#[cfg(test)]
+mod tests;

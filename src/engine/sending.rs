@@ -1,0 +1,183 @@
+//! Requests: what is sent, and what the answers mean.
+
+use std::time::Duration;
+
+use super::backoff::backoff;
+use super::input::{Answer, Command};
+use super::machine::{Machine, Phase, Stopping, seconds};
+use super::timers::Timer;
+use super::waits::Mark;
+use crate::event::Event;
+use crate::object::{Action, Readiness, SkipReason};
+use crate::plan::{NodeIndex, StepAction};
+
+/// Kinds that are never deleted to be made anew: what they hold would go with them.
+const NEVER_RECREATED: [(&str, &str); 4] = [
+    ("", "Namespace"),
+    ("", "PersistentVolume"),
+    ("", "PersistentVolumeClaim"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+];
+
+impl Machine<'_> {
+    pub(super) fn enqueue(&mut self, index: u32) {
+        self.set_phase(index, Phase::Queued);
+        self.queue.insert(index);
+    }
+
+    /// Sends as many as the flow allows, lowest index first.
+    pub(super) fn send(&mut self) {
+        while self.in_flight() < self.flow.limit() {
+            let Some(index) = self.queue.pop_first() else { break };
+            let (now, step) = (self.now, NodeIndex(index));
+            if self.step(index).has_contract {
+                self.watch(index);
+            }
+            let node = self.node_mut(index);
+            node.asked = now;
+            if node.deletes {
+                self.set_phase(index, Phase::Deleting);
+                let orphan = self.step(index).id.is("apps", "StatefulSet");
+                self.commands.push(Command::Delete { step, orphan });
+                continue;
+            }
+            node.attempt += 1;
+            let attempt = node.attempt;
+            let first = node.times.sent.is_none();
+            node.times.sent.get_or_insert(now);
+            self.set_phase(index, Phase::InFlight);
+            if first {
+                self.open_since(index, now);
+                self.emit(Event::Sent { step, at: now });
+            }
+            self.commands.push(Command::Send { step, attempt });
+        }
+    }
+
+    /// Asks for a watch of a step's kind, once.
+    pub(super) fn watch(&mut self, index: u32) {
+        let Some(target) = &self.node(index).target else { return };
+        if !self.watched.contains(&target.kind) {
+            let target = target.clone();
+            self.watched.insert(target.kind.clone());
+            self.commands.push(Command::Watch(target));
+        }
+    }
+
+    pub(super) fn answered(&mut self, index: u32, answer: Answer) {
+        let phase = self.node(index).phase;
+        if !matches!(phase, Phase::InFlight | Phase::Deleting) {
+            return;
+        }
+        let overloaded = matches!(answer, Answer::Retry { after: Some(_), .. });
+        let (asked, in_flight) = (self.node(index).asked, self.in_flight());
+        self.flow.answered(asked, self.now, in_flight, overloaded);
+        match answer {
+            Answer::Written {
+                action,
+                uid,
+                generation,
+                warnings,
+            } if phase == Phase::InFlight => {
+                let node = self.node_mut(index);
+                node.ours = Some((uid, generation));
+                node.warnings.extend(warnings);
+                self.written(index, action);
+            }
+            Answer::Written { .. } | Answer::Gone => self.deleted(index),
+            Answer::Refused { reason, .. } if phase == Phase::Deleting => {
+                self.fail(index, format!("it could not be deleted to be made anew: {reason}"));
+            }
+            Answer::Refused { reason, immutable } => self.refused(index, reason, immutable),
+            Answer::Retry { reason, after, .. } => self.retry(index, reason, after),
+        }
+    }
+
+    fn written(&mut self, index: u32, action: Action) {
+        let now = self.now;
+        let node = self.node_mut(index);
+        node.times.written = Some(now);
+        let action = if node.recreates { Action::Recreated } else { action };
+        node.action = Some(action.clone());
+        self.marks.push_back((index, Mark::Exists));
+        let step = self.step(index);
+        let unwatchable = self.unwatchable.get(&step.id.group_kind()).cloned();
+        if !step.has_contract {
+            self.settle(index, action, Readiness::NotWaitedFor);
+        } else if let Some(reason) = unwatchable {
+            self.settle_unseen(index, &reason);
+        } else {
+            self.wait_until_ready(index);
+        }
+    }
+
+    fn deleted(&mut self, index: u32) {
+        let node = self.node_mut(index);
+        node.deletes = false;
+        node.tries = 0;
+        node.seen = None;
+        self.again(index);
+    }
+
+    /// Queues a step that was sent before, if that is still allowed.
+    pub(super) fn again(&mut self, index: u32) {
+        match &self.stopping {
+            Some(Stopping::Stopped(reason)) => {
+                let reason = reason.clone();
+                self.leave(index, &reason);
+            }
+            _ => self.enqueue(index),
+        }
+    }
+
+    fn refused(&mut self, index: u32, reason: String, immutable: bool) {
+        let step = self.step(index);
+        let wanted = matches!(step.action, StepAction::Apply { recreate: true, .. });
+        let allowed = !NEVER_RECREATED.iter().any(|(group, kind)| step.id.is(group, kind));
+        let recreates = self.node(index).recreates;
+        if immutable && wanted && allowed && !recreates && self.stopping.is_none() {
+            let node = self.node_mut(index);
+            node.recreates = true;
+            node.deletes = true;
+            node.tries = 0;
+            node.said = reason;
+            self.enqueue(index);
+        } else if recreates {
+            self.fail(index, format!("it was deleted, and could not be made anew: {reason}"));
+        } else {
+            self.fail(index, reason);
+        }
+    }
+
+    fn retry(&mut self, index: u32, reason: String, after: Option<Duration>) {
+        let now = self.now;
+        let timeout = self.options.timeout;
+        let node = self.node_mut(index);
+        node.tries += 1;
+        let wait = backoff(index, node.tries, after);
+        node.said.clone_from(&reason);
+        let tries = node.tries;
+        if self.stopping.is_some() && !self.node(index).recreates {
+            return self.settle(index, Action::Skipped(SkipReason::Interrupted), Readiness::NotWaitedFor);
+        }
+        let since = self.node(index).times.sent.unwrap_or(now);
+        if now + wait > since + timeout {
+            let times = if tries == 1 {
+                "once".to_owned()
+            } else {
+                format!("{tries} times")
+            };
+            return self.fail(
+                index,
+                format!("{reason} (sent {times}, given up after {})", seconds(now - since)),
+            );
+        }
+        self.emit(Event::Retrying {
+            step: NodeIndex(index),
+            reason,
+            after: wait,
+        });
+        self.set_phase(index, Phase::Retrying);
+        self.timers.set(now + wait, Timer::Resend(index, tries));
+    }
+}
