@@ -2,8 +2,22 @@
 //!
 //! Pure: no cluster, no files, no clock, no environment. The same input, in any order, gives the same plan.
 
+mod admission;
+mod build;
+mod contract;
+mod edges;
+mod graph;
+mod index;
+mod item;
+mod order;
+mod preflight;
+mod selection;
+mod selector;
+#[cfg(test)]
+mod testing;
 mod types;
 
+pub use build::build;
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
     Target, Until,

@@ -1,0 +1,291 @@
+//! The straight line from what is declared to the plan.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::edges::{self, Draft, Missing, RULES, Sink};
+use super::index::Index;
+use super::item::{Content, Item};
+use super::{
+    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, contract,
+    graph, order, preflight, selection,
+};
+use crate::error::{Failure, Kind};
+use crate::object::{DeclaredSet, Facts, ObjectId, Problem, ProblemKind, Scope};
+
+/// Plans what is declared for a target. The set must have been through [`resolve`](crate::object::resolve).
+///
+/// Pure: the same set in any order gives the same plan.
+///
+/// # Errors
+/// A term of the selection that matches nothing (wrong use), and rings of dependencies that people wrote (wrong input; printed
+/// with file and line of each).
+pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<Plan, Failure> {
+    let mut notes = Vec::new();
+    let mut problems = set.problems.clone();
+    let items = items(set, facts, options, &mut notes, &mut problems);
+    let index = Index::new(&items, facts, &set.units);
+    let mut found = edges::find(&index);
+    edges::strongest(&mut found.edges);
+    let alive = selection::select(&index, found.gate_names.len(), &found.edges, options)?;
+    unknown_references(&found, &index, &alive, &mut problems);
+
+    let outside = preflight::held_back(&index, options);
+    let mut drafts = std::mem::take(&mut found.edges);
+    drafts.retain(|edge| alive[edge.from as usize] && alive[edge.to as usize]);
+    for edge in &mut drafts {
+        // What is held back on purpose holds nothing else up.
+        if outside.contains_key(&edge.to) && edge.until != Until::Settled {
+            edge.until = Until::Settled;
+        }
+    }
+    let cuts = graph::cut_rings(alive.len(), &mut drafts).map_err(|rings| written_rings(&rings, &index))?;
+
+    let places = Places::new(&items, found.gate_names.len(), &alive, &drafts, options);
+    let missing: Vec<&Missing> = found.missing.iter().filter(|missing| alive[missing.by as usize]).collect();
+    notes.retain(|note: &Note| note.object.as_ref().is_none_or(|id| index.get(id).is_none_or(|n| alive[n as usize])));
+    let cuts = places.cuts(cuts, &items);
+    preflight::notes(&index, &alive, &missing, &outside, &cuts, options, &mut notes);
+    notes.sort_by(|a, b| (a.kind, &a.object, &a.message).cmp(&(b.kind, &b.object, &b.message)));
+    notes.dedup();
+    problems.sort_by(|a, b| (&a.places, &a.object, &a.message).cmp(&(&b.places, &b.object, &b.message)));
+
+    let gates = places.gates(&found.gate_names);
+    let mut plan = Plan {
+        edges: places.edges(&drafts),
+        gates,
+        notes,
+        problems,
+        cuts,
+        ..Plan::default()
+    };
+    let scaled = preflight::scaled(&index);
+    let shapes: Vec<_> = (places.steps.iter())
+        .map(|node| (target(&index, *node), scaled.contains(node), outside.get(node).cloned()))
+        .collect();
+    drop(index);
+    let mut items: Vec<Option<Item<'_>>> = items.into_iter().map(Some).collect();
+    plan.steps = (places.steps.iter().zip(shapes))
+        .filter_map(|(node, (target, scaled, outside))| {
+            let item = items[*node as usize].take()?;
+            Some(step(item, target, scaled, outside, facts, options))
+        })
+        .collect();
+    Ok(plan)
+}
+
+/// What is declared, in versions that are served, and what it makes; sorted by identity.
+fn items<'a>(
+    set: &'a DeclaredSet,
+    facts: &Facts,
+    options: &PlanOptions,
+    notes: &mut Vec<Note>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = (set.objects.iter())
+        .map(|declared| Item {
+            id: declared.id.clone(),
+            content: Content::Declared(declared, Cow::Borrowed(&declared.manifest)),
+        })
+        .collect();
+    let _ = (facts, options, notes, problems);
+    let ids: BTreeSet<&ObjectId> = items.iter().map(|item| &item.id).collect();
+    let mut made: Vec<(ObjectId, ObjectId)> = (items.iter())
+        .flat_map(|item| edges::made_by(item).into_iter().map(|secret| (secret, item.id.clone())))
+        .filter(|(secret, _)| !ids.contains(secret))
+        .collect();
+    made.sort();
+    made.dedup_by(|later, first| later.0 == first.0);
+    items.extend(made.into_iter().map(|(id, maker)| Item {
+        id,
+        content: Content::MadeBy(maker),
+    }));
+    items.sort_by(|a, b| a.id.cmp(&b.id));
+    items
+}
+
+/// How to reach an item's kind, if the target serves it in the version declared, or a declared CRD will.
+fn target(index: &Index<'_>, node: u32) -> Option<Target> {
+    let item = index.item(node);
+    let kind = item.id.group_kind();
+    let served = index.facts.kinds.get(&kind);
+    let Some(manifest) = item.manifest() else {
+        let served = served?;
+        return Some(Target {
+            version: served.versions.first()?.clone(),
+            plural: served.plural.clone(),
+            scope: served.scope,
+            kind,
+        });
+    };
+    let version = manifest.version().to_owned();
+    if let Some(served) = served.filter(|_| index.facts.kinds.serves(&kind, &version)) {
+        return Some(Target {
+            plural: served.plural.clone(),
+            scope: served.scope,
+            version,
+            kind,
+        });
+    }
+    let crd = index.item(index.crd(&kind.group, &kind.kind)?);
+    let serves = |v: &serde_json::Value| {
+        v.get("name").and_then(serde_json::Value::as_str) == Some(&*version)
+            && v.get("served").and_then(serde_json::Value::as_bool) == Some(true)
+    };
+    crd.list("/spec/versions").iter().any(serves).then(|| Target {
+        plural: crd.text("/spec/names/plural").to_owned(),
+        scope: match crd.text("/spec/scope") {
+            "Cluster" => Scope::Cluster,
+            _ => Scope::Namespaced,
+        },
+        version,
+        kind,
+    })
+}
+
+/// Kinds that are never deleted to be made anew: all that lives in them would go too.
+const NEVER_RECREATED: &[(&str, &str)] = &[
+    ("", "Namespace"),
+    ("", "PersistentVolume"),
+    ("", "PersistentVolumeClaim"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+];
+
+fn step(
+    item: Item<'_>,
+    target: Option<Target>,
+    scaled: bool,
+    outside: Option<String>,
+    facts: &Facts,
+    options: &PlanOptions,
+) -> Step {
+    let has_contract = contract::has_contract(&item.id.group, &item.id.kind);
+    let declared = item.declared();
+    let recreate = options.recreate && !NEVER_RECREATED.contains(&(&*item.id.group, &*item.id.kind));
+    let action = match (item.content, outside) {
+        (Content::MadeBy(maker), _) => StepAction::Await(format!("{maker} makes it")),
+        (Content::Declared(..), Some(why)) if !options.old_cluster_is_gone => StepAction::HoldBack(why),
+        (Content::Declared(declared, manifest), _) => {
+            let mut manifest = manifest.into_owned();
+            if scaled && facts.existing.contains_key(&item.id) {
+                preflight::leave_replicas(&mut manifest);
+            }
+            preflight::drop_placeholder_bundles(&mut manifest);
+            StepAction::Apply {
+                manifest,
+                writer: declared.writer.clone(),
+                create_only: !declared.generated.is_empty(),
+                recreate,
+            }
+        }
+    };
+    Step {
+        id: item.id,
+        target,
+        action,
+        provenance: declared.map(|declared| declared.provenance.clone()),
+        unit: declared.map(|declared| declared.unit),
+        hook: declared.and_then(|declared| declared.hook.clone()),
+        has_contract,
+    }
+}
+
+fn unknown_references(found: &Sink<'_, '_>, index: &Index<'_>, alive: &[bool], problems: &mut Vec<Problem>) {
+    for (node, text) in found.written_unknown.iter().filter(|(node, _)| alive[*node as usize]) {
+        let item = index.item(*node);
+        problems.push(Problem {
+            kind: ProblemKind::Error,
+            places: item.declared().map(|declared| declared.provenance.place()).into_iter().collect(),
+            object: Some(item.id.clone()),
+            message: format!("it does not wait for {text}: nothing of that name is declared"),
+            hint: Some(
+                "config.kubernetes.io/depends-on takes group/namespaces/NAMESPACE/Kind/name or group/Kind/name, the core group left empty"
+                    .to_owned(),
+            ),
+        });
+    }
+}
+
+fn written_rings(rings: &[Vec<u32>], index: &Index<'_>) -> Failure {
+    let mut failure = Failure::new(Kind::Input, "nothing was planned: objects wait for each other in a ring");
+    for ring in rings {
+        let names: Vec<String> = (ring.iter().chain(ring.first()))
+            .map(|node| match index.items.get(*node as usize) {
+                Some(item) => match item.declared() {
+                    Some(declared) => format!("{} ({})", item.id, declared.provenance.place()),
+                    None => item.id.to_string(),
+                },
+                None => "the group that it waits for".to_owned(),
+            })
+            .collect();
+        failure = failure.because(names.join("\n→ waits for "));
+    }
+    failure.hint("take one config.kubernetes.io/depends-on or kapp.k14s.io/change-rule annotation out of each ring")
+}
+
+/// Where nodes come to stand: steps in tie-break order, then gates.
+struct Places {
+    steps: Vec<u32>,
+    gates: Vec<u32>,
+    place: Vec<Option<NodeIndex>>,
+}
+
+impl Places {
+    fn new(items: &[Item<'_>], gates: usize, alive: &[bool], drafts: &[Draft], options: &PlanOptions) -> Self {
+        let mut steps = order::tie_break(items, gates, drafts, options);
+        steps.retain(|node| alive[*node as usize]);
+        let mut waited = vec![false; alive.len()];
+        for edge in drafts {
+            waited[edge.to as usize] = true;
+        }
+        let gates: Vec<u32> = (items.len() as u32..alive.len() as u32)
+            .filter(|gate| alive[*gate as usize] && waited[*gate as usize])
+            .collect();
+        let mut place = vec![None; alive.len()];
+        for (index, node) in (0..).zip(steps.iter().chain(&gates)) {
+            place[*node as usize] = Some(NodeIndex(index));
+        }
+        Self { steps, gates, place }
+    }
+
+    fn gates(&self, names: &[String]) -> Vec<Gate> {
+        let items = self.place.len() - names.len();
+        let name = |gate: &u32| names[*gate as usize - items].clone();
+        self.gates.iter().map(|gate| Gate { name: name(gate) }).collect()
+    }
+
+    fn edge(&self, draft: &Draft) -> Option<Edge> {
+        let row = &RULES[usize::from(draft.rule)];
+        Some(Edge {
+            from: self.place[draft.from as usize]?,
+            to: self.place[draft.to as usize]?,
+            until: draft.until,
+            strength: draft.strength,
+            reason: Reason {
+                rule: row.name,
+                text: row.reason.to_owned(),
+            },
+        })
+    }
+
+    fn edges(&self, drafts: &[Draft]) -> Vec<Edge> {
+        let mut edges: Vec<Edge> = drafts.iter().filter_map(|draft| self.edge(draft)).collect();
+        edges.sort_by_key(|edge| (edge.from, edge.to));
+        edges
+    }
+
+    /// Cuts with gates left out of the ring.
+    fn cuts(&self, cuts: Vec<graph::Cutting>, items: &[Item<'_>]) -> Vec<Cut> {
+        let id = |node: &u32| items.get(*node as usize).map(|item| item.id.clone());
+        (cuts.iter())
+            .filter_map(|cut| {
+                Some(Cut {
+                    ring: cut.ring.iter().filter_map(id).collect(),
+                    edge: self.edge(&cut.edge)?,
+                    weakened_to: None,
+                })
+            })
+            .collect()
+    }
+}
+
