@@ -41,9 +41,8 @@ impl Tally {
                 }
             }
             Event::Sent { step, at } => {
-                if self.times.insert(*step, *at).is_none() {
-                    self.sent += 1;
-                }
+                self.times.entry(*step).or_insert(*at);
+                self.sent = self.times.len();
             }
             Event::Retrying { .. } => self.retries += 1,
             Event::Written { step, .. } => {

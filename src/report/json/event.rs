@@ -59,7 +59,7 @@ enum Body<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         place: Option<Where>,
         #[serde(flatten)]
-        ended: Ended<'a>,
+        ended: Box<Ended<'a>>,
     },
     Waiting {
         r#for: Vec<Waiting<'a>>,
@@ -146,7 +146,7 @@ fn body<'a>(plan: &'a Plan, event: &'a Event) -> Body<'a> {
             step: step(node),
             after: seconds(*at),
             place: declared_at(plan.step(*node).and_then(|step| step.provenance.as_ref())),
-            ended: Ended::new(id(node), outcome),
+            ended: Box::new(Ended::new(id(node), outcome)),
         },
         Event::Waiting(waiting) => Body::Waiting {
             r#for: waiting
