@@ -18,6 +18,7 @@ mod summary;
 mod tally;
 mod text;
 mod words;
+mod yaml;
 
 pub use about::{About, about};
 pub use drill::{Verified, verified};
@@ -26,3 +27,4 @@ pub use human::Lines;
 pub use preflight::{notes, problems};
 pub use progress::Bars;
 pub use summary::summary;
+pub use yaml::{Rendering, json_lines, yaml};

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::Verified;
 use crate::event::{Event, StepTimes, Summary};
 use crate::object::{
-    Action, Context, Entry, GroupKind, Manifest, ObjectId, Outcome, Provenance, Readiness, Renderer, Repository,
-    SkipReason, UnitIndex, Writer,
+    Action, Context, Declared, DeclaredSet, Entry, GroupKind, Manifest, ObjectId, Outcome, Provenance, Readiness,
+    Renderer, Repository, SkipReason, Unit, UnitIndex, Writer,
 };
 use crate::plan::{Edge, Gate, NodeIndex, Plan, Reason, Step, StepAction, Strength, Until};
 
@@ -281,5 +281,39 @@ pub(super) fn verified() -> Verified {
         )],
         second_run_changed: vec![id("Deployment", "api")],
         not_simulated: vec![GroupKind::new("cert-manager.io", "Certificate")],
+    }
+}
+
+/// A set of these objects, each in a file of its own.
+pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
+    let (repository, entry, _) = about();
+    let objects = values.into_iter().enumerate().map(|(index, value)| {
+        let manifest = Manifest::new(value).expect("because samples are complete");
+        Declared {
+            id: manifest.id(),
+            provenance: Provenance {
+                file: format!("apps/{}.yaml", manifest.name()),
+                document: index,
+                line: 3,
+                renderer: Renderer::Kustomize,
+            },
+            manifest,
+            unit: UnitIndex(0),
+            writer: Writer::ServerSide("refloat".to_owned()),
+            generated: Vec::new(),
+            hook: None,
+        }
+    });
+    DeclaredSet {
+        repository,
+        entry,
+        units: vec![Unit {
+            name: "apps".to_owned(),
+            path: "apps".to_owned(),
+            renderer: Renderer::Kustomize,
+        }],
+        objects: objects.collect(),
+        problems: Vec::new(),
+        unreached: 0,
     }
 }
