@@ -6,6 +6,7 @@
 mod about;
 mod drill;
 mod exit;
+mod file;
 mod gathered;
 mod hints;
 mod human;
@@ -14,6 +15,7 @@ mod preflight;
 mod progress;
 #[cfg(test)]
 mod sample;
+mod show;
 mod summary;
 mod tally;
 mod text;
@@ -23,8 +25,10 @@ mod yaml;
 pub use about::{About, about};
 pub use drill::{Verified, verified};
 pub use exit::exit_of;
+pub use file::Report;
 pub use human::Lines;
 pub use preflight::{notes, problems};
 pub use progress::Bars;
+pub use show::{Show, Streams};
 pub use summary::summary;
 pub use yaml::{Rendering, json_lines, yaml};

@@ -163,7 +163,7 @@ fn set_aside(gathered: &Gathered<'_>, out: &mut dyn Write) -> io::Result<()> {
     if !gathered.without.is_empty() {
         writeln!(
             out,
-            "\nApplied although something was not there yet: {}",
+            "\nApplied without what was not there yet: {}",
             gathered.without.len()
         )?;
         for (id, without) in &gathered.without {
@@ -326,7 +326,7 @@ mod tests {
             1 object not applied because of it: Deployment/bank/after-payout
             hint: --old-cluster-is-gone lets it go
 
-        Applied although something was not there yet: 1
+        Applied without what was not there yet: 1
           Deployment/bank/web without ConfigMap/bank/settings
 
         Held back, since it acts outside the cluster: 2
