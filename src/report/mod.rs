@@ -19,6 +19,7 @@ mod show;
 mod summary;
 mod tally;
 mod text;
+mod tree;
 mod words;
 mod yaml;
 
@@ -31,4 +32,5 @@ pub use preflight::{notes, problems};
 pub use progress::Bars;
 pub use show::{Show, Streams};
 pub use summary::summary;
+pub use tree::{dot, named, tree, why};
 pub use yaml::{Rendering, json_lines, yaml};
