@@ -209,6 +209,7 @@ impl Tool {
     /// Runs it to its end. When the future is dropped, the program and everything it started is ended.
     pub async fn run_async(&self) -> Result<Output, ToolError> {
         let mut command = self.command();
+        command.process_group(0);
         command.stdin(if self.input.is_empty() {
             Stdio::null()
         } else {
@@ -245,7 +246,8 @@ impl Tool {
             }),
         };
         if ran.is_ok() {
-            group.leave();
+            // Its leader has ended by itself.
+            group.take();
         }
         ran
     }
@@ -259,7 +261,7 @@ impl Tool {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log);
-        self.start(command)
+        self.start(command, true)
     }
 
     /// Starts it in this process's own group and comes back at once: no stdin, stdout and stderr go to `log`. It is
@@ -268,12 +270,13 @@ impl Tool {
         let both = log.try_clone().map_err(|source| self.not_started(source))?;
         let mut command = self.command();
         command.kill_on_drop(true).stdin(Stdio::null()).stdout(both).stderr(log);
-        self.start(command)
+        self.start(command, false)
     }
 
-    fn start(&self, mut command: tokio::process::Command) -> Result<Running, ToolError> {
+    fn start(&self, mut command: tokio::process::Command, leads: bool) -> Result<Running, ToolError> {
         let child = command.spawn().map_err(|source| self.not_started(source))?;
-        Ok(Running { child })
+        let group = Group::of(&child).take().filter(|_| leads);
+        Ok(Running { child, group })
     }
 
     fn command(&self) -> tokio::process::Command {
@@ -353,6 +356,8 @@ impl fmt::Debug for Output {
 #[derive(Debug)]
 pub struct Running {
     child: tokio::process::Child,
+    /// The group that it leads, if it was given one.
+    group: Option<Pid>,
 }
 
 impl Running {
@@ -382,9 +387,10 @@ impl Running {
         self.child.kill().await
     }
 
-    /// Kills the process group that it leads, which is whatever it started and did not move elsewhere.
+    /// Kills the process group that it leads, which is whatever it started and did not move elsewhere; also when it has
+    /// ended itself. Does nothing for one that was started in this process's group.
     pub fn kill_group(&self) {
-        drop(Group::of(&self.child));
+        drop(Group(self.group));
     }
 }
 
@@ -396,9 +402,9 @@ impl Group {
         Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
-    /// Leaves it alone: its leader has ended by itself.
-    fn leave(mut self) {
-        self.0 = None;
+    /// Leaves it alone from now on.
+    fn take(mut self) -> Option<Pid> {
+        self.0.take()
     }
 }
 
@@ -437,7 +443,6 @@ pub fn which_in(name: &str, path: &OsStr) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     fn shell(script: &str) -> Tool {
         Tool::new("/bin/sh").args(["-c", script])
@@ -491,15 +496,16 @@ mod tests {
 
     #[test]
     fn a_timeout_ends_grandchildren_too() {
-        let before = Instant::now();
-        let error = shell("sleep 60 & sleep 60")
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let error = shell("(sleep 1; echo > outlived) & sleep 60")
             .env("PATH", "/bin:/usr/bin")
+            .folder(folder.path())
             .timeout(Duration::from_millis(200))
             .run()
             .expect_err("it sleeps");
-        assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
-        assert!(before.elapsed() < Duration::from_secs(20));
         assert_eq!(error.to_string(), "/bin/sh did not finish within 0.2 s");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(!folder.path().join("outlived").exists());
     }
 
     #[test]
