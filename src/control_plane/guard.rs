@@ -60,11 +60,16 @@ pub(super) enum Happened {
     Kept,
 }
 
-/// The whole life of a guard; `folder` is the control plane's.
+/// The whole life of a guard; the one argument is the control plane's folder.
 ///
 /// It says what it cannot do in its log, `guard.log` in the folder, which is its stderr.
 #[must_use]
-pub fn run(folder: &Path) -> ExitCode {
+pub fn run(args: &[String]) -> ExitCode {
+    let [folder] = args else {
+        // Only `start` calls it, and gives it one.
+        return ExitCode::FAILURE;
+    };
+    let folder = Path::new(folder);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(guard(folder)),

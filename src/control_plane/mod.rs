@@ -4,7 +4,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `obtain`, `cache`, `download`, `build` | where the programs come from |
-//! | `certificates`, `parts`, `simulate` | what they are given |
+//! | `certificates`, `parts`, `folder`, `simulate` | what they are given |
 //! | `start`, `owner` | starts them through the guard, waits until they serve, stops them |
 //! | `guard` | the child that owns them and ends them whatever happens |
 //! | `egress`, `answer`, `injector` | the simulated backends behind webhooks, hosted by the guard |
@@ -21,6 +21,7 @@ mod cache;
 mod certificates;
 mod download;
 mod egress;
+mod folder;
 pub mod guard;
 mod injector;
 pub mod obtain;
@@ -51,7 +52,7 @@ pub struct Options {
     pub version: Option<String>,
     /// Files of KWOK Stages beside refloat's own.
     pub simulate: Vec<PathBuf>,
-    /// Whether the API server logs its requests (level Metadata, when received): [`ControlPlane::request_log`].
+    /// Whether the API server logs its requests (level Metadata, when received and when answered): [`ControlPlane::request_log`].
     pub request_log: bool,
     /// The refloat program, for the guard; without it, the running program.
     pub guard_exe: Option<PathBuf>,

@@ -38,19 +38,26 @@ pub(super) struct Seen {
 /// The guard, from its owner's side. Dropping it closes the pipe, which ends the control plane.
 pub(super) struct Guard {
     running: Running,
+    /// The control plane's folder.
+    folder: PathBuf,
     orders: Option<ChildStdin>,
     pub seen: watch::Receiver<Seen>,
 }
 
 impl Guard {
-    /// Takes over a guard that was just started.
-    pub fn new(mut running: Running) -> Guard {
+    /// Takes over a guard that was just started for that folder.
+    pub fn new(mut running: Running, folder: &Path) -> Guard {
         let orders = running.take_stdin();
         let (tell, seen) = watch::channel(Seen::default());
         if let Some(stdout) = running.take_stdout() {
             tokio::spawn(listen(stdout, tell));
         }
-        Guard { running, orders, seen }
+        Guard {
+            running,
+            folder: folder.to_owned(),
+            orders,
+            seen,
+        }
     }
 
     pub fn id(&self) -> Option<u32> {
@@ -90,15 +97,28 @@ impl Guard {
     }
 
     /// Ends the control plane and waits for that.
-    pub async fn stop(mut self, folder: &Path) {
+    pub async fn stop(mut self) {
         drop(self.orders.take());
-        if tokio::time::timeout(STOP_TIMEOUT, self.running.wait()).await.is_err() {
-            self.running.kill_group();
+        let ended = tokio::time::timeout(STOP_TIMEOUT, self.running.wait()).await;
+        if !matches!(ended, Ok(Ok(status)) if status.success()) {
+            self.sweep();
             let _ = self.running.wait().await;
         }
-        if folder.exists() {
-            // A guard that was killed could not.
-            let _ = std::fs::remove_dir_all(folder);
+    }
+
+    /// Does what a guard that was killed could not.
+    fn sweep(&self) {
+        self.running.kill_group();
+        // Already gone is as good.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // What is left when it was killed; when it ended by itself there is nothing, and nothing is done.
+        if self.seen.borrow().guard_gone && self.folder.exists() {
+            self.sweep();
         }
     }
 }
@@ -119,6 +139,8 @@ async fn listen(stdout: ChildStdout, tell: watch::Sender<Seen>) {
 }
 
 /// A running control plane. Dropping it ends it; [`stop`](Self::stop) also waits for that.
+///
+/// It lives on the runtime that started it: its pipe to the guard is served by that one.
 pub struct ControlPlane {
     pub(super) guard: Guard,
     pub(super) folder: PathBuf,
@@ -246,6 +268,6 @@ impl ControlPlane {
 
     /// Ends it, removes its folder, and waits until both are done.
     pub async fn stop(self) {
-        self.guard.stop(&self.folder).await;
+        self.guard.stop().await;
     }
 }

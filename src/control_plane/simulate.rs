@@ -4,8 +4,12 @@
 //! and ConfigMaps do not keep a simulated Pod from starting.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
+
+/// The address of the first node; the others follow.
+const FIRST_NODE: Ipv4Addr = Ipv4Addr::new(10, 132, 0, 1);
 
 /// All Stages of refloat's own, as one YAML file.
 #[must_use]
@@ -40,11 +44,14 @@ pub fn node(number: u32, version: &str, extra: &BTreeMap<String, String>) -> Val
     let room = json!({
         "cpu": "10k", "memory": "100Ti", "ephemeral-storage": "1Pi", "pods": "100k", "nvidia.com/gpu": "1k",
     });
+    // Nobody calls them; they only must differ.
+    let address = Ipv4Addr::from(u32::from(FIRST_NODE).wrapping_add(number.saturating_sub(1)));
+    let addresses = json!([{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}]);
     json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},
-        "status": {"allocatable": room, "capacity": room, "nodeInfo": node_info(version)},
+        "status": {"allocatable": room, "capacity": room, "nodeInfo": node_info(version), "addresses": addresses},
     })
 }
 
@@ -100,5 +107,9 @@ mod tests {
         );
         let extra = BTreeMap::from([("pool".to_owned(), "payments".to_owned())]);
         assert_eq!(node(1, "v1.37.2", &extra)["metadata"]["labels"]["pool"], "payments");
+        assert_eq!(
+            node(2, "v1.37.2", &extra)["status"]["addresses"][0]["address"],
+            "10.132.0.2"
+        );
     }
 }

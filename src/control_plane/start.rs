@@ -5,15 +5,12 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::certificates::{Certificates, Pair};
-use super::guard::{Order, Task};
+use super::certificates::Certificates;
+use super::guard::Order;
 use super::obtain::{Obtained, obtain};
 use super::owner::{Being, ControlPlane, Guard, Seen};
 use super::parts::{Part, arguments, file};
-use super::{Options, Progress, simulate};
+use super::{Options, Progress, folder, simulate};
 use crate::error::{Failure, Kind};
 use crate::net::Api;
 use crate::process::{BASIC_ENVIRONMENT, Tool};
@@ -22,8 +19,6 @@ use crate::process::{BASIC_ENVIRONMENT, Tool};
 const ATTEMPTS: u32 = 5;
 /// How many lines of a log go into an error.
 const TAIL: usize = 12;
-/// What the operating system allows for the path of a Unix socket, less the longest name in the folder.
-const LONGEST_FOLDER: usize = 103 - 12;
 
 /// Starts a control plane: obtains the programs where needed, starts them, and comes back once the API server serves all its
 /// groups, the default ServiceAccount is there and the nodes are Ready.
@@ -71,7 +66,7 @@ impl From<Failure> for Attempt {
 }
 
 fn not_started() -> Failure {
-    Failure::new(Kind::Tool, "the throwaway control plane could not be started")
+    Failure::new(Kind::Tool, folder::NOT_STARTED)
 }
 
 fn free_port() -> Result<u16, Failure> {
@@ -89,8 +84,8 @@ async fn start_on(
     let began = Instant::now();
     let server = format!("https://127.0.0.1:{port}");
     let certificates = Certificates::new()?;
-    let folder = make_folder()?;
-    let kubeconfig = write_folder(folder.path(), &server, &certificates)?;
+    let folder = folder::make()?;
+    let kubeconfig = folder::write(folder.path(), &server, &certificates)?;
     let pair = &certificates.admin;
     let api = Api::new(
         &server,
@@ -137,119 +132,6 @@ async fn start_on(
     })
 }
 
-/// The folder of a control plane, the user's alone.
-fn make_folder() -> Result<tempfile::TempDir, Failure> {
-    let make = |parent: &Path| {
-        tempfile::Builder::new()
-            .prefix("refloat-")
-            .tempdir_in(parent)
-            .map_err(|error| {
-                Failure::new(Kind::Io, "the throwaway control plane could not be started")
-                    .because(format!("no folder could be made in {}: {error}", parent.display()))
-                    .hint("set TMPDIR to a folder with some 200 MB of room")
-            })
-    };
-    let folder = make(&std::env::temp_dir())?;
-    if folder.path().as_os_str().len() > LONGEST_FOLDER {
-        make(Path::new("/tmp"))
-    } else {
-        Ok(folder)
-    }
-}
-
-/// Writes everything that the parts read; gives the administrator's kubeconfig.
-fn write_folder(folder: &Path, server: &str, all: &Certificates) -> Result<String, Failure> {
-    let authority = &all.authority.pair.certificate;
-    let kubeconfig = |pair| kubeconfig(server, authority, pair);
-    let admin = kubeconfig(&all.admin);
-    let task = Task { api: server.to_owned() };
-    let task = serde_json::to_string(&task).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
-    let files = [
-        (file::KUBECONFIG, admin.clone()),
-        (file::CONTROLLER_MANAGER, kubeconfig(&all.controller_manager)),
-        (file::SCHEDULER, kubeconfig(&all.scheduler)),
-        (file::KWOK, kubeconfig(&all.kwok)),
-        (file::AUTHORITY, authority.clone()),
-        (file::SERVER, all.server.certificate.clone()),
-        (file::SERVER_KEY, all.server.key.clone()),
-        (file::TOKENS, all.tokens.1.clone()),
-        (file::TOKENS_KEY, all.tokens.0.clone()),
-        (file::BACKENDS, all.backends.pair.certificate.clone()),
-        (file::BACKENDS_KEY, all.backends.pair.key.clone()),
-        (file::SIMULATOR, all.simulator.certificate.clone()),
-        (file::SIMULATOR_KEY, all.simulator.key.clone()),
-        (file::EGRESS, egress(folder)),
-        (file::AUDIT_POLICY, AUDIT_POLICY.to_owned()),
-        (file::STAGES, simulate::stages()),
-        (file::GUARD, task),
-    ];
-    for (name, text) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|error| {
-            Failure::new(Kind::Io, "the throwaway control plane could not be started")
-                .because(format!("{} could not be written: {error}", path.display()))
-        })?;
-    }
-    Ok(admin)
-}
-
-fn kubeconfig(server: &str, authority: &str, pair: &Pair) -> String {
-    let [authority, certificate, key] = [authority, &pair.certificate, &pair.key].map(|pem| STANDARD.encode(pem));
-    format!(
-        "apiVersion: v1
-kind: Config
-clusters:
-- name: refloat-throwaway
-  cluster:
-    server: {server}
-    certificate-authority-data: {authority}
-users:
-- name: refloat-throwaway
-  user:
-    client-certificate-data: {certificate}
-    client-key-data: {key}
-contexts:
-- name: refloat-throwaway
-  context:
-    cluster: refloat-throwaway
-    user: refloat-throwaway
-current-context: refloat-throwaway
-"
-    )
-}
-
-fn egress(folder: &Path) -> String {
-    let socket = folder.join(file::EGRESS_SOCKET);
-    let selection = |name: &str| {
-        format!(
-            "- name: {name}
-  connection:
-    proxyProtocol: HTTPConnect
-    transport:
-      uds:
-        udsName: {}
-",
-            socket.display()
-        )
-    };
-    format!(
-        "apiVersion: apiserver.k8s.io/v1beta1
-kind: EgressSelectorConfiguration
-egressSelections:
-{}{}",
-        selection("cluster"),
-        selection("controlplane")
-    )
-}
-
-/// One line for every request, when it is received: their order is what tests ask for.
-const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [ResponseStarted]
-rules:
-- level: Metadata
-";
-
 fn start_guard(folder: &Path, options: &Options) -> Result<Guard, Failure> {
     let program = match &options.guard_exe {
         Some(program) => program.clone(),
@@ -261,7 +143,7 @@ fn start_guard(folder: &Path, options: &Options) -> Result<Guard, Failure> {
         .inherit(BASIC_ENVIRONMENT)
         .spawn_in_group(log)
         .map_err(|error| not_started().because(format!("the guard: {error}")))?;
-    Ok(Guard::new(running))
+    Ok(Guard::new(running, folder))
 }
 
 async fn bring_up(

@@ -46,6 +46,28 @@ async fn stopping_leaves_nothing() {
     assert!(!folder.exists());
 }
 
+#[tokio::test]
+async fn a_guard_that_is_killed_is_swept_up_after() {
+    let control_plane = started(&Options { nodes: 1, ..options() }).await;
+    let (pids, folder) = (control_plane.processes(), control_plane.folder().to_owned());
+    kill(&["-KILL", &pids[0].to_string()]);
+    let began = Instant::now();
+    while control_plane.broken().is_none() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "the end of the guard was not noticed"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let broken = control_plane.broken().expect("because it was just asked").to_string();
+    assert_eq!(
+        broken,
+        "Error: the throwaway control plane does not run\n  because: its guard process has ended"
+    );
+    control_plane.stop().await;
+    assert_gone(&pids, &folder);
+}
+
 /// Not a test of its own: the process that the next one kills.
 #[tokio::test]
 #[ignore = "run by killing_the_owner_leaves_nothing"]

@@ -167,12 +167,10 @@ async fn two_at_once_download_once() {
     let cache = folder();
     let (base, asked) = serve(published());
     let sources = sources(cache.path(), &base);
-    let (mut ignore, mut ignore_too) = (|_| {}, |_| {});
-    let both = futures::future::join(
-        obtain(&sources, None, &mut ignore),
-        obtain(&sources, None, &mut ignore_too),
-    )
-    .await;
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let (mut note, mut note_too) = (|progress| first.push(progress), |progress| second.push(progress));
+    let both = futures::future::join(obtain(&sources, None, &mut note), obtain(&sources, None, &mut note_too)).await;
+    assert_eq!(second, [Progress::Waiting(cache.path().join("v1.37.2"))]);
     let (first, second) = (
         both.0.unwrap_or_else(|f| panic!("{f}")),
         both.1.unwrap_or_else(|f| panic!("{f}")),

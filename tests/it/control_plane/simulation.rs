@@ -28,6 +28,12 @@ async fn a_repository_finds_what_it_waits_for() {
     let control_plane = started(&options()).await;
     let api = control_plane.api();
     assert_eq!(control_plane.version(), "v1.37.2");
+    let node = until(api, "/api/v1/nodes/simulated-3", |node| {
+        condition(node, "Ready") == Some("True")
+    })
+    .await;
+    assert_eq!(node["status"]["addresses"][0]["address"], "10.132.0.3", "{node:#}");
+    assert_eq!(node["status"]["nodeInfo"]["kubeletVersion"], "v1.37.2", "{node:#}");
 
     let web = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
