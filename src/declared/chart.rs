@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::kustomization::first_error;
-use super::path::{join, resolve};
 use crate::object::{Place, Problem};
 use crate::process::{Tool, ToolError, which};
 use crate::source::Tree;
+use crate::source::path::{join, resolve};
 
 /// Longest that one rendering may take.
 const LONGEST: Duration = Duration::from_secs(120);

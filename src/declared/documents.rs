@@ -214,7 +214,7 @@ mod tests {
         );
         assert_eq!(
             found,
-            ["ConfigMap a a.yaml:1", "Secret b a.yaml:7", "AllowList c a.yaml:11"]
+            ["ConfigMap a a.yaml:1", "Secret b a.yaml:7", "AllowList c a.yaml:12"]
         );
         assert_eq!(
             problems,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parts::{self, Dialect, Part};
-use super::path::{is_within, join, resolve};
 use super::{chart, documents, in_parallel, kustomization};
 use crate::error::{Failure, Kind, printable};
 use crate::object::Entry;
 use crate::source::Tree;
+use crate::source::path::{self, is_within, join, resolve};
 
 /// A place that a cluster may be declared from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,11 @@ pub struct Candidate {
     pub units: usize,
 }
 
+/// What each path of an entry is, and what it is made of.
+pub(super) type Parts = Vec<(Dialect, Vec<Part>)>;
+
 /// The entry that was chosen, or detected where it is not in doubt, and what it is made of.
-pub(super) fn choose(tree: &Tree, paths: &[String]) -> Result<(Entry, Vec<(Dialect, Vec<Part>)>), Failure> {
+pub(super) fn choose(tree: &Tree, paths: &[String]) -> Result<(Entry, Parts), Failure> {
     if tree.is_file(tree.base()) && paths.is_empty() {
         return Ok(named(tree, &[tree.base().to_owned()]));
     }
@@ -49,8 +52,8 @@ pub(super) fn choose(tree: &Tree, paths: &[String]) -> Result<(Entry, Vec<(Diale
     }
 }
 
-fn named(tree: &Tree, paths: &[String]) -> (Entry, Vec<(Dialect, Vec<Part>)>) {
-    let parts: Vec<(Dialect, Vec<Part>)> = paths.iter().map(|path| parts::of_path(tree, path)).collect();
+fn named(tree: &Tree, paths: &[String]) -> (Entry, Parts) {
+    let parts: Parts = paths.iter().map(|path| parts::of_path(tree, path)).collect();
     let dialects: BTreeSet<&str> = parts.iter().map(|(dialect, _)| dialect.label()).collect();
     let entry = Entry {
         paths: paths.to_vec(),
@@ -74,7 +77,7 @@ fn find(tree: &Tree, given: &str) -> Result<String, Failure> {
                 printable(&tree.repository().location)
             ),
         );
-        let parent = resolve(tree.base(), given).map(|path| super::path::parent(&path).to_owned());
+        let parent = resolve(tree.base(), given).map(|path| path::parent(&path).to_owned());
         let beside = parent
             .filter(|parent| tree.is_dir(parent))
             .unwrap_or_else(|| tree.base().to_owned());
@@ -230,7 +233,7 @@ impl<'a> Alternatives<'a> {
         let charts: BTreeSet<String> = tree
             .files_within(base)
             .filter(|file| file.ends_with("Chart.yaml"))
-            .map(|file| super::path::parent(file).to_owned())
+            .map(|file| path::parent(file).to_owned())
             .filter(|folder| chart::of_folder(tree, folder).is_some())
             .collect();
         let mut whole: BTreeSet<String> = all.keys().cloned().collect();
@@ -311,8 +314,8 @@ impl<'a> Alternatives<'a> {
 }
 
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(super::path::parent(path)), |path| {
-        (!path.is_empty()).then(|| super::path::parent(path))
+    std::iter::successors(Some(path::parent(path)), |path| {
+        (!path.is_empty()).then(|| path::parent(path))
     })
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::documents::{self, Findings};
-use super::path::{join, parent, resolve};
 use crate::object::{Place, Problem, Provenance, Renderer};
 use crate::process::{BASIC_ENVIRONMENT, Tool, ToolError, which};
 use crate::source::Tree;
+use crate::source::path::{join, parent, resolve};
 
 /// Names that kustomize looks for, in its order.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];

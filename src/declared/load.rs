@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::chart::{Chart, Settings};
+use super::crd::{brought, status_is_data};
 use super::documents::{self, Findings, Found};
+use super::entry::Parts;
 use super::parts::{self, Dialect, Part};
-use super::{Options, chart, entry, in_parallel, kustomization, path, release};
+use super::{Options, entry, in_parallel, kustomization, release};
 use crate::error::{Failure, Kind, printable};
 use crate::object::{
     Declared, DeclaredSet, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Unit, UnitIndex, Writer, normalize,
 };
 use crate::source::Tree;
+use crate::source::path;
 
 /// Everything that is declared from one entry.
 ///
@@ -26,46 +27,8 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
     for path in &entry.paths {
         assembly.problems.extend(tree.problems_within(path).cloned());
     }
-    let unreached = unreached(tree, &parts);
-    let mut kustomizations = BTreeMap::new();
-    let mut charts = BTreeMap::new();
-    let mut files = BTreeMap::new();
-    for (dialect, parts) in parts {
-        for part in parts {
-            match part {
-                Part::Plain { unit, files: own } => {
-                    assembly.unit(&unit, Renderer::Plain);
-                    for file in own {
-                        files.entry(file).or_insert((unit.clone(), dialect));
-                    }
-                }
-                Part::Kustomization {
-                    folder,
-                    file,
-                    component,
-                } => {
-                    kustomizations.insert(folder, (file, component));
-                }
-                Part::Chart(chart) => {
-                    charts.insert(chart.folder.clone(), chart);
-                }
-            }
-        }
-    }
-    assembly.read_files(tree, files);
-    if !kustomizations.is_empty() {
-        let disk = tree.on_disk()?;
-        assembly.render_kustomizations(&disk, kustomizations, options);
-    }
-    if !charts.is_empty() {
-        let disk = tree.on_disk()?;
-        let charts: Vec<Chart> = charts.into_values().collect();
-        for chart in &charts {
-            chart.link_folders(tree, &disk);
-        }
-        let settings = settings(tree, &disk, options)?;
-        assembly.render_charts(&disk, &charts, settings);
-    }
+    let unreached = parts::unreached(tree, &parts);
+    assembly.take_parts(tree, parts, options)?;
     let (units, objects, mut problems) = assembly.finish();
     if objects.is_empty() && problems.is_empty() {
         let places: Vec<String> = entry
@@ -110,6 +73,50 @@ struct Assembly {
 }
 
 impl Assembly {
+    /// Reads and renders: what stands as it is first, charts last.
+    fn take_parts(&mut self, tree: &Tree, parts: Parts, options: &Options) -> Result<(), Failure> {
+        let mut kustomizations = BTreeMap::new();
+        let mut charts = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        for (dialect, parts) in parts {
+            for part in parts {
+                match part {
+                    Part::Plain { unit, files: own } => {
+                        self.unit(&unit, Renderer::Plain);
+                        for file in own {
+                            files.entry(file).or_insert((unit.clone(), dialect));
+                        }
+                    }
+                    Part::Kustomization {
+                        folder,
+                        file,
+                        component,
+                    } => {
+                        kustomizations.insert(folder, (file, component));
+                    }
+                    Part::Chart(chart) => {
+                        charts.insert(chart.folder.clone(), chart);
+                    }
+                }
+            }
+        }
+        self.read_files(tree, files);
+        if !kustomizations.is_empty() {
+            let disk = tree.on_disk()?;
+            self.render_kustomizations(&disk, kustomizations, options);
+        }
+        if !charts.is_empty() {
+            let disk = tree.on_disk()?;
+            let charts: Vec<Chart> = charts.into_values().collect();
+            for chart in &charts {
+                chart.link_folders(tree, &disk);
+            }
+            let settings = settings(tree, &disk, options)?;
+            self.render_charts(&disk, &charts, settings);
+        }
+        Ok(())
+    }
+
     fn unit(&mut self, path: &str, renderer: Renderer) {
         self.units.entry(path.to_owned()).or_insert(renderer);
     }
@@ -226,10 +233,16 @@ impl Assembly {
             key(a).cmp(&key(b))
         });
         let index: BTreeMap<&String, usize> = units.keys().enumerate().map(|(index, path)| (path, index)).collect();
+        let plain_status: BTreeSet<(String, String)> = items
+            .iter()
+            .flat_map(|item| status_is_data(&item.found.value))
+            .collect();
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
             let unit = UnitIndex(index.get(&item.unit).copied().unwrap_or_default());
-            objects.extend(declare(item, unit, &mut problems));
+            let text = |key: &str| item.found.value[key].as_str().unwrap_or_default().to_owned();
+            let keep = plain_status.contains(&(text("apiVersion"), text("kind")));
+            objects.extend(declare(item, unit, keep, &mut problems));
         }
         let units = units.into_iter().map(|(path, renderer)| Unit {
             name: if path.is_empty() { ".".to_owned() } else { path.clone() },
@@ -243,14 +256,14 @@ impl Assembly {
 type Rendered = Result<(Vec<u8>, Vec<Problem>), Box<Problem>>;
 
 /// Makes a clean manifest of an object, or says why it cannot be used.
-fn declare(item: Item, unit: UnitIndex, problems: &mut Vec<Problem>) -> Option<Declared> {
+fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Problem>) -> Option<Declared> {
     let Found { value, provenance } = item.found;
     let place = provenance.place();
     if let Some(remark) = normalize::unusable(&value) {
         problems.push(problem(place, remark));
         return None;
     }
-    let (value, remarks) = normalize::clean(value);
+    let (value, remarks) = normalize::clean(value, keep_status);
     let manifest = match Manifest::new(value) {
         Ok(manifest) => manifest,
         Err(missing) => {
@@ -305,27 +318,6 @@ fn without_other_occasions(mut findings: Findings) -> Findings {
     findings
 }
 
-/// The APIs that a CustomResourceDefinition brings, as Helm's capabilities spell them.
-fn brought(value: &Value) -> Vec<String> {
-    if value["kind"] != "CustomResourceDefinition" {
-        return Vec::new();
-    }
-    let spec = &value["spec"];
-    let (Some(group), Some(kind)) = (spec["group"].as_str(), spec["names"]["kind"].as_str()) else {
-        return Vec::new();
-    };
-    let listed = spec["versions"].as_array().into_iter().flatten();
-    let versions = listed
-        .filter(|version| version["served"] != false)
-        .filter_map(|version| version["name"].as_str());
-    // `apiextensions.k8s.io/v1beta1` may name one version outside of the list.
-    let versions: BTreeSet<&str> = versions.chain(spec["version"].as_str()).collect();
-    versions
-        .iter()
-        .flat_map(|version| [format!("{group}/{version}"), format!("{group}/{version}/{kind}")])
-        .collect()
-}
-
 fn settings(tree: &Tree, disk: &Path, options: &Options) -> Result<Settings, Failure> {
     let mut values = Vec::new();
     for given in &options.values {
@@ -353,34 +345,4 @@ fn settings(tree: &Tree, disk: &Path, options: &Options) -> Result<Settings, Fai
         kube_version: options.kube_version.clone(),
         api_versions: options.api_versions.clone(),
     })
-}
-
-/// Objects in files that no part of the entry reaches, charts' templates aside: counted without parsing.
-fn unreached(tree: &Tree, parts: &[(Dialect, Vec<Part>)]) -> usize {
-    const MOST_FILES: usize = 20_000;
-    let mut reached = BTreeSet::new();
-    for part in parts.iter().flat_map(|(_, parts)| parts) {
-        part.reaches(tree, &mut reached);
-    }
-    let charts: Vec<&str> = tree
-        .files()
-        .filter(|file| file.rsplit('/').next() == Some("Chart.yaml"))
-        .map(path::parent)
-        .filter(|folder| chart::of_folder(tree, folder).is_some())
-        .collect();
-    let mut files: Vec<&str> = Vec::new();
-    for file in tree
-        .files()
-        .filter(|file| documents::is_manifest_name(file) && !kustomization::is_name(file))
-    {
-        let in_chart = charts.iter().any(|chart| path::is_within(file, chart));
-        if !in_chart && !reached.contains(file) && files.len() < MOST_FILES {
-            files.push(file);
-        }
-    }
-    in_parallel(&files, |file| {
-        tree.read(file).map_or(0, |text| parts::count(file, &text))
-    })
-    .iter()
-    .sum()
 }

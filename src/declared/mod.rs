@@ -8,12 +8,12 @@
 //! bring, until nothing is added.
 
 mod chart;
+mod crd;
 mod documents;
 mod entry;
 mod kustomization;
 mod load;
 mod parts;
-mod path;
 mod release;
 
 use std::path::PathBuf;

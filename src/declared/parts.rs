@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chart::{self, Chart};
 use super::documents::is_manifest_name;
+use super::in_parallel;
 use super::kustomization::{self, Kustomization};
-use super::path::{is_within, join};
 use crate::object::Writer;
 use crate::source::Tree;
+use crate::source::path::{self, is_within, join};
 
 /// What a place in the tree is recognised as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,7 +196,7 @@ fn taken_in(tree: &Tree, kustomizations: &BTreeMap<String, Kustomization>) -> BT
 
 impl Part {
     /// Whether a file belongs to the part.
-    pub fn reaches(&self, tree: &Tree, files: &mut BTreeSet<String>) {
+    fn reaches(&self, tree: &Tree, files: &mut BTreeSet<String>) {
         match self {
             Self::Plain { files: own, .. } => files.extend(own.iter().cloned()),
             Self::Chart(chart) => files.extend(tree.files_within(&chart.folder).map(str::to_owned)),
@@ -230,6 +231,34 @@ pub(super) fn count(path: &str, text: &[u8]) -> usize {
         kind |= line.starts_with(b"kind:");
     }
     count + usize::from(api_version && kind)
+}
+
+/// Objects in files that no part of the entry reaches, charts' templates aside: counted without parsing.
+pub(super) fn unreached(tree: &Tree, parts: &[(Dialect, Vec<Part>)]) -> usize {
+    const MOST_FILES: usize = 20_000;
+    let mut reached = BTreeSet::new();
+    for part in parts.iter().flat_map(|(_, parts)| parts) {
+        part.reaches(tree, &mut reached);
+    }
+    let charts: Vec<&str> = tree
+        .files()
+        .filter(|file| file.rsplit('/').next() == Some("Chart.yaml"))
+        .map(path::parent)
+        .filter(|folder| chart::of_folder(tree, folder).is_some())
+        .collect();
+    let mut files: Vec<&str> = Vec::new();
+    for file in tree
+        .files()
+        .filter(|file| is_manifest_name(file) && !kustomization::is_name(file))
+    {
+        let in_chart = charts.iter().any(|chart| path::is_within(file, chart));
+        if !in_chart && !reached.contains(file) && files.len() < MOST_FILES {
+            files.push(file);
+        }
+    }
+    in_parallel(&files, |file| tree.read(file).map_or(0, |text| count(file, &text)))
+        .iter()
+        .sum()
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::chart::Chart;
 use super::documents::{self, Findings, Found};
-use super::path::join;
 use crate::object::{Hook, Place, Problem, Provenance, Renderer};
+use crate::source::path::join;
 
 /// One object of a release.
 pub(super) struct Released {

@@ -49,7 +49,7 @@ const POD_SPECS: &[(&str, &str, &str)] = &[
 
 /// Lists whose entries a create may repeat and a server-side apply may not, with their keys and the keys' defaults.
 /// Lists of which the server accepts no repetition either way are left for it to judge.
-const KEYED_LISTS: &[(InPod, &str, &[(&str, &str)])] = &[
+const KEYED_LISTS: &[(InPod, &str, Keys)] = &[
     (InPod::Spec, "imagePullSecrets", &[("name", "")]),
     (InPod::Spec, "hostAliases", &[("ip", "")]),
     (InPod::Containers, "env", &[("name", "")]),
@@ -59,6 +59,9 @@ const KEYED_LISTS: &[(InPod, &str, &[(&str, &str)])] = &[
         &[("containerPort", ""), ("protocol", "TCP")],
     ),
 ];
+
+/// Fields that together tell entries apart, with their defaults.
+type Keys = &'static [(&'static str, &'static str)];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum InPod {
@@ -103,14 +106,18 @@ pub fn unusable(value: &Value) -> Option<Remark> {
 /// a Secret's `stringData` becomes `data` (and wins over it, as with the server), and lists with keys are made unique, the last
 /// entry wins. Says what was changed, where it matters; leftovers of generators (`creationTimestamp: null`, an empty status, the
 /// status of a CustomResourceDefinition) go without a word.
-pub fn clean(mut value: Value) -> (Value, Vec<Remark>) {
+///
+/// `status_is_data` is for custom resources whose definition has no status subresource: there it is a field as any other, and
+/// stays.
+pub fn clean(mut value: Value, status_is_data: bool) -> (Value, Vec<Remark>) {
     let mut remarks = Vec::new();
     let group = group_of(&value).to_owned();
     let kind = value["kind"].as_str().unwrap_or_default().to_owned();
     if let Some(object) = value.as_object_mut() {
         clean_metadata(object, &mut remarks);
         let is_crd = group == "apiextensions.k8s.io" && kind == "CustomResourceDefinition";
-        if let Some(status) = object.shift_remove("status")
+        if !status_is_data
+            && let Some(status) = object.shift_remove("status")
             && !is_crd
             && !is_hollow(&status)
         {
@@ -252,7 +259,7 @@ fn make_unique(spec: &mut Value, remarks: &mut Vec<Remark>) {
 }
 
 /// Of entries with the same keys the last stays, where it stands.
-fn unique(holder: &mut Value, list: &str, keys: &[(&str, &str)], of: &str, remarks: &mut Vec<Remark>) {
+fn unique(holder: &mut Value, list: &str, keys: Keys, of: &str, remarks: &mut Vec<Remark>) {
     let Some(entries) = holder.get_mut(list).and_then(Value::as_array_mut) else {
         return;
     };
@@ -287,6 +294,10 @@ fn unique(holder: &mut Value, list: &str, keys: &[(&str, &str)], of: &str, remar
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn clean(value: Value) -> (Value, Vec<Remark>) {
+        super::clean(value, false)
+    }
 
     fn messages(value: Value) -> Vec<String> {
         clean(value).1.into_iter().map(|remark| remark.message).collect()
@@ -339,6 +350,8 @@ mod tests {
         assert_eq!(with("v1", "Service", json!({"loadBalancer": {}})), 0);
         let crd = json!({"acceptedNames": {"kind": "X"}, "conditions": [], "storedVersions": ["v1"]});
         assert_eq!(with("apiextensions.k8s.io/v1", "CustomResourceDefinition", crd), 0);
+        let custom = json!({"apiVersion": "x/v1", "kind": "X", "metadata": {"name": "a"}, "status": {"phase": "done"}});
+        assert_eq!(super::clean(custom.clone(), true), (custom, Vec::new()));
     }
 
     #[test]

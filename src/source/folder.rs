@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::links::{Raw, join};
+use super::links::Raw;
+use super::path::join;
 use super::tree::{Store, Tree};
 use super::without_credentials;
 use crate::error::{Failure, Kind, printable};

@@ -6,7 +6,8 @@ use std::path::Path;
 use gix::Repository as Git;
 use tempfile::TempDir;
 
-use super::links::{Raw, is_within};
+use super::links::Raw;
+use super::path::is_within;
 use super::tree::{Store, Tree};
 use super::{Options, folder, revision, without_credentials};
 use crate::error::{Failure, Kind, printable};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::path::{is_within, join};
 use crate::object::{Place, Problem};
 
 /// What stands at a path, links not followed.
@@ -190,20 +191,6 @@ fn resolve(raw: &BTreeMap<String, Raw>, children: &Children, path: &str) -> Resu
         Some(Raw::Submodule) => Err("it is a symbolic link into a submodule"),
         _ if children.contains_key(&path) => Ok(Target::Folder(path)),
         _ => Err("it is a symbolic link to something that is not there"),
-    }
-}
-
-/// Whether `path` is `folder` or below it.
-pub(super) fn is_within(path: &str, folder: &str) -> bool {
-    folder.is_empty() || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// `folder/name`, or `name` at the root.
-pub(super) fn join(folder: &str, name: &str) -> String {
-    match (folder, name) {
-        ("", name) => name.to_owned(),
-        (folder, "") => folder.to_owned(),
-        (folder, name) => format!("{folder}/{name}"),
     }
 }
 

@@ -8,6 +8,7 @@
 mod folder;
 mod git;
 mod links;
+pub mod path;
 mod remote;
 mod revision;
 mod tree;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::LARGEST_FILE;
-use super::links::{self, Raw, is_within, join};
+use super::links::{self, Raw};
+use super::path::{is_within, join};
 use crate::error::{Failure, Kind};
 use crate::object::{Place, Problem, Repository};
 

@@ -1,4 +1,7 @@
 //! The tool as users run it, against a real API server. One test binary, so that tests share a control plane.
 
 mod control_plane;
+mod declared;
 mod house;
+#[allow(dead_code, reason = "some of it is for tests that are still to come")]
+mod support;

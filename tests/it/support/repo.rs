@@ -44,7 +44,8 @@ impl Repo {
     /// Writes a file, not committed.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("because it lies in the folder")).expect("because the folder is ours");
+        std::fs::create_dir_all(path.parent().expect("because it lies in the folder"))
+            .expect("because the folder is ours");
         std::fs::write(path, text).expect("because the folder is ours");
     }
 
@@ -64,7 +65,14 @@ impl Repo {
     pub fn git_at(&self, date: &str, args: &[&str]) -> String {
         #[expect(clippy::disallowed_methods, reason = "tests make repositories with git itself")]
         let output = Command::new("git")
-            .args(["-c", "user.name=dev", "-c", "user.email=dev@example.invalid", "-c", "commit.gpgsign=false"])
+            .args([
+                "-c",
+                "user.name=dev",
+                "-c",
+                "user.email=dev@example.invalid",
+                "-c",
+                "commit.gpgsign=false",
+            ])
             .args(args)
             .current_dir(self.path())
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -73,7 +81,11 @@ impl Repo {
             .env("GIT_COMMITTER_DATE", date)
             .output()
             .expect("because git is there");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("because git writes UTF-8 here")
     }
 }

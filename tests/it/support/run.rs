@@ -106,7 +106,13 @@ impl Refloat {
             .take()
             .expect("because it is piped")
             .write_all(&self.stdin)
-            .or_else(|error| if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
+            .or_else(|error| {
+                if error.kind() == std::io::ErrorKind::BrokenPipe {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            })
             .expect("because the child reads or ends");
         let output = child.wait_with_output().expect("because it was started");
         Ran {
@@ -126,7 +132,15 @@ impl Refloat {
 pub fn tool_folder(name: &str) -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/build");
     #[expect(clippy::disallowed_methods, reason = "tests build what they run")]
-    let output = Command::new("bash").arg(script).arg(name).output().expect("because bash is there");
-    assert!(output.status.success(), "{name} was not built: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("bash")
+        .arg(script)
+        .arg(name)
+        .output()
+        .expect("because bash is there");
+    assert!(
+        output.status.success(),
+        "{name} was not built: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     PathBuf::from(String::from_utf8(output.stdout).expect("because it is a path").trim())
 }

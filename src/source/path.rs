@@ -1,7 +1,7 @@
 //! Paths of a tree: `/`-separated, from its root, "" for the root. Pure.
 
 /// `folder/name`.
-pub(super) fn join(folder: &str, name: &str) -> String {
+pub fn join(folder: &str, name: &str) -> String {
     match (folder, name) {
         ("", name) => name.to_owned(),
         (folder, "") => folder.to_owned(),
@@ -10,7 +10,7 @@ pub(super) fn join(folder: &str, name: &str) -> String {
 }
 
 /// A path as written in a file of `folder`, from the root; `None` for what leads out of the tree.
-pub(super) fn resolve(folder: &str, written: &str) -> Option<String> {
+pub fn resolve(folder: &str, written: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in written.split('/') {
         match part {
@@ -25,12 +25,12 @@ pub(super) fn resolve(folder: &str, written: &str) -> Option<String> {
 }
 
 /// The folder that a file or folder is in.
-pub(super) fn parent(path: &str) -> &str {
+pub fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// Whether `path` is `folder` or below it.
-pub(super) fn is_within(path: &str, folder: &str) -> bool {
+pub fn is_within(path: &str, folder: &str) -> bool {
     folder.is_empty() || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
