@@ -1,6 +1,6 @@
 //! What the machine is told and what it asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::flow::Flow;
@@ -24,6 +24,10 @@ pub struct Options {
     /// Jobs that an earlier run of the same restore saw complete: they are not sent again, even where their
     /// `ttlSecondsAfterFinished` has removed them meanwhile.
     pub completed: BTreeSet<ObjectId>,
+    /// Unknown and duplicate fields are refused by the server instead of warned of (`--strict`).
+    pub strict: bool,
+    /// Resource versions that objects are known to have, to tell "unchanged" from "configured".
+    pub known: BTreeMap<ObjectId, String>,
 }
 
 impl Default for Options {
@@ -35,6 +39,8 @@ impl Default for Options {
             soft_wait: Duration::from_secs(60),
             served_wait: Duration::from_secs(10),
             completed: BTreeSet::new(),
+            strict: false,
+            known: BTreeMap::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Walks a plan over a cluster: the one writer.
 //!
-//! The core is a [`Machine`]: what happened goes in, what to do comes out, and no clock, network or task is inside.
+//! The core is a [`Machine`]: what happened goes in, what to do comes out, and no clock, network or task is inside. [`run`] is what is around it.
 
 pub mod backoff;
 mod ending;
@@ -8,6 +8,7 @@ pub mod flow;
 mod input;
 mod machine;
 mod passing;
+mod runner;
 mod seeing;
 mod sending;
 mod serving;
@@ -16,6 +17,7 @@ mod waits;
 
 pub use input::{Answer, Command, Input, Options, Sighted, Sighting};
 pub use machine::Machine;
+pub use runner::run;
 
 #[cfg(test)]
 mod simulate;

@@ -2,6 +2,5 @@
 
 mod control_plane;
 mod declared;
+mod engine;
 mod house;
-#[allow(dead_code, reason = "some of it is for tests that are still to come")]
-mod support;

@@ -1,0 +1,321 @@
+//! The engine on a real API server.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use refloat::cluster::{Cluster, ConnectOptions};
+use refloat::control_plane::{ControlPlane, Options as Start, Sources, start};
+use refloat::engine::{Options, run};
+use refloat::event::{Event, Summary};
+use refloat::object::{
+    Action, GroupKind, Manifest, ObjectId, Outcome, Readiness, Scope, SkipReason, Writer, has_contract,
+};
+use refloat::plan::{Edge, NodeIndex, Plan, Reason, Step, StepAction, Strength, Target, Until};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+async fn started() -> ControlPlane {
+    let options = Start {
+        sources: Sources::from_environment(None, |name| std::env::var_os(name)),
+        guard_exe: Some(env!("CARGO_BIN_EXE_refloat").into()),
+        ..Start::default()
+    };
+    match start(&options, &mut |_| {}).await {
+        Ok(control_plane) => control_plane,
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+async fn connected(control_plane: &ControlPlane) -> Cluster {
+    let options = ConnectOptions {
+        kubeconfig: Some(control_plane.kubeconfig_path()),
+        ..ConnectOptions::default()
+    };
+    match Cluster::connect(options).await {
+        Ok(cluster) => cluster,
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+/// A plan made by hand.
+#[derive(Default)]
+struct Draft(Plan);
+
+impl Draft {
+    fn apply(&mut self, value: Value, plural: &str) -> NodeIndex {
+        let manifest = Manifest::new(value).expect("because the test wrote it");
+        let id = manifest.id();
+        let target = Target {
+            kind: id.group_kind(),
+            version: manifest.version().to_owned(),
+            plural: plural.to_owned(),
+            scope: if id.namespace.is_some() {
+                Scope::Namespaced
+            } else {
+                Scope::Cluster
+            },
+        };
+        let action = StepAction::Apply {
+            manifest,
+            writer: Writer::ServerSide("refloat".to_owned()),
+            create_only: false,
+            recreate: true,
+        };
+        // What a CRD of the plan brings is not served yet.
+        self.add(id, Some(target).filter(|target| target.kind.kind != "Widget"), action)
+    }
+
+    fn awaits(&mut self, id: ObjectId, plural: &str) -> NodeIndex {
+        let target = Target {
+            kind: id.group_kind(),
+            version: "v1".to_owned(),
+            plural: plural.to_owned(),
+            scope: Scope::Namespaced,
+        };
+        self.add(
+            id,
+            Some(target),
+            StepAction::Await("the controller manager makes it".to_owned()),
+        )
+    }
+
+    fn add(&mut self, id: ObjectId, target: Option<Target>, action: StepAction) -> NodeIndex {
+        self.0.steps.push(Step {
+            has_contract: id.kind != "Widget" && has_contract(&id.group, &id.kind),
+            id,
+            target,
+            action,
+            provenance: None,
+            unit: None,
+            hook: None,
+        });
+        NodeIndex(self.0.steps.len() as u32 - 1)
+    }
+
+    fn wait(&mut self, from: NodeIndex, to: NodeIndex, until: Until, strength: Strength) {
+        let reason = Reason {
+            rule: "test",
+            text: "the test says so".to_owned(),
+        };
+        self.0.edges.push(Edge {
+            from,
+            to,
+            until,
+            strength,
+            reason,
+        });
+        self.0.edges.sort_by_key(|edge| (edge.from, edge.to));
+    }
+}
+
+fn config_map(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": {"a": "b"}})
+}
+
+fn workload(kind: &str, api_version: &str, name: &str, label: &str, mut spec: Value) -> Value {
+    let pod = json!({"containers": [{"name": "c", "image": "example.com/c"}], "restartPolicy": if kind == "Job" { "Never" } else { "Always" }});
+    spec["template"] = json!({"metadata": {"labels": {"app": label}}, "spec": pod});
+    if kind != "Job" {
+        spec["selector"] = json!({"matchLabels": {"app": label}});
+    }
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+}
+
+fn widgets() -> Value {
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let names = json!({"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "names": names,
+            "scope": "Namespaced",
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    })
+}
+
+/// A namespace, what lives in it, a CRD with its object, a rollout, a Job, and two things that go wrong.
+fn shop(label: &str) -> Plan {
+    let mut draft = Draft::default();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let widget =
+        json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "shop"}});
+    // Steps in an order that only waiting makes right.
+    let after = draft.apply(config_map("after"), "configmaps");
+    let widget = draft.apply(widget, "widgets");
+    let web = workload("Deployment", "apps/v1", "web", label, json!({"replicas": 2}));
+    let web = draft.apply(web, "deployments");
+    let job = draft.apply(workload("Job", "batch/v1", "migrate", "migrate", json!({})), "jobs");
+    let crd = draft.apply(widgets(), "customresourcedefinitions");
+    let wrong = draft.apply(config_map("Wrong_Name"), "configmaps");
+    let behind = draft.apply(config_map("behind"), "configmaps");
+    let account = ObjectId::new("", "ServiceAccount", Some("shop"), "default");
+    let account = draft.awaits(account, "serviceaccounts");
+    let namespace = draft.apply(namespace, "namespaces");
+    for step in [after, widget, web, job, wrong, behind, account] {
+        draft.wait(step, namespace, Until::Exists, Strength::Hard);
+    }
+    draft.wait(after, web, Until::Ready, Strength::Hard);
+    draft.wait(after, job, Until::Ready, Strength::Hard);
+    draft.wait(widget, crd, Until::Ready, Strength::Hard);
+    draft.wait(web, account, Until::Exists, Strength::Soft);
+    draft.wait(behind, wrong, Until::Exists, Strength::Hard);
+    draft.0
+}
+
+async fn restored(plan: Plan, cluster: &Cluster, options: Options) -> (Summary, Vec<Event>) {
+    let (_keep, interrupts) = mpsc::channel(1);
+    let mut events = Vec::new();
+    match run(plan, cluster, options, interrupts, pending(), |event| {
+        events.push(event)
+    })
+    .await
+    {
+        Ok(summary) => (summary, events),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+fn outcomes(summary: &Summary) -> BTreeMap<String, &Outcome> {
+    summary
+        .outcomes
+        .iter()
+        .map(|(id, outcome)| (id.to_string(), outcome))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_walked_in_its_order_and_again_without_a_change() {
+    let control_plane = started().await;
+    let cluster = connected(&control_plane).await;
+    let options = Options {
+        timeout: Duration::from_secs(60),
+        ..Options::default()
+    };
+    let (summary, events) = restored(shop("one"), &cluster, options.clone()).await;
+    let found = outcomes(&summary);
+    for name in [
+        "Namespace/shop",
+        "CustomResourceDefinition/widgets.example.com",
+        "Deployment/shop/web",
+        "Job/shop/migrate",
+    ] {
+        assert_eq!(
+            (&found[name].action, &found[name].readiness),
+            (&Action::Created, &Readiness::Current),
+            "{name}"
+        );
+    }
+    for name in ["ConfigMap/shop/after", "Widget/shop/w"] {
+        assert_eq!(
+            (&found[name].action, &found[name].readiness),
+            (&Action::Created, &Readiness::NotWaitedFor),
+            "{name}"
+        );
+    }
+    assert_eq!(found["ServiceAccount/shop/default"].action, Action::Awaited);
+    assert!(found["Deployment/shop/web"].without.is_empty());
+    let Action::Failed(reason) = &found["ConfigMap/shop/Wrong_Name"].action else {
+        panic!("{:?}", found["ConfigMap/shop/Wrong_Name"]);
+    };
+    assert!(reason.contains("Invalid value"), "{reason}");
+    let wrong = ObjectId::new("", "ConfigMap", Some("shop"), "Wrong_Name");
+    assert_eq!(
+        found["ConfigMap/shop/behind"].action,
+        Action::Skipped(SkipReason::Dependency(wrong))
+    );
+    assert!(events.iter().any(|event| matches!(event, Event::Finished(_))));
+    let path: Vec<_> = summary
+        .critical_path
+        .iter()
+        .map(|node| summary.outcomes[node.0 as usize].0.kind.as_str())
+        .collect();
+    assert_eq!(path.first().copied(), Some("Namespace"), "{path:?}");
+
+    // Nothing is done twice.
+    let mut known = BTreeMap::new();
+    for (id, plural) in [(ObjectId::new("", "ConfigMap", Some("shop"), "after"), "configmaps")] {
+        let at = refloat::cluster::Endpoint::new(GroupKind::new("", "ConfigMap"), "v1", plural, Scope::Namespaced);
+        let live = cluster.get(&at, id.namespace.as_deref(), &id.name).await;
+        let live = live
+            .expect("because the server runs")
+            .expect("because it was just made");
+        let version = live["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        known.insert(id, version);
+    }
+    let again = Options {
+        known,
+        ..options.clone()
+    };
+    let (summary, _) = restored(shop("one"), &cluster, again).await;
+    let found = outcomes(&summary);
+    assert_eq!(found["ConfigMap/shop/after"].action, Action::Unchanged);
+    assert_eq!(found["Job/shop/migrate"].readiness, Readiness::Current);
+
+    // A selector cannot be changed in place.
+    let (summary, _) = restored(shop("two"), &cluster, options).await;
+    let found = outcomes(&summary);
+    let web = found["Deployment/shop/web"];
+    assert_eq!((&web.action, &web.readiness), (&Action::Recreated, &Readiness::Current));
+    control_plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_finishes_what_is_in_flight() {
+    let control_plane = started().await;
+    let cluster = connected(&control_plane).await;
+    let mut draft = Draft::default();
+    for number in 0..2_000 {
+        let mut value = config_map(&format!("c{number}"));
+        value["metadata"]["namespace"] = "default".into();
+        draft.apply(value, "configmaps");
+    }
+    let (interrupt, interrupts) = mpsc::channel(2);
+    let mut settled = 0;
+    let summary = run(draft.0, &cluster, Options::default(), interrupts, pending(), |event| {
+        if matches!(event, Event::Settled { .. }) {
+            settled += 1;
+            if settled == 200 {
+                interrupt.try_send(()).expect("because there is room for two");
+            }
+        }
+    });
+    let summary = match summary.await {
+        Ok(summary) => summary,
+        Err(failure) => panic!("{failure}"),
+    };
+    assert!(summary.interrupted);
+    let at = refloat::cluster::Endpoint::new(GroupKind::new("", "ConfigMap"), "v1", "configmaps", Scope::Namespaced);
+    let live = cluster
+        .list(&at, Some("default"))
+        .await
+        .expect("because the server runs");
+    let live = live
+        .iter()
+        .filter(|map| map["metadata"]["name"] != "kube-root-ca.crt")
+        .count();
+    let created = summary
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.action == Action::Created)
+        .count();
+    let skipped = SkipReason::Interrupted;
+    let left = summary
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.action == Action::Skipped(skipped.clone()));
+    assert_eq!(
+        (created, created + left.count()),
+        (live, 2_000),
+        "what is there is what was said to be made"
+    );
+    assert!((200..300).contains(&created), "{created} created");
+    control_plane.stop().await;
+}
