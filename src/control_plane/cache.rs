@@ -19,6 +19,8 @@ use super::parts::{Part, Program};
 
 /// The file that is four programs.
 pub(super) const SEVERAL: &str = "control-plane";
+/// How the names of folders begin in which programs are made.
+const WORKPLACE: &str = ".making-";
 /// How often a lock that another process holds is tried again.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -90,7 +92,7 @@ impl Cache {
     /// A folder on the same disk, to make a program in; it goes when it is dropped.
     pub fn workplace(&self) -> Result<tempfile::TempDir, String> {
         tempfile::Builder::new()
-            .prefix(".making-")
+            .prefix(WORKPLACE)
             .tempdir_in(&self.folder)
             .map_err(|error| self.unwritable(&error))
     }
@@ -127,16 +129,32 @@ impl Cache {
         std::fs::create_dir_all(&self.folder).map_err(|error| self.unwritable(&error))?;
         let file = File::create(self.folder.join(".lock")).map_err(|error| self.unwritable(&error))?;
         let mut said = false;
-        // Tried again and again, because a thread that blocks on a lock could not be interrupted.
-        while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        loop {
+            match file.try_lock() {
+                Ok(()) => {
+                    self.sweep();
+                    return Ok(file);
+                }
+                // Some network file systems have no locks. Then two may do the same work; renaming keeps it whole.
+                Err(TryLockError::Error(_)) => return Ok(file),
+                Err(TryLockError::WouldBlock) => {}
+            }
             if !said {
                 progress(Progress::Waiting(self.folder.clone()));
                 said = true;
             }
+            // Tried again and again, because a thread that blocks on a lock could not be interrupted.
             tokio::time::sleep(AGAIN).await;
         }
-        // Some network file systems have no locks. Then two may do the same work; renaming keeps it whole.
-        Ok(file)
+    }
+
+    /// Removes what a process left that was killed at work; whoever has the lock is the only one at work.
+    fn sweep(&self) {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(WORKPLACE)) {
+            // It takes room and does no other harm.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 
     /// What to say when the folder cannot be written.
@@ -197,6 +215,18 @@ mod tests {
         assert!(cache.find_all("v1.37.2").is_empty(), "another version");
         std::fs::write(cache.folder().join("kwok.json"), "{").expect("it can be written");
         assert!(cache.find_all("v1.37.2").is_empty(), "half a marker");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_up() {
+        let (_root, cache) = cache();
+        let left = cache.workplace().expect("it can be written").keep();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let _lock = runtime.block_on(cache.lock(&mut |_| {})).expect("nobody else has it");
+        assert!(!left.exists());
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn failed(error: rcgen::Error) -> Failure {
     .because(error)
 }
 
-/// Serial numbers must differ within an authority; rcgen's default depends on the key alone, so count up from random.
+/// What all have in common.
 fn named(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -101,6 +101,7 @@ impl Authority {
         let key = KeyPair::generate().map_err(failed)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
+        // Must differ within an authority; the public key is random enough.
         params.serial_number = Some(SerialNumber::from_slice(&key.public_key_raw()[1..17]));
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
         Ok(Pair {

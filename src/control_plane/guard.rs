@@ -1,5 +1,5 @@
 //! The guard: a child of refloat, `refloat __guard FOLDER`, that starts the parts of a control plane, plays the world
-//! around its API server ([`super::egress`], [`super::injector`]), and ends it all when its stdin ends.
+//! around its API server (`egress`, `injector`), and ends it all when its stdin ends.
 //!
 //! A pipe ends when the last process that holds its other end is gone, however that happened: so nothing outlives a
 //! refloat that was killed. The guard is the parent of the parts and knows them by itself. It hosts the simulated world

@@ -9,7 +9,12 @@
 //! | `guard` | the child that owns them and ends them whatever happens |
 //! | `egress`, `answer`, `injector` | the simulated backends behind webhooks, hosted by the guard |
 //!
-//! Everything is in one folder, which is the user's alone and is removed at the end.
+//! Everything is in one folder, which is the user's alone and is removed at the end. Only the API server listens on a
+//! port (of 127.0.0.1, with client certificates); all else goes over Unix sockets in that folder. Nothing calls out of
+//! the machine.
+//!
+//! Ready in some 3 s, of which the API server takes nearly all; the other parts start when it serves, since they would
+//! only wait for it with growing pauses.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
