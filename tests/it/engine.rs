@@ -267,26 +267,113 @@ async fn a_plan_is_walked_in_its_order_and_again_without_a_change() {
     control_plane.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupt_finishes_what_is_in_flight() {
-    let control_plane = started().await;
-    let cluster = connected(&control_plane).await;
+/// ConfigMaps that wait for nothing.
+fn many(count: usize) -> Plan {
     let mut draft = Draft::default();
-    for number in 0..2_000 {
+    for number in 0..count {
         let mut value = config_map(&format!("c{number}"));
         value["metadata"]["namespace"] = "default".into();
         draft.apply(value, "configmaps");
     }
-    let (interrupt, interrupts) = mpsc::channel(2);
+    draft.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts_in_the_middle_loses_nothing() {
+    let mut control_plane = started().await;
+    let cluster = connected(&control_plane).await;
+    let mut draft = Draft(many(1_500));
+    let mut web = workload("Deployment", "apps/v1", "web", "web", json!({"replicas": 2}));
+    web["metadata"]["namespace"] = "default".into();
+    let last = NodeIndex(1_499);
+    let web = draft.apply(web, "deployments");
+    draft.wait(web, last, Until::Exists, Strength::Hard);
+    let (_keep, interrupts) = mpsc::channel(1);
+    let (reached, mut middle) = mpsc::channel(1);
     let mut settled = 0;
-    let summary = run(draft.0, &cluster, Options::default(), interrupts, pending(), |event| {
+    let restoring = run(draft.0, &cluster, Options::default(), interrupts, pending(), |event| {
         if matches!(event, Event::Settled { .. }) {
             settled += 1;
-            if settled == 200 {
-                interrupt.try_send(()).expect("because there is room for two");
+            if settled == 300 {
+                reached.try_send(()).expect("because there is room for one");
             }
         }
     });
+    let restarting = async {
+        middle.recv().await;
+        control_plane.restart_api_server().await
+    };
+    let (summary, restarted) = tokio::join!(restoring, restarting);
+    let (Ok(summary), Ok(())) = (summary, restarted) else {
+        panic!("the run or the restart failed");
+    };
+    let looked_at: Vec<_> = summary
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.wants_a_look())
+        .collect();
+    assert!(looked_at.is_empty(), "{looked_at:?}");
+    assert_eq!(
+        outcomes(&summary)["Deployment/default/web"].readiness,
+        Readiness::Current
+    );
+    control_plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losing_the_lease_stops_writing() {
+    let control_plane = started().await;
+    let cluster = connected(&control_plane).await;
+    let (_keep, interrupts) = mpsc::channel(1);
+    let (lost, mut lease) = mpsc::channel::<()>(1);
+    let mut settled = 0;
+    let stop = async {
+        lease.recv().await;
+        "another restore took the Lease".to_owned()
+    };
+    let summary = run(many(1_000), &cluster, Options::default(), interrupts, stop, |event| {
+        if matches!(event, Event::Settled { .. }) {
+            settled += 1;
+            if settled == 100 {
+                lost.try_send(()).expect("because there is room for one");
+            }
+        }
+    });
+    let summary = match summary.await {
+        Ok(summary) => summary,
+        Err(failure) => panic!("{failure}"),
+    };
+    assert_eq!(summary.stopped.as_deref(), Some("another restore took the Lease"));
+    let created = summary
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| outcome.action == Action::Created)
+        .count();
+    assert!((100..200).contains(&created), "{created} created");
+    control_plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_finishes_what_is_in_flight() {
+    let control_plane = started().await;
+    let cluster = connected(&control_plane).await;
+    let (interrupt, interrupts) = mpsc::channel(2);
+    let mut settled = 0;
+    let summary = run(
+        many(2_000),
+        &cluster,
+        Options::default(),
+        interrupts,
+        pending(),
+        |event| {
+            if matches!(event, Event::Settled { .. }) {
+                settled += 1;
+                if settled == 200 {
+                    interrupt.try_send(()).expect("because there is room for two");
+                }
+            }
+        },
+    );
     let summary = match summary.await {
         Ok(summary) => summary,
         Err(failure) => panic!("{failure}"),
