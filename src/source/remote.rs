@@ -97,18 +97,14 @@ fn reopen(location: &str, kept: &Path) -> Result<gix::Repository, Failure> {
     })
 }
 
-/// Fetches all branches and tags, and moves the clone's own `HEAD` branch to where the remote's is.
+/// Brings all branches and tags to where the remote's are. Names that the remote no longer has stay.
 fn fetch(repository: &gix::Repository) -> Result<(), String> {
     static NEVER: AtomicBool = AtomicBool::new(false);
+    let specs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
     let remote = repository.find_remote("origin").map_err(|e| describe(&e))?;
-    let head = repository.head_name().ok().flatten();
-    let spec = head.map(|name| format!("+{name}:{name}", name = name.as_bstr()));
-    let remote = match &spec {
-        Some(spec) => remote
-            .with_refspecs([spec.as_str()], gix::remote::Direction::Fetch)
-            .map_err(|e| describe(&e))?,
-        None => remote,
-    };
+    let remote = remote
+        .with_refspecs(specs, gix::remote::Direction::Fetch)
+        .map_err(|e| describe(&e))?;
     let connection = remote
         .connect(gix::remote::Direction::Fetch)
         .map_err(|e| describe(&e))?;

@@ -557,7 +557,9 @@ fn jx3_eagle_is_read_whole() {
 /// `kubectl kustomize` of another version rendered the same folders: every object must come out the same.
 #[test]
 fn kustomizations_of_bank_of_anthos_come_out_as_kubectl_renders_them() {
-    let Some((folder, clone)) = case("bank-of-anthos") else { return };
+    let Some((folder, clone)) = case("bank-of-anthos") else {
+        return;
+    };
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases/bank-of-anthos.golden.tar.zst");
     let unpacked = refloat::process::Tool::new("tar")
         .args(["--zstd", "-xf"])
@@ -572,7 +574,11 @@ fn kustomizations_of_bank_of_anthos_come_out_as_kubectl_renders_them() {
         .map(|entry| entry.expect("because it was just listed").path())
         .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
         .map(|path| {
-            let name = path.file_stem().expect("because it has a name").to_string_lossy().replace("__", "/");
+            let name = path
+                .file_stem()
+                .expect("because it has a name")
+                .to_string_lossy()
+                .replace("__", "/");
             (name, path)
         })
         .collect();
@@ -582,9 +588,15 @@ fn kustomizations_of_bank_of_anthos_come_out_as_kubectl_renders_them() {
     assert_eq!(problems(&set), Vec::<String>::new());
     for (path, file) in &golden {
         let text = std::fs::read(file).expect("because it was unpacked");
-        let wanted = kube_yaml::parse(&text).into_iter().map(|document| document.value.expect("because kubectl wrote it"));
+        let wanted = kube_yaml::parse(&text)
+            .into_iter()
+            .map(|document| document.value.expect("because kubectl wrote it"));
         let wanted = sorted(wanted.map(|value| refloat::object::normalize::clean(value, false).0));
-        let unit = set.units.iter().position(|unit| unit.path == *path).expect("because it was rendered");
+        let unit = set
+            .units
+            .iter()
+            .position(|unit| unit.path == *path)
+            .expect("because it was rendered");
         let ours = set.objects.iter().filter(|one| one.unit.0 == unit);
         assert_eq!(sorted(ours.map(|one| one.manifest.value().clone())), wanted, "{path}");
     }
