@@ -55,8 +55,6 @@ pub(super) struct Metadata {
     pub owner_references: Vec<serde::de::IgnoredAny>,
     #[serde(deserialize_with = "null_is_default")]
     pub managed_fields: Vec<Managed>,
-    #[serde(deserialize_with = "null_is_default")]
-    pub labels: std::collections::BTreeMap<String, String>,
 }
 
 /// Who manages fields, without the fields.

@@ -50,7 +50,7 @@ pub(super) async fn apply(cluster: &Cluster, ask: &Apply<'_>, manifest: &Value, 
         }
         Err(trouble) => return refusal::answer(trouble, &HeaderMap::new(), write::secret(ask.manifest)),
     };
-    let strategic = STRATEGIC_GROUPS.contains(&ask.manifest.group());
+    let strategic = is_strategic(ask.manifest.group());
     let patch = patch(&wanted, &live, strategic);
     let head: Head = serde_json::from_value(live).unwrap_or_default();
     if patch.as_object().is_some_and(Map::is_empty) {
@@ -62,15 +62,24 @@ pub(super) async fn apply(cluster: &Cluster, ask: &Apply<'_>, manifest: &Value, 
         segment(manager),
         write::validation(ask.strict)
     );
-    let form = if strategic { STRATEGIC_PATCH } else { write::MERGE_PATCH };
     let reply = cluster
-        .send(&Ask::with(Method::PATCH, path, form, patch.to_string()))
+        .send(&Ask::with(Method::PATCH, path, form(strategic), patch.to_string()))
         .await;
     write::written(
         reply.map_err(Trouble::from),
         ask.manifest,
         Some(&head.metadata.resource_version),
     )
+}
+
+/// Whether a group's kinds are patched strategically.
+pub(super) fn is_strategic(group: &str) -> bool {
+    STRATEGIC_GROUPS.contains(&group)
+}
+
+/// `Content-Type` of a patch.
+pub(super) fn form(strategic: bool) -> &'static str {
+    if strategic { STRATEGIC_PATCH } else { write::MERGE_PATCH }
 }
 
 /// The patch that `kubectl apply` would send for an object that is there.

@@ -10,7 +10,7 @@ use super::write::Answer;
 
 /// What to do about an answer that is none of the good ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub(super) enum Verdict {
     /// The cluster is still waking, or busy.
     Retry,
     /// It will not change its mind.
@@ -27,7 +27,7 @@ struct Row {
     /// Part of the message, in lower case.
     says: &'static str,
     verdict: Verdict,
-    /// A message of a real server on which the row fires (Kubernetes 1.30 to 1.37).
+    /// A message as servers give it, on which the row fires.
     #[cfg_attr(not(test), expect(dead_code, reason = "the tests' example"))]
     example: &'static str,
 }
@@ -64,19 +64,18 @@ const ROWS: &[Row] = &[
     row(409, "Conflict", "conflict with", Refuse, r#"Apply failed with 1 conflict: conflict with "kubectl" using apps/v1: .spec.replicas"#),
     row(409, "", "", Refuse, r#"configmaps "web" already exists"#),
     // Fields that cannot be changed in place.
-    row(422, "", "field is immutable", Immutable, r#"Deployment.apps "web" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"web"}}: field is immutable"#),
-    row(422, "", "updates to statefulset spec", Immutable, r#"StatefulSet.apps "db" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden"#),
-    row(422, "", "is immutable", Immutable, r#"PersistentVolumeClaim "data" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests"#),
+    row(422, "", "is immutable", Immutable, r#"Service "web" is invalid: spec.loadBalancerClass: Invalid value: "b": field is immutable"#),
+    row(422, "", "updates to statefulset spec", Immutable, r#"StatefulSet.apps "db" is invalid: spec: Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy' are forbidden"#),
     row(422, "", "may not change once set", Immutable, r#"Service "web" is invalid: spec.clusterIPs[0]: Invalid value: ["10.0.0.7"]: may not change once set"#),
-    row(422, "", "may not be changed", Immutable, r#"Ingress.networking.k8s.io "web" is invalid: spec.x: Forbidden: may not be changed"#),
-    row(422, "", "may not be updated", Immutable, r#"StorageClass.storage.k8s.io "fast" is invalid: parameters: Forbidden: updates to parameters are forbidden. may not be updated"#),
+    row(422, "", "may not be changed", Immutable, r#"PriorityClass.scheduling.k8s.io "high" is invalid: value: Forbidden: may not be changed in an update."#),
     row(422, "", "updates to parameters are forbidden", Immutable, r#"StorageClass.storage.k8s.io "fast" is invalid: parameters: Forbidden: updates to parameters are forbidden."#),
     row(422, "", "updates to provisioner are forbidden", Immutable, r#"StorageClass.storage.k8s.io "fast" is invalid: provisioner: Forbidden: updates to provisioner are forbidden."#),
     row(422, "", "pod updates may not change fields", Immutable, r#"Pod "web" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`"#),
     row(422, "", "cannot change roleref", Immutable, r#"RoleBinding.rbac.authorization.k8s.io "web" is invalid: roleRef: Invalid value: {"kind":"Role","name":"b"}: cannot change roleRef"#),
-    row(422, "", "change is not allowed", Immutable, r#"PriorityClass "high" is invalid: value: Forbidden: value change is not allowed"#),
-    row(422, "", "updates to policytypes are forbidden", Immutable, "updates to policyTypes are forbidden"),
-    row(422, "", "may not be changed in an update", Immutable, r#"PriorityClass.scheduling.k8s.io "high" is invalid: value: Forbidden: may not be changed in an update."#),
+    // Server-side apply answers 500 where the manifest itself is wrong.
+    row(500, "", "failed to create typed patch object", Refuse, "failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string"),
+    row(500, "", "failed to create manager for existing fields", Refuse, "failed to create manager for existing fields: failed to convert new object (shop/web; apps/v1, Kind=Deployment) to smd typed: .spec.x: field not declared in schema"),
+    row(500, "", "failed to convert new object", Refuse, "failed to convert new object (/db; /v1, Kind=Secret) to proper version: unable to convert unstructured object to /v1, Kind=Secret: error decoding from json: illegal base64 data at input byte 0"),
     // The server is busy, restarting, or has lost its store for a moment.
     row(408, "", "", Retry, "request timeout"),
     row(429, "", "", Retry, "Too many requests, please try again later."),
@@ -121,7 +120,7 @@ fn broken_answer(broken: Broken) -> Answer {
     }
 }
 
-fn verdict(status: &Status) -> Verdict {
+pub(super) fn verdict(status: &Status) -> Verdict {
     let message = status.message.to_lowercase();
     ROWS.iter()
         .find(|row| row.fits(status, &message))
@@ -147,27 +146,48 @@ fn after(headers: &HeaderMap, status: &Status) -> Option<Duration> {
     seconds.map(Duration::from_secs)
 }
 
-/// The longest message that is passed on, in characters.
-const LONGEST: usize = 1200;
+/// How much of a message is passed on at its beginning and its end, in characters.
+const LONGEST: usize = 600;
 
 /// The server's words, shortened. Of a Secret's refusal nothing remains that could be a value.
 pub(super) fn words(status: &Status, secret: Option<&Value>) -> String {
-    let text = status.message.trim();
+    // A diff of the whole spec may follow.
+    let text = status.message.split("\n@@").next().unwrap_or_default().trim();
     let text = match secret {
         Some(secret) => masked(text, secret),
-        None => text.to_owned(),
+        None => without_long_values(text),
     };
-    let text = if text.is_empty() {
-        format!("the server answered {}", status.code)
-    } else {
-        text
-    };
-    if text.chars().count() <= LONGEST {
+    let count = text.chars().count();
+    if count == 0 {
+        return format!("the server answered {}", status.code);
+    }
+    if count <= 2 * LONGEST {
         return text;
     }
-    let mut short: String = text.chars().take(LONGEST).collect();
-    short.push('…');
-    short
+    // The cause is at the end.
+    let start: String = text.chars().take(LONGEST).collect();
+    let end: String = text.chars().skip(count - LONGEST).collect();
+    format!("{start} … {end}")
+}
+
+/// The message with JSON values longer than 80 bytes left out: of a Job the server quotes the whole template.
+fn without_long_values(text: &str) -> String {
+    const OPENING: &str = "Invalid value: ";
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(OPENING) {
+        let (before, after) = rest.split_at(at + OPENING.len());
+        out.push_str(before);
+        let mut values = serde_json::Deserializer::from_str(after).into_iter::<serde::de::IgnoredAny>();
+        let length = values.next().and_then(Result::ok).map_or(0, |_| values.byte_offset());
+        if length > 80 {
+            out.push('…');
+            rest = &after[length..];
+        } else {
+            rest = after;
+        }
+    }
+    out + rest
 }
 
 /// A message about a Secret with everything replaced that may be its content: the values themselves, in either encoding,
@@ -306,6 +326,25 @@ mod tests {
         ] {
             assert_eq!(words(&status(422, "", message), Some(&secret)), expected);
         }
+        let live = r#"The request is invalid: patch: Invalid value: "{\"data\":{\"a\":\"live: canary\"}}": illegal base64 data"#;
+        assert_eq!(
+            words(&status(422, "", live), Some(&secret)),
+            "The request is invalid: patch: Invalid value: (hidden): illegal base64 data"
+        );
+    }
+
+    #[test]
+    fn long_messages_keep_their_cause() {
+        let value = json!({"spec": "x".repeat(100)});
+        let message = format!("Job \"a\" is invalid: spec.template: Invalid value: {value}: field is immutable");
+        let short = "Job \"a\" is invalid: spec.template: Invalid value: …: field is immutable";
+        assert_eq!(words(&status(422, "", &message), None), short);
+        assert_eq!(
+            words(&status(422, "", "spec is immutable\n@@ -1 +1 @@\n+x"), None),
+            "spec is immutable"
+        );
+        let long = words(&status(422, "", &format!("{}end", "ä".repeat(5000))), None);
+        assert!(long.ends_with("ääend") && long.chars().count() == 1203);
         assert_eq!(words(&status(422, "", "  "), None), "the server answered 422");
     }
 }

@@ -15,7 +15,7 @@ use crate::object::{Manifest, Writer};
 
 /// Annotation in which `kubectl apply` keeps what it applied last.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-const APPLY_PATCH: &str = "application/apply-patch+yaml";
+pub(super) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// One object to write.
@@ -195,7 +195,10 @@ pub async fn delete(
     let reply = cluster.send(&request).await;
     if let Ok(reply) = &reply {
         let status = Status::of(reply);
-        let other = reply.status == StatusCode::CONFLICT && status.message.contains("UID in precondition");
+        // Before 1.37: "UID in precondition", from then on: "the UID in the precondition".
+        let other = reply.status == StatusCode::CONFLICT
+            && status.message.contains("UID in")
+            && status.message.contains("precondition");
         if other || is_gone(reply) {
             return Answer::Gone;
         }
@@ -339,7 +342,7 @@ const BUNDLES: &[(&str, &str, &[&str])] = &[
 
 /// The manifest without CA bundles that are empty or placeholders: written, they would take a real one's place, which
 /// cert-manager or an operator has put there.
-fn without_placeholders(manifest: &Manifest) -> Cow<'_, Value> {
+pub(super) fn without_placeholders(manifest: &Manifest) -> Cow<'_, Value> {
     let row = BUNDLES
         .iter()
         .find(|(group, kind, _)| *group == manifest.group() && *kind == manifest.kind());
