@@ -46,6 +46,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod command;
 pub mod control_plane;
 pub mod declared;
 pub mod engine;

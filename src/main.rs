@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().collect();
-    match args.get(1).map(String::as_str) {
-        Some("__guard") => refloat::control_plane::guard::run(&args[2..]),
-        _ => ExitCode::FAILURE,
-    }
+    // kube and gix would each look for a provider, and panic on finding two or none.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    refloat::command::run(refloat::cli::Cli::parse())
 }

@@ -30,21 +30,36 @@ pub struct Request {
 impl Server {
     /// Reads a kubeconfig that carries its certificates.
     pub fn from_kubeconfig(text: &str) -> Self {
-        let config = kube_yaml::parse_one(text.as_bytes()).expect("because refloat wrote it").value;
+        let config = kube_yaml::parse_one(text.as_bytes())
+            .expect("because refloat wrote it")
+            .value;
         let pem = |pointer: &str| {
-            let encoded = config.pointer(pointer).and_then(|v| v.as_str()).expect("because refloat embeds certificates");
-            base64::engine::general_purpose::STANDARD.decode(encoded).expect("because it is base64")
+            let encoded = config
+                .pointer(pointer)
+                .and_then(|v| v.as_str())
+                .expect("because refloat embeds certificates");
+            base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .expect("because it is base64")
         };
         let mut roots = rustls::RootCertStore::empty();
         let ca = CertificateDer::from_pem_slice(&pem("/clusters/0/cluster/certificate-authority-data"));
-        roots.add(ca.expect("because it is PEM")).expect("because it is a certificate");
+        roots
+            .add(ca.expect("because it is PEM"))
+            .expect("because it is a certificate");
         let certificate = CertificateDer::from_pem_slice(&pem("/users/0/user/client-certificate-data"));
         let key = PrivateKeyDer::from_pem_slice(&pem("/users/0/user/client-key-data"));
         let tls = rustls::ClientConfig::builder()
             .with_root_certificates(roots)
-            .with_client_auth_cert(vec![certificate.expect("because it is PEM")], key.expect("because it is PEM"))
+            .with_client_auth_cert(
+                vec![certificate.expect("because it is PEM")],
+                key.expect("because it is PEM"),
+            )
             .expect("because key and certificate belong together");
-        let url = config.pointer("/clusters/0/cluster/server").and_then(|v| v.as_str()).unwrap_or_default();
+        let url = config
+            .pointer("/clusters/0/cluster/server")
+            .and_then(|v| v.as_str())
+            .unwrap_or_default();
         Self {
             address: url.trim_start_matches("https://").trim_end_matches('/').to_owned(),
             tls: TlsConnector::from(Arc::new(tls)),
@@ -60,10 +75,15 @@ impl Server {
     }
 
     async fn connect(&self) -> TlsStream<TcpStream> {
-        let stream = TcpStream::connect(&self.address).await.expect("because the server listens");
+        let stream = TcpStream::connect(&self.address)
+            .await
+            .expect("because the server listens");
         stream.set_nodelay(true).expect("because it is connected");
         let name = ServerName::try_from("127.0.0.1").expect("because it is an address");
-        self.tls.connect(name, stream).await.expect("because the server's certificate is ours")
+        self.tls
+            .connect(name, stream)
+            .await
+            .expect("because the server's certificate is ours")
     }
 
     /// Sends all requests over this many connections; how long it took. Panics on any answer but 200 and 201.
@@ -78,7 +98,11 @@ impl Server {
                 let mut buffer = Vec::with_capacity(16 << 10);
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let code = send(&mut stream, "PATCH", request, &mut buffer).await;
-                    assert!(code == 200 || code == 201, "HTTP {code}: {}", String::from_utf8_lossy(&buffer));
+                    assert!(
+                        code == 200 || code == 201,
+                        "HTTP {code}: {}",
+                        String::from_utf8_lossy(&buffer)
+                    );
                 }
             });
         }
@@ -91,7 +115,10 @@ impl Server {
     /// One POST, for what a measurement needs beforehand.
     pub async fn create(&self, path: &str, body: String) {
         let mut stream = self.connect().await;
-        let request = Request { path: path.to_owned(), body };
+        let request = Request {
+            path: path.to_owned(),
+            body,
+        };
         let code = send(&mut stream, "POST", &request, &mut Vec::new()).await;
         assert!(code == 201, "POST {path}: HTTP {code}");
     }
@@ -99,14 +126,21 @@ impl Server {
 
 /// Writes one request, reads one answer; the body of the answer is left in `buffer`.
 async fn send(stream: &mut TlsStream<TcpStream>, method: &str, request: &Request, buffer: &mut Vec<u8>) -> u16 {
-    let kind = if method == "PATCH" { "application/apply-patch+yaml" } else { "application/json" };
+    let kind = if method == "PATCH" {
+        "application/apply-patch+yaml"
+    } else {
+        "application/json"
+    };
     let message = format!(
         "{method} {} HTTP/1.1\r\nHost: kubernetes\r\nAccept: application/json\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{}",
         request.path,
         request.body.len(),
         request.body
     );
-    stream.write_all(message.as_bytes()).await.expect("because the server reads");
+    stream
+        .write_all(message.as_bytes())
+        .await
+        .expect("because the server reads");
     buffer.clear();
     let head = loop {
         if let Some(at) = find(buffer, b"\r\n\r\n") {
@@ -117,7 +151,11 @@ async fn send(stream: &mut TlsStream<TcpStream>, method: &str, request: &Request
     let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
     let code = text[9..12].parse().expect("because it is a status line");
     if let Some(length) = text.split("content-length: ").nth(1) {
-        let length: usize = length.split('\r').next().and_then(|n| n.parse().ok()).expect("because it is a number");
+        let length: usize = length
+            .split('\r')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("because it is a number");
         while buffer.len() < head + length {
             more(stream, buffer).await;
         }
@@ -131,7 +169,10 @@ async fn send(stream: &mut TlsStream<TcpStream>, method: &str, request: &Request
 }
 
 async fn more(stream: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) {
-    assert!(stream.read_buf(buffer).await.expect("because the server answers") > 0, "the server closed the connection");
+    assert!(
+        stream.read_buf(buffer).await.expect("because the server answers") > 0,
+        "the server closed the connection"
+    );
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

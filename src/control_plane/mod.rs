@@ -115,3 +115,23 @@ pub enum Progress {
     /// The control plane is ready, this long after its first part was started.
     Ready(Duration),
 }
+
+impl std::fmt::Display for Progress {
+    /// One line for people. Downloads are told in tenths, so that equal texts in a row can be told once.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Progress::Warning(text) => f.write_str(text),
+            Progress::Unavailable(text) => write!(f, "{text}; trying the next source"),
+            Progress::Waiting(folder) => {
+                write!(f, "another refloat is filling {}; waiting for it", folder.display())
+            }
+            Progress::Downloading { part, so_far, total } => match total.filter(|total| *total > 0) {
+                Some(total) => write!(f, "downloading {part}: {} %", so_far * 10 / total * 10),
+                None => write!(f, "downloading {part}: {} MB", (so_far >> 20) / 10 * 10),
+            },
+            Progress::Building(what) => write!(f, "building {what} with Go; the first time takes some minutes"),
+            Progress::Starting(part) => write!(f, "starting {part}"),
+            Progress::Ready(after) => write!(f, "the control plane is ready after {:.1} s", after.as_secs_f64()),
+        }
+    }
+}

@@ -30,14 +30,13 @@ const BACKLOG: usize = 1024;
 /// # Errors
 /// Only for a bug in here.
 pub async fn run(
-    plan: Plan,
+    plan: Arc<Plan>,
     cluster: &Cluster,
     options: Options,
     mut interrupts: mpsc::Receiver<()>,
     stop: impl Future<Output = String>,
     events: impl FnMut(Event),
 ) -> Result<Summary, Failure> {
-    let plan = Arc::new(plan);
     let mut stop = std::pin::pin!(stop);
     let (mut may_interrupt, mut may_stop) = (true, true);
     let mut machine = Machine::new(&plan, options.clone());

@@ -109,6 +109,9 @@ const ADMISSION: &str = "admissionregistration.k8s.io";
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 const FLOW_GROUP: &str = "flowcontrol.apiserver.k8s.io";
 
+/// The newest version that the table knows.
+pub const NEWEST: KubeVersion = KubeVersion { major: 1, minor: 37 };
+
 /// The table.
 #[rustfmt::skip]
 pub const BUILTINS: &[Builtin] = &[

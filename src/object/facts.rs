@@ -178,6 +178,23 @@ pub struct Facts {
     pub gaps: Vec<FactGap>,
 }
 
+impl Facts {
+    /// What is known of a cluster that nobody asked: these kinds, nothing in it, everything allowed.
+    pub fn of_a_new_cluster(version: KubeVersion, kinds: ServedKinds) -> Self {
+        Self {
+            context: None,
+            version,
+            kinds,
+            existing: BTreeMap::new(),
+            present: BTreeSet::new(),
+            foreign: Vec::new(),
+            record: None,
+            denied: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

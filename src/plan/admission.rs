@@ -108,7 +108,10 @@ impl<'a> Admission<'a> {
             };
             self.namespaces.entry(namespace).or_insert_with(|| {
                 let mut labels = index.namespace_labels(namespace).cloned().unwrap_or_else(Map::new);
-                labels.insert("kubernetes.io/metadata.name".to_owned(), Value::from(namespace.as_str()));
+                labels.insert(
+                    "kubernetes.io/metadata.name".to_owned(),
+                    Value::from(namespace.as_str()),
+                );
                 labels
             });
         }
@@ -149,7 +152,12 @@ impl<'a> Admission<'a> {
             None if item.is("", "Namespace") => Some(&*item.id.name),
             namespace => namespace,
         };
-        for key in [(seen.group, seen.plural), ("*", seen.plural), (seen.group, "*"), ("*", "*")] {
+        for key in [
+            (seen.group, seen.plural),
+            ("*", seen.plural),
+            (seen.group, "*"),
+            ("*", "*"),
+        ] {
             for place in self.by_resource.get(&key).into_iter().flatten() {
                 let guard = &self.guards[*place];
                 let namespace_matches =
@@ -178,7 +186,9 @@ pub(crate) fn fails_closed(webhook: &Value) -> bool {
 
 fn on_create(rule: &Value) -> bool {
     let operations = list(rule, "/operations");
-    operations.iter().any(|operation| matches!(operation.as_str(), Some("CREATE" | "*")))
+    operations
+        .iter()
+        .any(|operation| matches!(operation.as_str(), Some("CREATE" | "*")))
 }
 
 /// Workloads behind the Services that the webhooks of a configuration call; only of those that fail closed, or of the others.

@@ -7,8 +7,8 @@ use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
 use super::item::{Content, Item};
 use super::{
-    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, contract,
-    graph, order, preflight, selection,
+    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, contract, graph,
+    order, preflight, selection,
 };
 use crate::error::{Failure, Kind};
 use crate::object::{DeclaredSet, Facts, ObjectId, Problem, ProblemKind, Scope};
@@ -42,8 +42,16 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
     let cuts = graph::cut_rings(alive.len(), &mut drafts).map_err(|rings| written_rings(&rings, &index))?;
 
     let places = Places::new(&items, found.gate_names.len(), &alive, &drafts, options);
-    let missing: Vec<&Missing> = found.missing.iter().filter(|missing| alive[missing.by as usize]).collect();
-    notes.retain(|note: &Note| note.object.as_ref().is_none_or(|id| index.get(id).is_none_or(|n| alive[n as usize])));
+    let missing: Vec<&Missing> = found
+        .missing
+        .iter()
+        .filter(|missing| alive[missing.by as usize])
+        .collect();
+    notes.retain(|note: &Note| {
+        note.object
+            .as_ref()
+            .is_none_or(|id| index.get(id).is_none_or(|n| alive[n as usize]))
+    });
     let cuts = places.cuts(cuts, &items);
     preflight::notes(&index, &alive, &missing, &outside, &cuts, options, &mut notes);
     notes.sort_by(|a, b| (a.kind, &a.object, &a.message).cmp(&(b.kind, &b.object, &b.message)));
@@ -207,7 +215,10 @@ fn unknown_references(found: &Sink<'_, '_>, index: &Index<'_>, alive: &[bool], p
 }
 
 fn written_rings(rings: &[Vec<u32>], index: &Index<'_>) -> Failure {
-    let mut failure = Failure::new(Kind::Input, "nothing was planned: objects wait for each other in a ring");
+    let mut failure = Failure::new(
+        Kind::Input,
+        "nothing was planned: objects wait for each other in a ring",
+    );
     for ring in rings {
         let names: Vec<String> = (ring.iter().chain(ring.first()))
             .map(|node| match index.items.get(*node as usize) {
@@ -288,4 +299,3 @@ impl Places {
             .collect()
     }
 }
-

@@ -4,7 +4,13 @@
 const CONTRACTS: &[(&str, &[&str])] = &[
     (
         "",
-        &["Namespace", "Node", "PersistentVolumeClaim", "Pod", "ReplicationController"],
+        &[
+            "Namespace",
+            "Node",
+            "PersistentVolumeClaim",
+            "Pod",
+            "ReplicationController",
+        ],
     ),
     ("apps", &["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"]),
     ("batch", &["Job"]),
@@ -14,7 +20,12 @@ const CONTRACTS: &[(&str, &[&str])] = &[
     ("cert-manager.io", &["Certificate", "ClusterIssuer", "Issuer"]),
     (
         "external-secrets.io",
-        &["ClusterExternalSecret", "ClusterSecretStore", "ExternalSecret", "SecretStore"],
+        &[
+            "ClusterExternalSecret",
+            "ClusterSecretStore",
+            "ExternalSecret",
+            "SecretStore",
+        ],
     ),
     ("bitnami.com", &["SealedSecret"]),
     ("gateway.networking.k8s.io", &["Gateway", "GatewayClass"]),

@@ -213,7 +213,11 @@ mod tests {
     #[test]
     fn the_weakest_edge_of_a_ring_goes() {
         // A webhook configuration → its backend (hard, ready) → its Namespace (hard, exists) → the webhook (yields).
-        let ring = [edge(0, 1, "webhook-backend"), edge(1, 2, "namespace"), edge(2, 0, "admission-webhook")];
+        let ring = [
+            edge(0, 1, "webhook-backend"),
+            edge(1, 2, "namespace"),
+            edge(2, 0, "admission-webhook"),
+        ];
         for (drop, expected) in [(None, (2, 0)), (Some(2), (0, 1))] {
             let mut edges: Vec<Draft> = ring.to_vec();
             if let Some(drop) = drop {
@@ -222,7 +226,10 @@ mod tests {
             let cuts = cut_rings(3, &mut edges).expect("because nobody wrote this ring");
             assert_eq!(cuts.len(), 1);
             assert_eq!((cuts[0].edge.from, cuts[0].edge.to), expected);
-            assert_eq!((cuts[0].ring[0], cuts[0].ring[1], cuts[0].ring.len()), (expected.0, expected.1, 3));
+            assert_eq!(
+                (cuts[0].ring[0], cuts[0].ring[1], cuts[0].ring.len()),
+                (expected.0, expected.1, 3)
+            );
             assert_eq!(edges.len(), 2);
         }
     }

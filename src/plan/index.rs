@@ -141,10 +141,17 @@ impl<'a> Index<'a> {
             && let Some(hook) = &declared.hook
         {
             let weights = self.hooks.entry(declared.unit).or_default();
-            let of = if hook.after { &mut weights.after } else { &mut weights.before };
+            let of = if hook.after {
+                &mut weights.after
+            } else {
+                &mut weights.before
+            };
             of.insert(hook.weight);
         }
-        if let Some(groups) = item.manifest().map(|manifest| super::edges::written::change_groups(manifest)) {
+        if let Some(groups) = item
+            .manifest()
+            .map(|manifest| super::edges::written::change_groups(manifest))
+        {
             for group in groups {
                 self.change_groups.entry(group).or_default().push(node);
             }

@@ -47,9 +47,7 @@ impl<'a> Item<'a> {
 
     /// The list at a JSON pointer, or an empty one.
     pub fn list(&self, pointer: &str) -> &[Value] {
-        self.at(pointer)
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     pub fn annotation(&self, key: &str) -> Option<&str> {
@@ -66,9 +64,7 @@ impl<'a> Item<'a> {
 
     /// What it runs, if it runs pods.
     pub fn pod(&self) -> Option<Pod<'_>> {
-        let (_, _, pointer) = POD_TEMPLATES
-            .iter()
-            .find(|(group, kind, _)| self.is(group, kind))?;
+        let (_, _, pointer) = POD_TEMPLATES.iter().find(|(group, kind, _)| self.is(group, kind))?;
         let template = self.at(pointer)?;
         Some(Pod {
             labels: template.pointer("/metadata/labels").and_then(Value::as_object),

@@ -59,7 +59,12 @@ pub(crate) const RANKS: &[(&str, &str)] = &[
 
 /// Place of a kind in [`RANKS`]; kinds not listed stand just before Ingress.
 fn rank(item: &Item<'_>) -> usize {
-    let place = |group: &str, kind: &str| RANKS.iter().position(|row| *row == (group, kind)).map(|place| 2 * place);
+    let place = |group: &str, kind: &str| {
+        RANKS
+            .iter()
+            .position(|row| *row == (group, kind))
+            .map(|place| 2 * place)
+    };
     place(&item.id.group, &item.id.kind)
         .or_else(|| place("networking.k8s.io", "Ingress").map(|place| place - 1))
         .unwrap_or_default()

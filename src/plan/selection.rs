@@ -156,7 +156,12 @@ mod tests {
 
     #[test]
     fn distance_counts_letters() {
-        for (a, b, expected) in [("shop", "shop", 0), ("shop", "Shops", 1), ("", "abc", 3), ("kitten", "sitting", 3)] {
+        for (a, b, expected) in [
+            ("shop", "shop", 0),
+            ("shop", "Shops", 1),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+        ] {
             assert_eq!(distance(a, b), expected);
         }
     }

@@ -174,10 +174,15 @@ mod tests {
 
     #[test]
     fn both_indexes_find_what_a_scan_finds() {
-        let labels: Vec<Value> = (0..20).map(|n| json!({"a": (n % 3).to_string(), "b": (n % 4).to_string()})).collect();
+        let labels: Vec<Value> = (0..20)
+            .map(|n| json!({"a": (n % 3).to_string(), "b": (n % 4).to_string()}))
+            .collect();
         let selectors: Vec<Value> = (0..4)
             .map(|n| json!({"matchLabels": {"a": (n % 3).to_string(), "b": n.to_string()}}))
-            .chain([json!({}), json!({"matchExpressions": [{"key": "a", "operator": "In", "values": ["1"]}]})])
+            .chain([
+                json!({}),
+                json!({"matchExpressions": [{"key": "a", "operator": "In", "values": ["1"]}]}),
+            ])
             .collect();
         let mut labelled = Labelled::default();
         let mut index = Selectors::default();
@@ -189,10 +194,15 @@ mod tests {
         }
         for (s, selector) in selectors.iter().enumerate() {
             let selector = Selector::read(Some(selector));
-            let scan: Vec<u32> = (0..20u32).filter(|n| selector.matches(labels[*n as usize].as_object())).collect();
+            let scan: Vec<u32> = (0..20u32)
+                .filter(|n| selector.matches(labels[*n as usize].as_object()))
+                .collect();
             assert_eq!(labelled.find(&selector), scan);
             for (l, labels) in labels.iter().enumerate() {
-                assert_eq!(index.matching(labels.as_object()).contains(&(s as u32)), scan.contains(&(l as u32)));
+                assert_eq!(
+                    index.matching(labels.as_object()).contains(&(s as u32)),
+                    scan.contains(&(l as u32))
+                );
             }
         }
     }

@@ -40,7 +40,9 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
             let manifest = Manifest::new(object).expect("because tests write whole objects");
             let hook = manifest.annotation("helm.sh/hook").map(|hook| Hook {
                 after: hook.starts_with("post"),
-                weight: manifest.annotation("helm.sh/hook-weight").map_or(0, |weight| weight.parse().unwrap_or(0)),
+                weight: manifest
+                    .annotation("helm.sh/hook-weight")
+                    .map_or(0, |weight| weight.parse().unwrap_or(0)),
             });
             Declared {
                 id: manifest.id(),

@@ -42,6 +42,11 @@ impl Bars {
         }
     }
 
+    /// Bars on standard error.
+    pub fn on_stderr() -> Self {
+        Self::new(ProgressDrawTarget::stderr())
+    }
+
     /// Takes everything off the screen, to ask a question or to end.
     pub fn clear(&mut self) {
         for bar in self.spinner.take().into_iter().chain(self.bars.drain(..)) {

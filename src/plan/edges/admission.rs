@@ -20,9 +20,14 @@ pub(super) fn policy(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
 
 pub(super) fn parameters(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let Some((kind, name)) = bound(index, node) else { return };
-    let Some(policy) = index.find(GROUP, kind, None, name) else { return };
+    let Some(policy) = index.find(GROUP, kind, None, name) else {
+        return;
+    };
     let policy = index.item(policy);
-    let (version, kind) = (policy.text("/spec/paramKind/apiVersion"), policy.text("/spec/paramKind/kind"));
+    let (version, kind) = (
+        policy.text("/spec/paramKind/apiVersion"),
+        policy.text("/spec/paramKind/kind"),
+    );
     let group = version.split_once('/').map_or("", |(group, _)| group);
     let item = index.item(node);
     let namespace = Some(item.text("/spec/paramRef/namespace")).filter(|namespace| !namespace.is_empty());

@@ -18,7 +18,10 @@ fn ingress<'a>(index: &Index<'a>, node: u32) -> Option<&'a Item<'a>> {
 /// what no IngressClass stands for.
 pub(super) fn ingress_class(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let Some(item) = ingress(index, node) else { return };
-    match (item.text("/spec/ingressClassName"), item.annotation("kubernetes.io/ingress.class")) {
+    match (
+        item.text("/spec/ingressClassName"),
+        item.annotation("kubernetes.io/ingress.class"),
+    ) {
         ("", Some(name)) => sink.like(NETWORKING, "IngressClass", None, name),
         ("", None) => {
             if let Some(class) = index.default_class(NETWORKING, "IngressClass") {
@@ -70,7 +73,11 @@ pub(super) fn route_backends(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '
     if !is_route(item) {
         return;
     }
-    for backend in item.list("/spec/rules").iter().flat_map(|rule| list(rule, "/backendRefs")) {
+    for backend in item
+        .list("/spec/rules")
+        .iter()
+        .flat_map(|rule| list(rule, "/backendRefs"))
+    {
         if matches!(text(backend, "/kind"), "" | "Service") && text(backend, "/group").is_empty() {
             let namespace = match text(backend, "/namespace") {
                 "" => item.namespace(),
@@ -146,9 +153,11 @@ pub(super) fn scale_target(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>
 
 pub(super) fn disruption_budget(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let item = index.item(node);
-    if let (true, Some(namespace), Some(selector)) =
-        (item.is("policy", "PodDisruptionBudget"), item.namespace(), item.at("/spec/selector"))
-    {
+    if let (true, Some(namespace), Some(selector)) = (
+        item.is("policy", "PodDisruptionBudget"),
+        item.namespace(),
+        item.at("/spec/selector"),
+    ) {
         let workloads = index.workloads(namespace, &Selector::read(Some(selector)));
         sink.wait_all(&format!("workloads protected by {}", item.id), &workloads);
     }

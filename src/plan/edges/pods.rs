@@ -29,7 +29,10 @@ fn references<'a>(spec: &'a Value, of: &Names, found: &mut dyn FnMut(&'a str, bo
         for source in list(container, "/envFrom").iter().filter_map(|from| from.get(of.from)) {
             found(text(source, "/name"), optional(source));
         }
-        for key in list(container, "/env").iter().filter_map(|env| env.get("valueFrom")?.get(of.key)) {
+        for key in list(container, "/env")
+            .iter()
+            .filter_map(|env| env.get("valueFrom")?.get(of.key))
+        {
             found(text(key, "/name"), optional(key));
         }
     }
@@ -71,7 +74,9 @@ const SECRET: Names = Names {
 };
 
 pub(super) fn config_maps(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((spec, namespace, _)) = pod(index, node) else { return };
+    let Some((spec, namespace, _)) = pod(index, node) else {
+        return;
+    };
     references(spec, &CONFIG_MAP, &mut |name, optional| {
         if optional || name == "kube-root-ca.crt" {
             sink.like("", "ConfigMap", Some(namespace), name);
@@ -94,7 +99,9 @@ const VOLUME_SECRETS: &[&str] = &[
 ];
 
 pub(super) fn secrets(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((spec, namespace, _)) = pod(index, node) else { return };
+    let Some((spec, namespace, _)) = pod(index, node) else {
+        return;
+    };
     references(spec, &SECRET, &mut |name, optional| {
         if optional {
             sink.like("", "Secret", Some(namespace), name);
@@ -111,7 +118,9 @@ pub(super) fn secrets(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
 
 /// A pull secret that is not there does not keep the pod from starting; so it is not said to be missing.
 pub(super) fn pull_secrets(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((spec, namespace, _)) = pod(index, node) else { return };
+    let Some((spec, namespace, _)) = pod(index, node) else {
+        return;
+    };
     for secret in list(spec, "/imagePullSecrets") {
         sink.need("", "Secret", Some(namespace), text(secret, "/name"));
     }
@@ -154,14 +163,21 @@ pub(super) fn account(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
 }
 
 pub(super) fn permissions(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((spec, namespace, _)) = pod(index, node) else { return };
+    let Some((spec, namespace, _)) = pod(index, node) else {
+        return;
+    };
     let account = account_of(spec);
     let bindings = index.bindings(namespace, account);
-    sink.wait_all(&format!("permissions of ServiceAccount/{namespace}/{account}"), bindings);
+    sink.wait_all(
+        &format!("permissions of ServiceAccount/{namespace}/{account}"),
+        bindings,
+    );
 }
 
 pub(super) fn claims(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((spec, namespace, _)) = pod(index, node) else { return };
+    let Some((spec, namespace, _)) = pod(index, node) else {
+        return;
+    };
     for volume in list(spec, "/volumes") {
         let name = text(volume, "/persistentVolumeClaim/claimName");
         sink.need("", "PersistentVolumeClaim", Some(namespace), name);
@@ -203,7 +219,9 @@ pub(super) fn runtime(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
 }
 
 pub(super) fn resource_claims(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((spec, namespace, _)) = pod(index, node) else { return };
+    let Some((spec, namespace, _)) = pod(index, node) else {
+        return;
+    };
     for claim in list(spec, "/resourceClaims") {
         for (kind, pointer) in [
             ("ResourceClaim", "/resourceClaimName"),
@@ -222,8 +240,14 @@ pub(super) fn governing_service(index: &Index<'_>, node: u32, sink: &mut Sink<'_
 }
 
 pub(super) fn limits(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some((_, namespace, _)) = pod(index, node) else { return };
-    let both: Vec<u32> = [index.limits("LimitRange", namespace), index.limits("ResourceQuota", namespace)].concat();
+    let Some((_, namespace, _)) = pod(index, node) else {
+        return;
+    };
+    let both: Vec<u32> = [
+        index.limits("LimitRange", namespace),
+        index.limits("ResourceQuota", namespace),
+    ]
+    .concat();
     sink.wait_all(&format!("limits of namespace {namespace}"), &both);
 }
 

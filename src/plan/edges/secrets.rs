@@ -11,13 +11,33 @@ use crate::object::ObjectId;
 pub(crate) const MAKERS: &[(&str, &str, &[&str])] = &[
     ("cert-manager.io", "Certificate", &["/spec/secretName"]),
     ("certmanager.k8s.io", "Certificate", &["/spec/secretName"]),
-    ("external-secrets.io", "ExternalSecret", &["/spec/target/name", "/metadata/name"]),
+    (
+        "external-secrets.io",
+        "ExternalSecret",
+        &["/spec/target/name", "/metadata/name"],
+    ),
     ("kubernetes-client.io", "ExternalSecret", &["/metadata/name"]),
-    ("bitnami.com", "SealedSecret", &["/spec/template/metadata/name", "/metadata/name"]),
-    ("secrets.hashicorp.com", "VaultDynamicSecret", &["/spec/destination/name"]),
+    (
+        "bitnami.com",
+        "SealedSecret",
+        &["/spec/template/metadata/name", "/metadata/name"],
+    ),
+    (
+        "secrets.hashicorp.com",
+        "VaultDynamicSecret",
+        &["/spec/destination/name"],
+    ),
     ("secrets.hashicorp.com", "VaultPKISecret", &["/spec/destination/name"]),
-    ("secrets.hashicorp.com", "VaultStaticSecret", &["/spec/destination/name"]),
-    ("secrets.infisical.com", "InfisicalSecret", &["/spec/managedSecretReference/secretName"]),
+    (
+        "secrets.hashicorp.com",
+        "VaultStaticSecret",
+        &["/spec/destination/name"],
+    ),
+    (
+        "secrets.infisical.com",
+        "InfisicalSecret",
+        &["/spec/managedSecretReference/secretName"],
+    ),
     ("onepassword.com", "OnePasswordItem", &["/metadata/name"]),
     ("ricoberger.de", "VaultSecret", &["/metadata/name"]),
     ("k8s.bitwarden.com", "BitwardenSecret", &["/spec/secretName"]),
@@ -28,7 +48,11 @@ pub(crate) const MAKERS: &[(&str, &str, &[&str])] = &[
 pub(crate) fn made_by(item: &Item<'_>) -> Vec<ObjectId> {
     let secret = |name: &str| ObjectId::new("", "Secret", item.namespace(), name);
     if item.is("networking.k8s.io", "Ingress") {
-        let asked = ["cert-manager.io/issuer", "cert-manager.io/cluster-issuer", "kubernetes.io/tls-acme"];
+        let asked = [
+            "cert-manager.io/issuer",
+            "cert-manager.io/cluster-issuer",
+            "kubernetes.io/tls-acme",
+        ];
         if !asked.into_iter().any(|key| item.annotation(key).is_some()) {
             return Vec::new();
         }
@@ -156,4 +180,3 @@ fn below(value: &Value, namespace: Option<&str>, sink: &mut Sink<'_, '_>) {
         _ => {}
     }
 }
-

@@ -45,7 +45,9 @@ pub(super) fn conversion_later(index: &Index<'_>, node: u32, sink: &mut Sink<'_,
 }
 
 pub(super) fn api_service(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some(manifest) = index.item(node).manifest() else { return };
+    let Some(manifest) = index.item(node).manifest() else {
+        return;
+    };
     if let Some(service) = index.api_service(manifest.group(), manifest.version()) {
         sink.wait(service);
     }

@@ -25,7 +25,9 @@ pub(crate) fn change_groups(manifest: &Manifest) -> impl Iterator<Item = &str> {
 
 /// `upsert after upserting GROUP` and its mirror `upsert before upserting GROUP`; rules about deleting do not apply here.
 pub(super) fn change_rules(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
-    let Some(manifest) = index.item(node).manifest() else { return };
+    let Some(manifest) = index.item(node).manifest() else {
+        return;
+    };
     for rule in annotations(manifest, CHANGE_RULE) {
         let words: Vec<&str> = rule.split_whitespace().collect();
         let (before, group) = match words[..] {
@@ -33,7 +35,9 @@ pub(super) fn change_rules(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>
             ["upsert", "before", "upserting", group] => (true, group),
             _ => continue,
         };
-        let Some(members) = index.change_groups.get(group) else { continue };
+        let Some(members) = index.change_groups.get(group) else {
+            continue;
+        };
         if before {
             sink.precede(members);
         } else {

@@ -1,4 +1,5 @@
 //! What the tests stand on: the tool as a user runs it, repositories, real clusters.
 
+pub mod plane;
 pub mod repo;
 pub mod run;

@@ -1,0 +1,131 @@
+//! What is restored.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// Which objects.
+#[derive(Debug, Clone, Copy)]
+pub enum Set {
+    /// ConfigMaps of 500 bytes.
+    ConfigMaps,
+    /// Kinds as an application has them, so that edges and watches take part.
+    Mixed,
+}
+
+/// One object, without namespace.
+pub struct Object {
+    /// `/api/v1`, `/apis/apps/v1`.
+    pub api: &'static str,
+    pub plural: &'static str,
+    pub name: String,
+    pub body: Value,
+}
+
+/// The objects of a set.
+pub fn all(set: Set, count: usize) -> Vec<Object> {
+    match set {
+        Set::ConfigMaps => (0..count).map(config_map).collect(),
+        Set::Mixed => (0..count).map(mixed).collect(),
+    }
+}
+
+fn object(api: &'static str, version: &str, kind: &str, plural: &'static str, name: String, rest: Value) -> Object {
+    let mut body = json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}});
+    if let (Some(body), Value::Object(rest)) = (body.as_object_mut(), rest) {
+        body.extend(rest);
+    }
+    Object {
+        api,
+        plural,
+        name,
+        body,
+    }
+}
+
+fn config_map(index: usize) -> Object {
+    let data = json!({"data": {"settings.properties": "key=value\n".repeat(40), "index": index.to_string()}});
+    object(
+        "/api/v1",
+        "v1",
+        "ConfigMap",
+        "configmaps",
+        format!("settings-{index}"),
+        data,
+    )
+}
+
+/// Eight kinds in turn; each application has one of each.
+fn mixed(index: usize) -> Object {
+    let app = index / 8;
+    let name = format!("app-{app}");
+    let labels = json!({"app": name});
+    match index % 8 {
+        0 => object("/api/v1", "v1", "ServiceAccount", "serviceaccounts", name, json!({})),
+        1 => object(
+            "/api/v1",
+            "v1",
+            "ConfigMap",
+            "configmaps",
+            name,
+            json!({"data": {"a": "b".repeat(400)}}),
+        ),
+        2 => object(
+            "/api/v1",
+            "v1",
+            "Secret",
+            "secrets",
+            name,
+            json!({"type": "Opaque", "data": {"a": "Y2FuYXJ5"}}),
+        ),
+        3 => object(
+            "/api/v1",
+            "v1",
+            "Service",
+            "services",
+            name,
+            json!({"spec": {"clusterIP": "None", "selector": labels, "ports": [{"name": "http", "port": 80}]}}),
+        ),
+        4 => object(
+            "/apis/rbac.authorization.k8s.io/v1",
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            "roles",
+            name,
+            json!({"rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]}),
+        ),
+        5 => object(
+            "/apis/rbac.authorization.k8s.io/v1",
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            "rolebindings",
+            name.clone(),
+            json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}, "subjects": [{"kind": "ServiceAccount", "name": name}]}),
+        ),
+        6 => object(
+            "/apis/policy/v1",
+            "policy/v1",
+            "PodDisruptionBudget",
+            "poddisruptionbudgets",
+            name,
+            json!({"spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels}}}),
+        ),
+        _ => object(
+            "/apis/apps/v1",
+            "apps/v1",
+            "Deployment",
+            "deployments",
+            name.clone(),
+            json!({"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"serviceAccountName": name, "containers": [{"name": "app", "image": "app.example.com/app:1", "envFrom": [{"configMapRef": {"name": name}}]}]}}}}),
+        ),
+    }
+}
+
+/// Writes them as files, 100 objects each.
+pub fn write(set: Set, count: usize, folder: &Path) {
+    std::fs::create_dir_all(folder).expect("because the folder is ours");
+    for (index, chunk) in all(set, count).chunks(100).enumerate() {
+        let text: String = chunk.iter().map(|object| format!("---\n{}\n", object.body)).collect();
+        std::fs::write(folder.join(format!("part-{index:03}.yaml")), text).expect("because the folder is ours");
+    }
+}

@@ -1,0 +1,86 @@
+//! From a repository reference to what it declares.
+
+use crate::cli::SourceArgs;
+use crate::declared;
+use crate::error::{Failure, Kind};
+use crate::event::Event;
+use crate::object::{DeclaredSet, KubeVersion, RestoreRecord, ServedKinds, resolve};
+use crate::source;
+
+/// Reads what the repository declares for a target that serves these kinds.
+///
+/// # Errors
+/// The repository or the entry cannot be read, or `--strict` was given and something is wrong with the input.
+pub(super) fn declare(
+    args: &SourceArgs,
+    kinds: &ServedKinds,
+    version: KubeVersion,
+    namespace: &str,
+    say: &mut dyn FnMut(&Event),
+) -> Result<DeclaredSet, Failure> {
+    say(&Event::Progress(format!(
+        "reading {}",
+        source::without_credentials(&args.repo)
+    )));
+    let at = args.at.as_deref().map(source::parse_date).transpose()?;
+    let rev = args.rev.clone();
+    let tree = source::open(&args.repo, &source::Options { rev, at, cache: None })?;
+    for note in tree.notes() {
+        say(&Event::Warned(note.clone()));
+    }
+    let options = declared::Options {
+        paths: args.path.clone(),
+        namespace: namespace.to_owned(),
+        values: args.values.clone(),
+        kube_version: Some(version.to_string()),
+        api_versions: api_versions(kinds),
+        kustomize: args.kustomize_binary.clone(),
+        helm: args.helm_binary.clone(),
+        ..declared::Options::default()
+    };
+    let set = declared::load(&tree, &options)?;
+    Ok(resolve(set, kinds, namespace))
+}
+
+/// `v1`, `apps/v1` and `apps/v1/Deployment`, as Helm's capabilities name them.
+fn api_versions(kinds: &ServedKinds) -> Vec<String> {
+    let mut found = Vec::new();
+    for served in kinds.0.values() {
+        for version in &served.versions {
+            let group_version = match served.kind.group.as_str() {
+                "" => version.clone(),
+                group => format!("{group}/{version}"),
+            };
+            found.push(format!("{group_version}/{}", served.kind.kind));
+            found.push(group_version);
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// Refuses input with anything wrong in it, for `--strict`. What is wrong was told before.
+pub(super) fn strict(args: &SourceArgs, set: &DeclaredSet) -> Result<(), Failure> {
+    if !args.strict || set.problems.is_empty() {
+        return Ok(());
+    }
+    let count = set.problems.len();
+    let things = if count == 1 { "one thing is" } else { "things are" };
+    let count = if count == 1 { String::new() } else { format!("{count} ") };
+    Err(Failure::new(
+        Kind::Input,
+        "nothing was done: --strict takes nothing that is wrong or in doubt",
+    )
+    .because(format!("{count}{things} wrong with the repository (see above)"))
+    .hint("mend them in Git, or leave out --strict: the rest is restored all the same"))
+}
+
+/// What is noted in the cluster about this restore.
+pub(super) fn record(set: &DeclaredSet) -> RestoreRecord {
+    RestoreRecord {
+        repository: set.repository.location.clone(),
+        entry: set.entry.paths.join(","),
+        revision: set.repository.commit.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,125 @@
+//! `refloat drill`: rehearse a restore in a throwaway control plane.
+
+use std::sync::Arc;
+
+use super::console::{self, Console};
+use super::prepare::{self, Prepared};
+use super::{declare, restore, verify};
+use crate::cli::{ChangeArgs, DrillArgs};
+use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
+use crate::control_plane::{self, ControlPlane, Sources};
+use crate::error::{Exit, Failure};
+use crate::event::{Event, Summary};
+use crate::plan::{self, PlanOptions};
+use crate::report::{self, Verified};
+
+pub(super) async fn run(args: &DrillArgs) -> Result<Exit, Failure> {
+    let mut console = Console::new(args.output);
+    let plane = start(args, &mut console).await?;
+    let drilled = rehearse(args, &plane, &mut console).await;
+    console.pause();
+    if args.keep {
+        let kept = plane.keep().await?;
+        let kubeconfig = kept.kubeconfig.display();
+        let text = format!(
+            "the control plane is left running:\n  export KUBECONFIG={kubeconfig}\nto stop it:\n  {}",
+            kept.stop_command
+        );
+        console.say(&Event::Said(text));
+    } else {
+        plane.stop().await;
+    }
+    drilled
+}
+
+async fn start(args: &DrillArgs, console: &mut Console) -> Result<ControlPlane, Failure> {
+    let options = control_plane::Options {
+        sources: Sources::from_environment(args.control_plane.clone(), |name| std::env::var_os(name)),
+        simulate: args.simulate.clone(),
+        ..control_plane::Options::default()
+    };
+    let mut last = String::new();
+    let mut tell = |progress: control_plane::Progress| {
+        let text = progress.to_string();
+        if text == last {
+            return;
+        }
+        last.clone_from(&text);
+        console.say(&match progress {
+            control_plane::Progress::Warning(_) => Event::Warned(text),
+            _ => Event::Progress(text),
+        });
+    };
+    control_plane::start(&options, &mut tell).await
+}
+
+async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console) -> Result<Exit, Failure> {
+    let connect = ConnectOptions {
+        kubeconfig_text: Some(plane.kubeconfig().to_owned()),
+        ..ConnectOptions::default()
+    };
+    let cluster = Cluster::connect(connect).await?;
+    // Nothing in a throwaway control plane reaches the outside world.
+    let change = ChangeArgs {
+        old_cluster_is_gone: true,
+        recreate: false,
+    };
+    let options = prepare::plan_options(prepare::namespace(&args.source, &cluster), &args.selection, &change);
+    let prepared = prepare::prepare(&args.source, &options, &cluster, console).await?;
+    prepared.tell_about(console);
+    console.preflight(&prepared.plan.problems, &prepared.plan.notes, args.report.verbose);
+    declare::strict(&args.source, &prepared.set)?;
+    let summary = restore::walk(&prepared, &cluster, &args.run, args.source.strict, None, console).await?;
+    let restored = report::exit_of(Some(&summary), &prepared.plan.problems, &prepared.plan.notes);
+    if summary.interrupted || summary.stopped.is_some() {
+        return Ok(restored);
+    }
+    let verified = check(args, &prepared, &summary, &options, &cluster, console).await?;
+    console::data(|out| match console.is_human() {
+        true => report::verified(&verified, out),
+        false => report::json::verified(&verified, out),
+    });
+    if let Some(file) = &args.report.report {
+        prepared.report(&summary, Some(&verified)).write(file)?;
+    }
+    Ok(verified.exit(restored))
+}
+
+/// Compares what is live with what was declared, then restores a second time, which must change nothing.
+async fn check(
+    args: &DrillArgs,
+    prepared: &Prepared,
+    summary: &Summary,
+    options: &PlanOptions,
+    cluster: &Cluster,
+    console: &mut Console,
+) -> Result<Verified, Failure> {
+    console.say(&Event::Progress(
+        "comparing what is live with what was declared".to_owned(),
+    ));
+    let mut verified = verify::verify(&prepared.plan, summary, cluster).await?;
+    console.say(&Event::Progress(
+        "restoring a second time, which must change nothing".to_owned(),
+    ));
+    let asked = FactsOptions {
+        dry_run: false,
+        rights: false,
+        foreign: false,
+    };
+    let facts = cluster.facts(&prepared.set, asked).await?;
+    let plan = Arc::new(plan::build(&prepared.set, &facts, options)?);
+    let set = prepared.set.clone();
+    let again = Prepared { set, facts, plan };
+    let second = restore::walk(
+        &again,
+        cluster,
+        &args.run,
+        args.source.strict,
+        None,
+        &mut Console::silent(),
+    )
+    .await?;
+    verified.second_run_changed = verify::changed(summary, &second);
+    console.pause();
+    Ok(verified)
+}

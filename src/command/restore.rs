@@ -1,0 +1,169 @@
+//! `refloat restore`: everything a repository declares, into a cluster.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::console::Console;
+use super::prepare::{self, Prepared};
+use super::{declare, plan, right_cluster};
+use crate::cli::{Output, PlanOutput, RestoreArgs, RunArgs};
+use crate::cluster::{Cluster, ConnectOptions, Lease, LeaseRefused};
+use crate::engine;
+use crate::error::{Exit, Failure, Kind};
+use crate::event::{Event, Summary};
+use crate::object::{ExistingObject, ObjectId, RestoreRecord};
+use crate::plan::{NoteKind, Plan};
+use crate::report;
+
+pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
+    let mut console = Console::new(args.output);
+    let connect = ConnectOptions {
+        kubeconfig: args.target.kubeconfig.clone(),
+        context: args.target.context.clone(),
+        ..ConnectOptions::default()
+    };
+    let cluster = Cluster::connect(connect).await?;
+    let mut options = prepare::plan_options(
+        prepare::namespace(&args.source, &cluster),
+        &args.selection,
+        &args.change,
+    );
+    let mut prepared = prepare::prepare(&args.source, &options, &cluster, &mut console).await?;
+    if args.dry_run {
+        let output = if args.output == Output::Json {
+            PlanOutput::Json
+        } else {
+            PlanOutput::Human
+        };
+        return plan::show(&prepared, output, &mut console, args.report.verbose);
+    }
+    prepared.tell_about(&mut console);
+    console.preflight(&prepared.plan.problems, &prepared.plan.notes, args.report.verbose);
+    declare::strict(&args.source, &prepared.set)?;
+    let record = declare::record(&prepared.set);
+    right_cluster::check(args, &prepared.facts, &record)?;
+    if holds_back(&prepared.plan) && !args.right.yes && old_cluster_is_gone() {
+        options.old_cluster_is_gone = true;
+        prepared.plan = Arc::new(crate::plan::build(&prepared.set, &prepared.facts, &options)?);
+    }
+    let lease = if args.right.no_lease {
+        None
+    } else {
+        Some(take_lease(&cluster, &record, args).await?)
+    };
+    let walked = walk(
+        &prepared,
+        &cluster,
+        &args.run,
+        args.source.strict,
+        lease.as_ref(),
+        &mut console,
+    )
+    .await;
+    if let Some(lease) = lease {
+        if let Err(refused) = lease.release().await {
+            console.say(&Event::Warned(format!(
+                "the Lease was not given back and expires by itself: {refused}"
+            )));
+        }
+    }
+    let summary = walked?;
+    if let Some(file) = &args.report.report {
+        prepared.report(&summary, None).write(file)?;
+    }
+    Ok(report::exit_of(
+        Some(&summary),
+        &prepared.plan.problems,
+        &prepared.plan.notes,
+    ))
+}
+
+fn holds_back(plan: &Plan) -> bool {
+    plan.notes.iter().any(|note| note.kind == NoteKind::ActsOutside)
+}
+
+/// Asks on a terminal; elsewhere the answer is no.
+fn old_cluster_is_gone() -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    let mut err = io::stderr().lock();
+    let asked = err
+        .write_all(b"\nIs the old cluster gone for good, so that this one may act on the outside world? Type yes to let go what is held back: ")
+        .and_then(|()| err.flush());
+    let mut answer = String::new();
+    asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"
+}
+
+async fn take_lease(cluster: &Cluster, record: &RestoreRecord, args: &RestoreArgs) -> Result<Lease, Failure> {
+    let holder = format!("{}-{}", who(), std::process::id());
+    Lease::acquire(cluster, &holder, record, args.right.force_entry)
+        .await
+        .map_err(|refused| {
+            let failure = Failure::new(
+                Kind::Cluster,
+                "nothing was changed: the Lease kube-system/refloat was not had",
+            );
+            let failure = failure.because(&refused);
+            match refused {
+                LeaseRefused::Held { .. } => {
+                    failure.hint("wait for it to end; a run that died frees the Lease after 15 s")
+                }
+                _ => failure.hint("make sure that nobody else restores into this cluster, and give --no-lease"),
+            }
+        })
+}
+
+/// Who holds the Lease, for others to read: the user name and the host's.
+fn who() -> String {
+    let user = std::env::var("USER").unwrap_or_else(|_| "refloat".to_owned());
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => user,
+        host => format!("{user}@{host}"),
+    }
+}
+
+/// Runs a plan, telling what happens; Ctrl-C finishes what is in flight, a second one stops at once.
+pub(super) async fn walk(
+    prepared: &Prepared,
+    cluster: &Cluster,
+    run: &RunArgs,
+    strict: bool,
+    lease: Option<&Lease>,
+    console: &mut Console,
+) -> Result<Summary, Failure> {
+    let version = |(id, existing): (&ObjectId, &ExistingObject)| (id.clone(), existing.resource_version.clone());
+    let options = engine::Options {
+        concurrency: run.concurrency.get(),
+        timeout: run.timeout,
+        soft_wait: run.soft_wait,
+        strict,
+        known: prepared.facts.existing.iter().map(version).collect(),
+        ..engine::Options::default()
+    };
+    let (interrupt, interrupts) = mpsc::channel(2);
+    let listening = tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if interrupt.send(()).await.is_err() {
+                return;
+            }
+        }
+    });
+    let lost = async {
+        match lease {
+            Some(lease) => lease.lost().await,
+            None => std::future::pending().await,
+        }
+    };
+    let plan = &prepared.plan;
+    let ended = engine::run(Arc::clone(plan), cluster, options, interrupts, lost, |event| {
+        console.event(plan, &event)
+    })
+    .await;
+    listening.abort();
+    console.pause();
+    ended
+}

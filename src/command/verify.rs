@@ -1,0 +1,125 @@
+//! After a drill: is every declared object live and as declared?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::{Cluster, Endpoint};
+use crate::error::{Failure, Kind};
+use crate::event::Summary;
+use crate::object::{Action, GroupKind, Manifest, ObjectId, Readiness, SkipReason, differences};
+use crate::plan::{Plan, Step, StepAction, Target};
+use crate::report::Verified;
+
+/// Compares what was sent with what is live.
+///
+/// # Errors
+/// The cluster does not answer.
+pub(super) async fn verify(plan: &Plan, summary: &Summary, cluster: &Cluster) -> Result<Verified, Failure> {
+    let mut by_kind: BTreeMap<(GroupKind, String), (Target, Vec<(&Step, &Manifest)>)> = BTreeMap::new();
+    for (step, (_, outcome)) in plan.steps.iter().zip(&summary.outcomes) {
+        let sent = !matches!(outcome.action, Action::Failed(_) | Action::Skipped(_));
+        if let (
+            StepAction::Apply {
+                manifest,
+                create_only: false,
+                ..
+            },
+            Some(target),
+            true,
+        ) = (&step.action, &step.target, sent)
+        {
+            let key = (target.kind.clone(), target.version.clone());
+            by_kind
+                .entry(key)
+                .or_insert_with(|| (target.clone(), Vec::new()))
+                .1
+                .push((step, manifest));
+        }
+    }
+    let mut verified = Verified {
+        not_simulated: not_simulated(plan, summary),
+        ..Verified::default()
+    };
+    for (target, steps) in by_kind.into_values() {
+        verified.checked += steps.len();
+        compare(&target, &steps, cluster, &mut verified).await?;
+    }
+    verified.missing.sort();
+    verified.different.sort();
+    Ok(verified)
+}
+
+async fn compare(
+    target: &Target,
+    steps: &[(&Step, &Manifest)],
+    cluster: &Cluster,
+    verified: &mut Verified,
+) -> Result<(), Failure> {
+    let endpoint = Endpoint::new(target.kind.clone(), &*target.version, &*target.plural, target.scope);
+    let listed = cluster.list(&endpoint, None).await.map_err(|error| {
+        Failure::new(
+            Kind::Cluster,
+            format!("the restored {} were not compared", target.plural),
+        )
+        .because(error)
+    })?;
+    let live: BTreeMap<ObjectId, _> = listed
+        .into_iter()
+        .map(|value| {
+            let text = |pointer: &str| value.pointer(pointer).and_then(|v| v.as_str()).map(str::to_owned);
+            let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name").unwrap_or_default());
+            (endpoint.id(namespace.as_deref(), &name), value)
+        })
+        .collect();
+    for (step, manifest) in steps {
+        match live.get(&step.id) {
+            None => verified.missing.push(step.id.clone()),
+            Some(live) => {
+                let paths = differences(manifest.value(), live);
+                if !paths.is_empty() {
+                    verified.different.push((step.id.clone(), paths));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Kinds of objects that have a contract, were written, and never got a status: nothing here plays their controller.
+fn not_simulated(plan: &Plan, summary: &Summary) -> Vec<GroupKind> {
+    let built_in = |id: &ObjectId| crate::object::builtin::builtin(&id.group, &id.kind).is_some();
+    let found: BTreeSet<GroupKind> = plan
+        .steps
+        .iter()
+        .zip(&summary.outcomes)
+        .filter(|(step, (_, outcome))| {
+            let written = matches!(outcome.action, Action::Created | Action::Configured | Action::Unchanged);
+            written && !built_in(&step.id) && !matches!(outcome.readiness, Readiness::Current)
+        })
+        .map(|(step, _)| step.id.group_kind())
+        .collect();
+    found.into_iter().collect()
+}
+
+/// The objects that a second restore did not leave as the first one left them.
+pub(super) fn changed(first: &Summary, second: &Summary) -> Vec<ObjectId> {
+    let before: BTreeMap<&ObjectId, &Action> = first
+        .outcomes
+        .iter()
+        .map(|(id, outcome)| (id, &outcome.action))
+        .collect();
+    let left = |id: &ObjectId, action: &Action| match action {
+        Action::Unchanged | Action::Awaited | Action::Skipped(SkipReason::Generated) => true,
+        // What was refused or skipped the first time is so again.
+        Action::Failed(_) | Action::Skipped(_) => {
+            matches!(before.get(id), Some(Action::Failed(_) | Action::Skipped(_)))
+        }
+        Action::Created | Action::Configured | Action::Recreated | Action::Deleted => false,
+    };
+    let outcomes = second
+        .outcomes
+        .iter()
+        .filter(|(id, outcome)| !left(id, &outcome.action));
+    let mut changed: Vec<ObjectId> = outcomes.map(|(id, _)| id.clone()).collect();
+    changed.sort();
+    changed
+}

@@ -1,0 +1,80 @@
+//! Real control planes: one that tests share where a namespace isolates enough, fresh ones where a whole cluster is compared.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use refloat::cluster::{Cluster, ConnectOptions};
+use refloat::control_plane::{self, ControlPlane, Options, Sources};
+use tokio::runtime::Runtime;
+
+/// A running control plane; it ends with the test (the shared one with the test program).
+pub struct Plane {
+    plane: ControlPlane,
+}
+
+/// Runs something asynchronous from a test.
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("because threads can be started"));
+    runtime.block_on(work)
+}
+
+/// A fresh control plane.
+pub fn fresh() -> Plane {
+    fresh_with(Options::default())
+}
+
+/// A fresh control plane of a certain sort. The guard is always the refloat that is under test.
+pub fn fresh_with(options: Options) -> Plane {
+    let options = Options {
+        sources: Sources::from_environment(None, |name| std::env::var_os(name)),
+        guard_exe: Some(PathBuf::from(env!("CARGO_BIN_EXE_refloat"))),
+        ..options
+    };
+    let started = wait(control_plane::start(&options, &mut |_| {}));
+    Plane {
+        plane: started.unwrap_or_else(|failure| panic!("{failure}")),
+    }
+}
+
+/// The control plane that tests share: each in a namespace of its own.
+pub fn shared() -> &'static Plane {
+    static SHARED: OnceLock<Plane> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        fresh_with(Options {
+            request_log: true,
+            ..Options::default()
+        })
+    })
+}
+
+impl Plane {
+    /// Path of its kubeconfig.
+    pub fn kubeconfig(&self) -> String {
+        self.plane.kubeconfig_path().display().to_string()
+    }
+
+    /// Connects to it.
+    pub fn connect(&self) -> Cluster {
+        let options = ConnectOptions {
+            kubeconfig_text: Some(self.plane.kubeconfig().to_owned()),
+            ..ConnectOptions::default()
+        };
+        wait(Cluster::connect(options)).unwrap_or_else(|failure| panic!("{failure}"))
+    }
+
+    /// The control plane itself.
+    pub fn inner(&mut self) -> &mut ControlPlane {
+        &mut self.plane
+    }
+
+    /// The lines of the API server's request log, of a control plane that keeps one.
+    pub fn requests(&self) -> Vec<serde_json::Value> {
+        let log = self.plane.request_log().expect("because it was asked to keep a log");
+        let text = std::fs::read_to_string(log).expect("because the API server writes it");
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}
