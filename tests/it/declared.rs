@@ -332,6 +332,50 @@ fn alternatives_are_a_question() {
 }
 
 #[test]
+fn kubectl_renders_kustomizations_too() {
+    let Some(kubectl) = refloat::process::which("kubectl") else {
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("skipped: kubectl is not on PATH");
+        }
+        return;
+    };
+    let repo = fixture("kustomize-shop");
+    let paths = options(&["overlays/production"]);
+    let with_it = Options {
+        kustomize: Some(kubectl),
+        ..paths.clone()
+    };
+    let set = load(repo.path(), &with_it);
+    assert_eq!(problems(&set), Vec::<String>::new());
+    assert_eq!(
+        objects(&set).len(),
+        load(repo.path(), &with_kustomize(paths)).objects.len()
+    );
+}
+
+#[test]
+fn a_schema_that_points_to_the_network_does_not_stop_a_chart() {
+    let repo = Repo::with(&[
+        ("a/Chart.yaml", SMALL_CHART),
+        ("a/templates/x.yaml", &config_map("x")),
+        (
+            "a/values.schema.json",
+            r#"{"$ref": "https://schemas.example.com/x.json"}"#,
+        ),
+    ]);
+    let set = load(repo.path(), &with_helm(options(&["a"])));
+    assert_eq!(objects(&set), ["ConfigMap/x a/templates/x.yaml"]);
+    assert_eq!(set.problems.len(), 1);
+    assert!(
+        problems(&set)[0]
+            .starts_with("a/Chart.yaml: the chart's values were not checked against its schema, or do not fit it: "),
+        "{:?}",
+        problems(&set)
+    );
+}
+
+#[test]
 fn folders_that_declare_the_same_are_alternatives() {
     let both = format!("{}---\n{}", config_map("a"), config_map("b"));
     let repo = Repo::with(&[("prod/x.yaml", &both), ("staging/x.yaml", &both), ("clusters.md", "")]);
