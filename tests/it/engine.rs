@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use refloat::cluster::{Cluster, ConnectOptions};
@@ -170,7 +171,7 @@ fn shop(label: &str) -> Plan {
 async fn restored(plan: Plan, cluster: &Cluster, options: Options) -> (Summary, Vec<Event>) {
     let (_keep, interrupts) = mpsc::channel(1);
     let mut events = Vec::new();
-    match run(plan, cluster, options, interrupts, pending(), |event| {
+    match run(Arc::new(plan), cluster, options, interrupts, pending(), |event| {
         events.push(event)
     })
     .await
@@ -291,14 +292,21 @@ async fn a_server_that_restarts_in_the_middle_loses_nothing() {
     let (_keep, interrupts) = mpsc::channel(1);
     let (reached, mut middle) = mpsc::channel(1);
     let mut settled = 0;
-    let restoring = run(draft.0, &cluster, Options::default(), interrupts, pending(), |event| {
-        if matches!(event, Event::Settled { .. }) {
-            settled += 1;
-            if settled == 300 {
-                reached.try_send(()).expect("because there is room for one");
+    let restoring = run(
+        Arc::new(draft.0),
+        &cluster,
+        Options::default(),
+        interrupts,
+        pending(),
+        |event| {
+            if matches!(event, Event::Settled { .. }) {
+                settled += 1;
+                if settled == 300 {
+                    reached.try_send(()).expect("because there is room for one");
+                }
             }
-        }
-    });
+        },
+    );
     let restarting = async {
         middle.recv().await;
         control_plane.restart_api_server().await
@@ -331,14 +339,21 @@ async fn losing_the_lease_stops_writing() {
         lease.recv().await;
         "another restore took the Lease".to_owned()
     };
-    let summary = run(many(1_000), &cluster, Options::default(), interrupts, stop, |event| {
-        if matches!(event, Event::Settled { .. }) {
-            settled += 1;
-            if settled == 100 {
-                lost.try_send(()).expect("because there is room for one");
+    let summary = run(
+        Arc::new(many(1_000)),
+        &cluster,
+        Options::default(),
+        interrupts,
+        stop,
+        |event| {
+            if matches!(event, Event::Settled { .. }) {
+                settled += 1;
+                if settled == 100 {
+                    lost.try_send(()).expect("because there is room for one");
+                }
             }
-        }
-    });
+        },
+    );
     let summary = match summary.await {
         Ok(summary) => summary,
         Err(failure) => panic!("{failure}"),
@@ -360,7 +375,7 @@ async fn an_interrupt_finishes_what_is_in_flight() {
     let (interrupt, interrupts) = mpsc::channel(2);
     let mut settled = 0;
     let summary = run(
-        many(2_000),
+        Arc::new(many(2_000)),
         &cluster,
         Options::default(),
         interrupts,
