@@ -26,4 +26,3 @@ pub use manifest::Manifest;
 pub use outcome::{Action, Outcome, Readiness, SkipReason};
 pub use problem::{Place, Problem, ProblemKind};
 pub use resolve::resolve;
-pub(crate) use resolve::without_doubles;

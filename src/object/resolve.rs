@@ -67,7 +67,7 @@ fn in_path_order(a: &Declared, b: &Declared) -> std::cmp::Ordering {
 }
 
 /// Of objects with one identity keeps the last; objects must be in path order. What is lost comes back as problems.
-pub(crate) fn without_doubles(objects: Vec<Declared>) -> (Vec<Declared>, Vec<Problem>) {
+fn without_doubles(objects: Vec<Declared>) -> (Vec<Declared>, Vec<Problem>) {
     let mut last: HashMap<_, usize> = HashMap::with_capacity(objects.len());
     let mut kept: Vec<Option<Declared>> = Vec::with_capacity(objects.len());
     let mut lost: BTreeMap<_, Vec<_>> = BTreeMap::new();

@@ -9,6 +9,7 @@ mod edges;
 mod graph;
 mod index;
 mod item;
+mod migrate;
 mod order;
 mod preflight;
 mod selection;
@@ -17,7 +18,7 @@ mod selector;
 mod testing;
 mod types;
 
-pub use build::build;
+pub use build::{build, written_ids};
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
     Target, Until,
