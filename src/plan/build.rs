@@ -54,7 +54,7 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
             .is_none_or(|id| index.get(id).is_none_or(|n| alive[n as usize]))
     });
     let cuts = places.cuts(cuts, &items);
-    preflight::notes(&index, &alive, &missing, &outside, &cuts, options, &mut notes);
+    preflight::notes(&index, &alive, &missing, &cuts, options, &mut notes);
     notes.sort_by(|a, b| (a.kind, &a.object, &a.message).cmp(&(b.kind, &b.object, &b.message)));
     notes.dedup();
     problems.sort_by(|a, b| (&a.places, &a.object, &a.message).cmp(&(&b.places, &b.object, &b.message)));
@@ -70,7 +70,13 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
     };
     let scaled = preflight::scaled(&index);
     let shapes: Vec<_> = (places.steps.iter())
-        .map(|node| (target(&index, *node), scaled.contains(node), outside.get(node).cloned()))
+        .map(|node| {
+            (
+                target(&index, index.item(*node)),
+                scaled.contains(node),
+                outside.get(node).cloned(),
+            )
+        })
         .collect();
     drop(index);
     let mut items: Vec<Option<Item<'_>>> = items.into_iter().map(Some).collect();
@@ -199,8 +205,7 @@ pub fn written_ids(set: &DeclaredSet, kinds: &ServedKinds, options: &PlanOptions
 }
 
 /// How to reach an item's kind, if the target serves it in the version declared, or a declared CRD will.
-fn target(index: &Index<'_>, node: u32) -> Option<Target> {
-    let item = index.item(node);
+pub(super) fn target(index: &Index<'_>, item: &Item<'_>) -> Option<Target> {
     let kind = item.id.group_kind();
     let served = index.facts.kinds.get(&kind);
     let Some(manifest) = item.manifest() else {

@@ -11,6 +11,7 @@ mod index;
 mod item;
 mod migrate;
 mod order;
+mod outside;
 mod preflight;
 mod selection;
 mod selector;
