@@ -6,6 +6,7 @@ mod admission;
 mod build;
 mod contract;
 mod edges;
+mod explain;
 mod graph;
 mod index;
 mod item;
@@ -17,9 +18,12 @@ mod selection;
 mod selector;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use build::{build, written_ids};
+pub use explain::{dot, tree, why};
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
     Target, Until,
