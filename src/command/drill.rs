@@ -102,7 +102,7 @@ async fn check(
         "restoring a second time, which must change nothing".to_owned(),
     ));
     let asked = FactsOptions {
-        dry_run: false,
+        dry_run: true,
         rights: false,
         foreign: false,
     };
@@ -119,7 +119,7 @@ async fn check(
         &mut Console::silent(),
     )
     .await?;
-    verified.second_run_changed = verify::changed(summary, &second);
+    verified.second_run_changed = verify::changed(summary, &again.facts, &second);
     console.pause();
     Ok(verified)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cluster::{Cluster, Endpoint};
 use crate::error::{Failure, Kind};
 use crate::event::Summary;
-use crate::object::{Action, GroupKind, Manifest, ObjectId, Readiness, SkipReason, differences};
+use crate::object::{Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, Readiness, SkipReason, differences};
 use crate::plan::{Plan, Step, StepAction, Target};
 use crate::report::Verified;
 
@@ -100,8 +100,15 @@ fn not_simulated(plan: &Plan, summary: &Summary) -> Vec<GroupKind> {
     found.into_iter().collect()
 }
 
-/// The objects that a second restore did not leave as the first one left them.
-pub(super) fn changed(first: &Summary, second: &Summary) -> Vec<ObjectId> {
+/// The objects that a second restore did not leave as the first one left them. Where a dry run beforehand said that nothing
+/// would change, a new resource version is the server's own book-keeping (who applied last).
+pub(super) fn changed(first: &Summary, facts: &Facts, second: &Summary) -> Vec<ObjectId> {
+    let same = |id: &ObjectId| {
+        matches!(
+            facts.existing.get(id).map(|e| &e.change),
+            Some(Some(ExistingChange::None))
+        )
+    };
     let before: BTreeMap<&ObjectId, &Action> = first
         .outcomes
         .iter()
@@ -113,7 +120,8 @@ pub(super) fn changed(first: &Summary, second: &Summary) -> Vec<ObjectId> {
         Action::Failed(_) | Action::Skipped(_) => {
             matches!(before.get(id), Some(Action::Failed(_) | Action::Skipped(_)))
         }
-        Action::Created | Action::Configured | Action::Recreated | Action::Deleted => false,
+        Action::Configured => same(id),
+        Action::Created | Action::Recreated | Action::Deleted => false,
     };
     let outcomes = second
         .outcomes

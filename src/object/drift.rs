@@ -40,7 +40,7 @@ fn compare(declared: &Value, live: &Value, path: &str, found: &mut Vec<String>) 
 
 fn compare_maps(declared: &Map<String, Value>, live: &Map<String, Value>, path: &str, found: &mut Vec<String>) {
     for (key, value) in declared {
-        if key == "caBundle" {
+        if left_to_the_server(key, value, declared) {
             continue;
         }
         let path = child(path, key);
@@ -49,6 +49,19 @@ fn compare_maps(declared: &Map<String, Value>, live: &Map<String, Value>, path: 
             None if is_nothing(value) => {}
             None => found.push(path),
         }
+    }
+}
+
+/// Fields that the server fills in or overrules, whatever is declared.
+fn left_to_the_server(key: &str, value: &Value, beside: &Map<String, Value>) -> bool {
+    match key {
+        // Injected.
+        "caBundle" => true,
+        // The old name of `serviceAccountName`, which goes before it.
+        "serviceAccount" => beside.contains_key("serviceAccountName"),
+        // Empty stands for "by the image's tag".
+        "imagePullPolicy" => value.as_str() == Some(""),
+        _ => value.is_null(),
     }
 }
 
@@ -206,6 +219,15 @@ mod tests {
             (json!({"cpu": 1}), json!({"cpu": "1"})),
             (json!({"a": null, "b": {}, "c": [], "d": false}), json!({})),
             (json!({"n": 1.0}), json!({"n": 1})),
+            (
+                json!({"terminationGracePeriodSeconds": null}),
+                json!({"terminationGracePeriodSeconds": 30}),
+            ),
+            (json!({"imagePullPolicy": ""}), json!({"imagePullPolicy": "Always"})),
+            (
+                json!({"serviceAccount": "a", "serviceAccountName": "b"}),
+                json!({"serviceAccount": "b", "serviceAccountName": "b"}),
+            ),
             (
                 json!({"clientConfig": {"caBundle": "Cg=="}}),
                 json!({"clientConfig": {"caBundle": "TFMt"}}),
