@@ -143,10 +143,11 @@ fn migrated<'a>(
     };
     match migrate(old, &facts.kinds) {
         Migration::AsItIs => Cow::Borrowed(old),
-        Migration::Rewritten(new) if options.migrate => {
+        Migration::Rewritten(new, remark) if options.migrate => {
             let id = ObjectId::new(new.group(), new.kind(), declared.id.namespace.as_deref(), new.name());
+            let remark = remark.map_or(String::new(), |remark| format!("; {remark}"));
             let message = format!(
-                "rewritten to {}: {} is not served",
+                "rewritten to {}: {} is not served{remark}",
                 new.api_version(),
                 old.api_version()
             );
@@ -154,7 +155,7 @@ fn migrated<'a>(
             note(NoteKind::Migrated, id, message, hint);
             Cow::Owned(new)
         }
-        Migration::Rewritten(new) => {
+        Migration::Rewritten(new, _) => {
             let message = format!("not restored: {} is not served", old.api_version());
             let hint = format!("declare it as {}, or leave --no-migrate out", new.api_version());
             note(NoteKind::NotServed, declared.id.clone(), message, hint);
@@ -196,7 +197,7 @@ pub fn written_ids(set: &DeclaredSet, kinds: &ServedKinds, options: &PlanOptions
     (set.objects.iter())
         .map(|declared| {
             let mut id = declared.id.clone();
-            if let (true, Migration::Rewritten(new)) = (options.migrate, migrate(&declared.manifest, kinds)) {
+            if let (true, Migration::Rewritten(new, _)) = (options.migrate, migrate(&declared.manifest, kinds)) {
                 new.group().clone_into(&mut id.group);
             }
             id

@@ -10,7 +10,7 @@ use crate::object::ObjectId;
 /// The whole order as text: stage by stage, objects that wait for the same collapsed.
 ///
 /// A stage is not a barrier: an object starts as soon as what it itself waits for is there. Objects stand in the stage after the
-/// last of these, below the waits that put them there; [`why`] tells all of them.
+/// last of these, below the sorts of waits that put them there; [`why`] tells all waits of one.
 pub fn tree(plan: &Plan) -> String {
     let stages = stages(plan);
     let last = stages.iter().take(plan.steps.len()).copied().max().unwrap_or_default();
@@ -34,18 +34,21 @@ pub fn tree(plan: &Plan) -> String {
             continue;
         }
         let _ = write!(out, "\n{}. {}\n", stage + 1, objects(members.len()));
-        let mut groups: Vec<(String, Vec<&Step>)> = Vec::new();
-        let mut place: BTreeMap<String, usize> = BTreeMap::new();
+        let mut groups: Vec<(Reasons<'_>, Vec<&Step>)> = Vec::new();
         for member in members {
-            let heading = heading(plan, &stages, NodeIndex(member as u32), stage);
-            let at = *place.entry(heading.clone()).or_insert_with(|| {
-                groups.push((heading, Vec::new()));
-                groups.len() - 1
-            });
-            groups[at].1.push(&plan.steps[member]);
+            let found = reasons(plan, &stages, NodeIndex(member as u32), stage);
+            match groups.iter_mut().find(|(known, _)| known.keys().eq(found.keys())) {
+                Some((known, steps)) => {
+                    for (reason, others) in found {
+                        known.entry(reason).or_default().extend(others);
+                    }
+                    steps.push(&plan.steps[member]);
+                }
+                None => groups.push((found, vec![&plan.steps[member]])),
+            }
         }
-        for (heading, steps) in groups {
-            let _ = writeln!(out, "   {heading}");
+        for (reasons, steps) in groups {
+            let _ = writeln!(out, "   {}", heading(reasons));
             for line in lines(&steps) {
                 let _ = writeln!(out, "     {line}");
             }
@@ -85,38 +88,36 @@ fn stages(plan: &Plan) -> Vec<u32> {
     stages.into_iter().map(Option::unwrap_or_default).collect()
 }
 
+/// Reasons with whether readiness is waited for, and for whom.
+type Reasons<'p> = BTreeMap<(&'p str, bool), BTreeSet<String>>;
+
 /// What put a step into its stage.
-fn heading(plan: &Plan, stages: &[u32], node: NodeIndex, stage: u32) -> String {
-    let deciding = plan.waits_of(node).iter().filter(|edge| {
+fn reasons<'p>(plan: &'p Plan, stages: &[u32], node: NodeIndex, stage: u32) -> Reasons<'p> {
+    let mut reasons = Reasons::new();
+    for edge in plan.waits_of(node) {
         let to = edge.to.0 as usize;
-        stages[to] + u32::from(to < plan.steps.len()) == stage
-    });
-    let mut reasons: BTreeMap<(&str, &'static str), BTreeSet<String>> = BTreeMap::new();
-    for edge in deciding {
-        let until = match edge.until {
-            Until::Ready if plan.step(edge.to).is_some_and(|step| step.has_contract) => "once ready",
-            _ => "",
-        };
-        let others = reasons.entry((&edge.reason.text, until)).or_default();
-        others.insert(name(plan, edge.to));
+        if stages[to] + u32::from(to < plan.steps.len()) == stage {
+            let ready = edge.until == Until::Ready && plan.step(edge.to).is_some_and(|step| step.has_contract);
+            let others = reasons.entry((&edge.reason.text, ready)).or_default();
+            others.insert(name(plan, edge.to));
+        }
     }
+    reasons
+}
+
+fn heading(reasons: Reasons<'_>) -> String {
     if reasons.is_empty() {
         return "at once:".to_owned();
     }
     let parts: Vec<String> = (reasons.into_iter())
-        .map(|((text, until), others)| {
+        .map(|((text, ready), others)| {
             let count = others.len();
             let shown: Vec<String> = others.into_iter().take(3).collect();
-            let more = if count > 3 {
-                format!(" and {} more", count - 3)
-            } else {
-                String::new()
+            let more = match count.saturating_sub(3) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
             };
-            let until = if until.is_empty() {
-                String::new()
-            } else {
-                format!(" {until}")
-            };
+            let until = if ready { " once ready" } else { "" };
             format!("{}{more}{until} ({text})", shown.join(", "))
         })
         .collect();

@@ -148,10 +148,7 @@ impl<'a> Index<'a> {
             };
             of.insert(hook.weight);
         }
-        if let Some(groups) = item
-            .manifest()
-            .map(|manifest| super::edges::written::change_groups(manifest))
-        {
+        if let Some(groups) = item.manifest().map(super::edges::written::change_groups) {
             for group in groups {
                 self.change_groups.entry(group).or_default().push(node);
             }

@@ -76,6 +76,9 @@ fn not_served(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
         }
         let kind = item.id.group_kind();
         let crd = index.crd(&kind.group, &kind.kind);
+        if crd.is_some_and(|crd| super::build::target(index, index.item(crd)).is_none()) {
+            continue; // the remark on its CRD says it
+        }
         if crd.is_some() || index.facts.kinds.get(&kind).is_some() {
             let message = format!(
                 "not restored: {} is not served, other versions of {kind} are",

@@ -148,10 +148,10 @@ pub(super) fn store(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
 /// Secrets and ServiceAccounts named anywhere below a store's provider.
 pub(super) fn credentials(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let item = index.item(node);
-    if item.is(EXTERNAL, "SecretStore") || item.is(EXTERNAL, "ClusterSecretStore") {
-        if let Some(provider) = item.at("/spec/provider") {
-            below(provider, item.namespace(), sink);
-        }
+    if (item.is(EXTERNAL, "SecretStore") || item.is(EXTERNAL, "ClusterSecretStore"))
+        && let Some(provider) = item.at("/spec/provider")
+    {
+        below(provider, item.namespace(), sink);
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, Object, default, rename};
+use super::{Edit, Object, Remark, default, rename};
 
 /// Defaults that changed are written out; side effects must be said to be none.
-pub(super) fn webhooks(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn webhooks(object: &mut Object) -> Result<Remark, Edit> {
     let webhooks = object.get_mut("webhooks").and_then(Value::as_array_mut);
     for webhook in webhooks.into_iter().flatten().filter_map(Value::as_object_mut) {
         default(webhook, "failurePolicy", "Ignore");
@@ -20,10 +20,10 @@ pub(super) fn webhooks(object: &mut Object) -> Result<(), Edit> {
             ));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
-pub(super) fn signing_request(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn signing_request(object: &mut Object) -> Result<Remark, Edit> {
     let spec = |key: &str| object.get("spec").and_then(|spec| spec.get(key));
     let signer = spec("signerName").and_then(Value::as_str);
     if matches!(signer, None | Some("kubernetes.io/legacy-unknown")) || spec("usages").is_none() {
@@ -32,11 +32,11 @@ pub(super) fn signing_request(object: &mut Object) -> Result<(), Edit> {
             "set spec.signerName and spec.usages, or delete this: a request is not part of a cluster's configuration",
         ));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `assuredConcurrencyShares` became `nominalConcurrencyShares`; 0 stood for the default there and is a value of its own in v1.
-pub(super) fn shares(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn shares(object: &mut Object) -> Result<Remark, Edit> {
     let limited = object.get_mut("spec").and_then(|spec| spec.get_mut("limited"));
     if let Some(limited) = limited.and_then(Value::as_object_mut) {
         rename(limited, "assuredConcurrencyShares", "nominalConcurrencyShares");
@@ -44,5 +44,5 @@ pub(super) fn shares(object: &mut Object) -> Result<(), Edit> {
             limited.shift_remove("nominalConcurrencyShares");
         }
     }
-    Ok(())
+    Ok(None)
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Edit, Object};
+use super::{Edit, Object, Remark};
 
-pub(super) fn v2beta1(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn v2beta1(object: &mut Object) -> Result<Remark, Edit> {
     let metrics = object.get_mut("spec").and_then(|spec| spec.get_mut("metrics"));
     for metric in metrics.and_then(Value::as_array_mut).into_iter().flatten() {
         for (source, rewrite) in [
@@ -19,7 +19,7 @@ pub(super) fn v2beta1(object: &mut Object) -> Result<(), Edit> {
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn resource(source: &mut Object) {

@@ -3,17 +3,18 @@
 //! Unknown fields were kept unless `preserveUnknownFields: false` was said. v1 prunes them, unless each mapping of the schema
 //! says `x-kubernetes-preserve-unknown-fields: true`; that is written out, so that custom resources keep what they have.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{Edit, Object, default, rename};
+use super::{Edit, Object, Remark, default, rename};
 
 const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
 const INT_OR_STRING: &str = "x-kubernetes-int-or-string";
 
-pub(super) fn rewrite(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn rewrite(object: &mut Object) -> Result<Remark, Edit> {
     approve(object);
+    let mut hoisted = false;
     let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
-        return Ok(());
+        return Ok(None);
     };
     default(spec, "scope", "Namespaced");
     let preserve = spec.shift_remove("preserveUnknownFields") != Some(Value::Bool(false));
@@ -21,10 +22,8 @@ pub(super) fn rewrite(object: &mut Object) -> Result<(), Edit> {
     let subresources = spec.shift_remove("subresources");
     let columns = spec.shift_remove("additionalPrinterColumns");
     let version = spec.shift_remove("version");
-    if !spec
-        .get("versions")
-        .is_some_and(|versions| versions.as_array().is_some_and(|list| !list.is_empty()))
-    {
+    let versions = spec.get("versions").and_then(Value::as_array);
+    if versions.is_none_or(Vec::is_empty) {
         let named = version.unwrap_or_default();
         spec.insert(
             "versions".to_owned(),
@@ -48,10 +47,10 @@ pub(super) fn rewrite(object: &mut Object) -> Result<(), Edit> {
         for column in columns.into_iter().flatten().filter_map(Value::as_object_mut) {
             rename(column, "JSONPath", "jsonPath");
         }
-        schema(version, preserve)?;
+        schema(version, preserve, &mut hoisted)?;
     }
     conversion(spec);
-    Ok(())
+    Ok(hoisted.then_some(HOISTED))
 }
 
 /// Groups below k8s.io need an approval or a word that there is none.
@@ -89,7 +88,7 @@ fn conversion(spec: &mut Object) {
     }
 }
 
-fn schema(version: &mut Object, preserve: bool) -> Result<(), Edit> {
+fn schema(version: &mut Object, preserve: bool, hoisted: &mut bool) -> Result<(), Edit> {
     let Some(Value::Object(root)) = (version.get_mut("schema")).and_then(|schema| schema.get_mut("openAPIV3Schema"))
     else {
         let open = json!({"openAPIV3Schema": {"type": "object", PRESERVE: true}});
@@ -97,11 +96,11 @@ fn schema(version: &mut Object, preserve: bool) -> Result<(), Edit> {
         return Ok(());
     };
     default(root, "type", "object");
-    structural(root, preserve, true)
+    structural(root, preserve, true, hoisted)
 }
 
 /// Makes a schema structural.
-fn structural(schema: &mut Object, preserve: bool, resource: bool) -> Result<(), Edit> {
+fn structural(schema: &mut Object, preserve: bool, resource: bool, hoisted: &mut bool) -> Result<(), Edit> {
     if schema.get("uniqueItems") == Some(&Value::Bool(false)) {
         schema.shift_remove("uniqueItems");
     }
@@ -121,21 +120,24 @@ fn structural(schema: &mut Object, preserve: bool, resource: bool) -> Result<(),
             };
             if embedded && matches!(&**name, "metadata" | "apiVersion" | "kind") {
                 default(property, "type", if name == "metadata" { "object" } else { "string" });
+                if name == "metadata" {
+                    metadata(property);
+                }
                 continue; // the server knows what is in there and keeps it
             }
-            structural(property, preserve, false)?;
+            structural(property, preserve, false, hoisted)?;
         }
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = schema.get_mut(key).and_then(Value::as_object_mut) {
-            structural(inner, preserve, false)?;
+            structural(inner, preserve, false, hoisted)?;
         }
     }
     let is_object = schema.get("type").is_some_and(|kind| kind == "object");
     if preserve && is_object && !schema.contains_key("additionalProperties") {
         schema.insert(PRESERVE.to_owned(), true.into());
     }
-    junctors(schema)
+    junctors(schema, hoisted)
 }
 
 /// A type must be given, outside of `anyOf` and the like; where it cannot be told, anything goes, as before.
@@ -169,54 +171,93 @@ const EDIT: Edit = Edit(
     "write spec.versions[*].schema.openAPIV3Schema as a structural schema and set apiVersion: apiextensions.k8s.io/v1; take the CRD from a newer release of its project where there is one",
 );
 
-/// Below `allOf`, `anyOf`, `oneOf` and `not` only values may be restricted, of fields that are declared outside.
-fn junctors(schema: &mut Object) -> Result<(), Edit> {
-    let outer_type = schema.get("type").cloned();
-    let mut inner_fields: Vec<String> = Vec::new();
-    for key in ["allOf", "anyOf", "oneOf", "not"] {
-        let branches: Vec<&mut Object> = match schema.get_mut(key) {
-            Some(Value::Array(list)) => list.iter_mut().filter_map(Value::as_object_mut).collect(),
-            Some(Value::Object(branch)) => vec![branch],
-            _ => continue,
-        };
-        for branch in branches {
-            plain(branch, outer_type.as_ref())?;
-            let fields = branch.get("properties").and_then(Value::as_object);
-            inner_fields.extend(fields.into_iter().flatten().map(|(name, _)| name.clone()));
+/// Said where a type had to be moved out of a branch.
+const HOISTED: &str = "types that its schema gave inside anyOf, oneOf or allOf now hold whichever branch applies, since v1 allows no others";
+
+/// Of an object's own metadata a schema may only restrict the name; the rest the server checks by itself.
+fn metadata(schema: &mut Object) {
+    schema.retain(|key, _| matches!(&**key, "type" | "properties"));
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.retain(|name, _| matches!(&**name, "name" | "generateName"));
+        if properties.is_empty() {
+            schema.shift_remove("properties");
         }
     }
-    if !inner_fields.is_empty() {
-        let properties = schema.entry("properties").or_insert_with(|| Value::Object(Map::new()));
-        if let Some(properties) = properties.as_object_mut() {
-            for name in inner_fields {
-                default(properties, &name, json!({PRESERVE: true}));
+}
+
+/// Below `allOf`, `anyOf`, `oneOf` and `not` only values may be restricted, of fields that are declared outside.
+fn junctors(schema: &mut Object, hoisted: &mut bool) -> Result<(), Edit> {
+    for key in ["allOf", "anyOf", "oneOf", "not"] {
+        let Some(mut value) = schema.shift_remove(key) else {
+            continue;
+        };
+        let number_or_text = schema.contains_key(INT_OR_STRING) && matches!(key, "anyOf" | "allOf");
+        if !number_or_text {
+            let branches = match &mut value {
+                Value::Array(list) => list.iter_mut().filter_map(Value::as_object_mut).collect(),
+                Value::Object(branch) => vec![branch],
+                _ => Vec::new(),
+            };
+            for branch in branches {
+                hoist(schema, branch, hoisted)?;
             }
         }
+        schema.insert(key.to_owned(), value);
     }
     Ok(())
 }
 
-/// Takes out of a branch what may not stand there and says nothing more than what stands outside.
-fn plain(branch: &mut Object, outer_type: Option<&Value>) -> Result<(), Edit> {
+/// Moves what may not stand in a branch out of it. Where two branches differ in it, it cannot be moved.
+fn hoist(outer: &mut Object, branch: &mut Object, hoisted: &mut bool) -> Result<(), Edit> {
     for key in ["description", "title", "example"] {
         branch.shift_remove(key);
     }
-    if branch.get("type").is_some_and(|kind| Some(kind) == outer_type) {
-        branch.shift_remove("type");
-    }
-    if ["type", "default", "additionalProperties", "nullable"]
+    if ["default", "additionalProperties", "nullable"]
         .iter()
         .any(|key| branch.contains_key(*key))
     {
         return Err(EDIT);
     }
-    let properties = branch.get_mut("properties").and_then(Value::as_object_mut);
-    for property in properties
-        .into_iter()
-        .flatten()
-        .filter_map(|(_, inner)| inner.as_object_mut())
-    {
-        plain(property, None)?;
+    if let Some(kind) = branch.shift_remove("type") {
+        match outer.get("type") {
+            Some(known) if *known == kind => {}
+            Some(_) => return Err(EDIT),
+            None if outer.get(PRESERVE) == Some(&Value::Bool(true)) && outer.len() == 1 => {
+                if kind != "object" {
+                    outer.shift_remove(PRESERVE);
+                }
+                outer.insert("type".to_owned(), kind);
+                *hoisted = true;
+            }
+            None => return Err(EDIT),
+        }
+    }
+    if let Some(inner) = branch.get_mut("properties").and_then(Value::as_object_mut) {
+        let Some(fields) = super::below(outer, "properties") else {
+            return Err(EDIT);
+        };
+        for (name, inner) in inner {
+            let field = fields.entry(name.as_str()).or_insert_with(|| json!({PRESERVE: true}));
+            if let (Some(field), Some(inner)) = (field.as_object_mut(), inner.as_object_mut()) {
+                hoist(field, inner, hoisted)?;
+            }
+        }
+    }
+    if let Some(inner) = branch.get_mut("items").and_then(Value::as_object_mut) {
+        let items = outer.entry("items").or_insert_with(|| json!({PRESERVE: true}));
+        if let Some(items) = items.as_object_mut() {
+            hoist(items, inner, hoisted)?;
+        }
+    }
+    for key in ["allOf", "anyOf", "oneOf", "not"] {
+        let branches = match branch.get_mut(key) {
+            Some(Value::Array(list)) => list.iter_mut().filter_map(Value::as_object_mut).collect(),
+            Some(Value::Object(inner)) => vec![inner],
+            _ => Vec::new(),
+        };
+        for inner in branches {
+            hoist(outer, inner, hoisted)?;
+        }
     }
     Ok(())
 }

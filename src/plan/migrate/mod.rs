@@ -20,8 +20,8 @@ type Object = Map<String, Value>;
 pub(crate) enum Migration {
     /// Its version is served, or nothing is known of it.
     AsItIs,
-    /// Rewritten; the meaning is kept.
-    Rewritten(Manifest),
+    /// Rewritten; the meaning is kept, but for what the remark says.
+    Rewritten(Manifest, Remark),
     /// Its version is not served, and the meaning would change: (why, the edit to make).
     NeedsEdit(String, String),
 }
@@ -33,17 +33,20 @@ struct Row {
     kinds: &'static [&'static str],
     to: (&'static str, &'static str),
     /// Changes what the new version says otherwise, all but `apiVersion`.
-    rewrite: fn(&mut Object) -> Result<(), Edit>,
+    rewrite: fn(&mut Object) -> Result<Remark, Edit>,
 }
+
+/// What an operator should know of a rewritten object.
+type Remark = Option<&'static str>;
 
 /// Why the meaning would change, and the edit to make.
 struct Edit(&'static str, &'static str);
 
-fn same(_: &mut Object) -> Result<(), Edit> {
-    Ok(())
+fn same(_: &mut Object) -> Result<Remark, Edit> {
+    Ok(None)
 }
 
-fn security_policy(_: &mut Object) -> Result<(), Edit> {
+fn security_policy(_: &mut Object) -> Result<Remark, Edit> {
     Err(Edit(
         "PodSecurityPolicy is gone",
         "label the namespaces with pod-security.kubernetes.io/enforce, or write a ValidatingAdmissionPolicy; then delete this",
@@ -62,7 +65,7 @@ const fn row(
     version: &'static str,
     kinds: &'static [&'static str],
     to: (&'static str, &'static str),
-    rewrite: fn(&mut Object) -> Result<(), Edit>,
+    rewrite: fn(&mut Object) -> Result<Remark, Edit>,
 ) -> Row {
     Row {
         group,
@@ -124,16 +127,17 @@ pub(crate) fn migrate(manifest: &Manifest, kinds: &ServedKinds) -> Migration {
         return Migration::AsItIs;
     };
     let mut rewritten = manifest.clone();
-    if let Err(Edit(why, edit)) = (row.rewrite)(rewritten.object_mut()) {
-        return Migration::NeedsEdit(why.to_owned(), edit.to_owned());
-    }
+    let remark = match (row.rewrite)(rewritten.object_mut()) {
+        Ok(remark) => remark,
+        Err(Edit(why, edit)) => return Migration::NeedsEdit(why.to_owned(), edit.to_owned()),
+    };
     let (group, version) = row.to;
     if !kinds.serves(&GroupKind::new(group, manifest.kind()), version) {
         return Migration::AsItIs;
     }
     let api_version = Value::from(format!("{group}/{version}"));
     rewritten.object_mut().insert("apiVersion".to_owned(), api_version);
-    Migration::Rewritten(rewritten)
+    Migration::Rewritten(rewritten, remark)
 }
 
 /// The mapping below a key, made where absent; `None` where something else stands there.

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Edit, Object, default, rename};
+use super::{Edit, Object, Remark, default, rename};
 
 /// `serviceName` and `servicePort` go below `service`, and a path has a type.
-pub(super) fn ingress(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn ingress(object: &mut Object) -> Result<Remark, Edit> {
     let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
-        return Ok(());
+        return Ok(None);
     };
     rename(spec, "backend", "defaultBackend");
     if let Some(default_backend) = spec.get_mut("defaultBackend") {
@@ -23,7 +23,7 @@ pub(super) fn ingress(object: &mut Object) -> Result<(), Edit> {
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn backend(value: &mut Value) {
@@ -43,7 +43,7 @@ fn backend(value: &mut Value) {
 }
 
 /// `topology` became `nodeName` and `zone`; the rest of it stays below `deprecatedTopology`.
-pub(super) fn endpoint_slice(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn endpoint_slice(object: &mut Object) -> Result<Remark, Edit> {
     let endpoints = object.get_mut("endpoints").and_then(Value::as_array_mut);
     for endpoint in endpoints.into_iter().flatten().filter_map(Value::as_object_mut) {
         let Some(Value::Object(mut topology)) = endpoint.shift_remove("topology") else {
@@ -61,5 +61,5 @@ pub(super) fn endpoint_slice(object: &mut Object) -> Result<(), Edit> {
             endpoint.insert("deprecatedTopology".to_owned(), Value::Object(topology));
         }
     }
-    Ok(())
+    Ok(None)
 }

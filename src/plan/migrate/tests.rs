@@ -33,7 +33,7 @@ fn every_row_rewrites_its_fixture() {
         let text = |key: &str| old[key].as_str().unwrap_or_default().to_owned();
         seen.insert((text("apiVersion"), text("kind")));
         match (migrated(&old), fixture.get("new"), fixture.get("edit")) {
-            (Migration::Rewritten(new), Some(expected), _) => {
+            (Migration::Rewritten(new, _), Some(expected), _) => {
                 let expected = with(expected, "x");
                 assert_eq!(new.value(), &expected, "{:#}", new.value());
             }
@@ -41,7 +41,7 @@ fn every_row_rewrites_its_fixture() {
             (migration, ..) => {
                 let became = match migration {
                     Migration::AsItIs => "as it is".to_owned(),
-                    Migration::Rewritten(new) => format!("{:#}", new.value()),
+                    Migration::Rewritten(new, _) => format!("{:#}", new.value()),
                     Migration::NeedsEdit(why, edit) => format!("{why}: {edit}"),
                 };
                 panic!("{old:#} became {became}");
@@ -51,9 +51,9 @@ fn every_row_rewrites_its_fixture() {
     for row in ROWS {
         for kind in row.kinds {
             let key = (format!("{}/{}", row.group, row.version), (*kind).to_owned());
-            if same as fn(&mut Object) -> Result<(), Edit> as usize == row.rewrite as usize {
+            if same as fn(&mut Object) -> Result<Remark, Edit> as usize == row.rewrite as usize {
                 let value = json!({"apiVersion": key.0, "kind": kind, "metadata": {"name": "x"}, "spec": {"a": 1}});
-                let Migration::Rewritten(new) = migrated(&value) else {
+                let Migration::Rewritten(new, _) = migrated(&value) else {
                     panic!("{key:?} is not rewritten");
                 };
                 assert_eq!(new.api_version(), format!("{}/{}", row.to.0, row.to.1));

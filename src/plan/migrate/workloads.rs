@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Edit, Object, below, default, rename};
+use super::{Edit, Object, Remark, below, default, rename};
 
 /// The greatest number: "no limit" where the old version had none.
 const NO_LIMIT: i32 = i32::MAX;
 
 /// A selector must be given now; it was that of the template's labels.
-pub(super) fn selector(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn selector(object: &mut Object) -> Result<Remark, Edit> {
     let Some(spec) = below(object, "spec") else {
-        return Ok(());
+        return Ok(None);
     };
     if spec.get("selector").is_none_or(Value::is_null) {
         let labels = (spec.get("template")).and_then(|template| template.pointer("/metadata/labels"));
@@ -27,29 +27,29 @@ pub(super) fn selector(object: &mut Object) -> Result<(), Edit> {
             }
         };
     }
-    Ok(())
+    Ok(None)
 }
 
-pub(super) fn extensions_deployment(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn extensions_deployment(object: &mut Object) -> Result<Remark, Edit> {
     selector(object)?;
     let Some(spec) = below(object, "spec") else {
-        return Ok(());
+        return Ok(None);
     };
     spec.shift_remove("rollbackTo");
     default(spec, "revisionHistoryLimit", NO_LIMIT);
     default(spec, "progressDeadlineSeconds", NO_LIMIT);
     rolling(spec, json!(1), json!(1));
-    Ok(())
+    Ok(None)
 }
 
-pub(super) fn apps_deployment(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn apps_deployment(object: &mut Object) -> Result<Remark, Edit> {
     selector(object)?;
     let Some(spec) = below(object, "spec") else {
-        return Ok(());
+        return Ok(None);
     };
     spec.shift_remove("rollbackTo");
     default(spec, "revisionHistoryLimit", 2);
-    Ok(())
+    Ok(None)
 }
 
 fn rolling(spec: &mut Object, surge: Value, unavailable: Value) {
@@ -64,23 +64,23 @@ fn rolling(spec: &mut Object, surge: Value, unavailable: Value) {
     }
 }
 
-pub(super) fn extensions_daemon_set(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn extensions_daemon_set(object: &mut Object) -> Result<Remark, Edit> {
     selector(object)?;
     let Some(spec) = below(object, "spec") else {
-        return Ok(());
+        return Ok(None);
     };
     spec.shift_remove("templateGeneration");
     on_delete(spec);
-    Ok(())
+    Ok(None)
 }
 
-pub(super) fn apps_stateful_set(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn apps_stateful_set(object: &mut Object) -> Result<Remark, Edit> {
     selector(object)?;
     let Some(spec) = below(object, "spec") else {
-        return Ok(());
+        return Ok(None);
     };
     on_delete(spec);
-    Ok(())
+    Ok(None)
 }
 
 /// Pods were replaced when someone deleted them.
@@ -91,7 +91,7 @@ fn on_delete(spec: &mut Object) {
 }
 
 /// An empty selector matched no pod; now it matches all of the namespace.
-pub(super) fn disruption_budget(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn disruption_budget(object: &mut Object) -> Result<Remark, Edit> {
     let selector = object.get("spec").and_then(|spec| spec.get("selector"));
     let given = |key: &str| {
         let value = selector.and_then(|selector| selector.get(key));
@@ -106,19 +106,19 @@ pub(super) fn disruption_budget(object: &mut Object) -> Result<(), Edit> {
             "delete it to keep what it did, or set apiVersion: policy/v1 if every pod is meant",
         ));
     }
-    Ok(())
+    Ok(None)
 }
 
-pub(super) fn runtime_class(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn runtime_class(object: &mut Object) -> Result<Remark, Edit> {
     if let Some(Value::Object(mut spec)) = object.shift_remove("spec") {
         rename(&mut spec, "runtimeHandler", "handler");
         object.extend(spec);
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Subjects said the API version instead of the group.
-pub(super) fn rbac_alpha(object: &mut Object) -> Result<(), Edit> {
+pub(super) fn rbac_alpha(object: &mut Object) -> Result<Remark, Edit> {
     let subjects = object.get_mut("subjects").and_then(Value::as_array_mut);
     for subject in subjects.into_iter().flatten().filter_map(Value::as_object_mut) {
         subject.shift_remove("apiVersion");
@@ -134,7 +134,7 @@ pub(super) fn rbac_alpha(object: &mut Object) -> Result<(), Edit> {
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The user `*` meant everyone who is logged in.
