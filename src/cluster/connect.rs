@@ -163,7 +163,8 @@ impl Cluster {
         #[derive(Deserialize)]
         struct Page {
             metadata: Meta,
-            items: Vec<serde::de::IgnoredAny>,
+            // null where there are none.
+            items: Option<Vec<serde::de::IgnoredAny>>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -173,7 +174,7 @@ impl Cluster {
         }
         let ask = Ask::get("/api/v1/nodes?limit=1").accept(METADATA_LIST);
         let page: Page = self.read(&ask).await.ok()?;
-        Some(page.items.len() + page.metadata.remaining_item_count)
+        Some(page.items.map_or(0, |items| items.len()) + page.metadata.remaining_item_count)
     }
 }
 

@@ -20,15 +20,18 @@ application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,applic
 #[derive(Deserialize)]
 #[serde(tag = "kind")]
 enum Root {
-    APIGroupDiscoveryList {
+    #[serde(rename = "APIGroupDiscoveryList")]
+    Aggregated {
         #[serde(default)]
         items: Vec<Group>,
     },
-    APIGroupList {
+    #[serde(rename = "APIGroupList")]
+    Groups {
         #[serde(default, deserialize_with = "null_is_default")]
         groups: Vec<OldGroup>,
     },
-    APIVersions {
+    #[serde(rename = "APIVersions")]
+    Core {
         #[serde(default, deserialize_with = "null_is_default")]
         versions: Vec<String>,
     },
@@ -181,14 +184,14 @@ impl Cluster {
 
     async fn collect(&self, root: Root, found: &mut Found) {
         match root {
-            Root::APIGroupDiscoveryList { items } => {
+            Root::Aggregated { items } => {
                 for group in items {
                     for version in &group.versions {
                         self.collect_version(&group.metadata.name, version, found).await;
                     }
                 }
             }
-            Root::APIGroupList { groups } => {
+            Root::Groups { groups } => {
                 let mut asks = Vec::new();
                 for group in groups {
                     let preferred = group.preferred_version.map(|version| version.version);
@@ -199,7 +202,7 @@ impl Cluster {
                 }
                 self.collect_old(asks, found).await;
             }
-            Root::APIVersions { versions } => {
+            Root::Core { versions } => {
                 let asks = versions.into_iter().map(|version| (String::new(), version)).collect();
                 self.collect_old(asks, found).await;
             }
@@ -311,12 +314,12 @@ mod tests {
         let old = r#"{"kind":"APIGroupList","apiVersion":"v1","groups":null}"#;
         assert!(matches!(
             serde_json::from_str(old).expect("because older servers answer this"),
-            Root::APIGroupList { .. }
+            Root::Groups { .. }
         ));
         let new = r#"{"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","metadata":{},"items":[{"metadata":{"name":"apps","creationTimestamp":null},"versions":[{"version":"v1","resources":[{"resource":"x","responseKind":null,"scope":"Cluster","singularResource":"","verbs":null}],"freshness":"Current"}]}]}"#;
         assert!(matches!(
             serde_json::from_str(new).expect("because 1.30 answers this"),
-            Root::APIGroupDiscoveryList { .. }
+            Root::Aggregated { .. }
         ));
     }
 }

@@ -8,7 +8,7 @@ use super::client_side;
 use super::endpoint::{Endpoint, segment};
 use super::wire::{Ask, Status, Trouble};
 use super::write;
-use super::{refusal, refusal::Verdict};
+use super::{refusal, refusal::Verdict, unknown};
 use crate::object::{Declared, ExistingChange, Writer};
 
 /// Fields named of one object; more are left out.
@@ -22,10 +22,12 @@ impl Cluster {
         let live: Value = self.read(&Ask::get(&*path)).await.ok()?;
         let wanted = write::without_placeholders(manifest);
         let manager = segment(declared.writer.manager());
-        let ask = match &declared.writer {
+        let answer = match &declared.writer {
             Writer::ServerSide(_) => {
                 let path = format!("{path}?dryRun=All&fieldManager={manager}&force=false");
-                Ask::with(Method::PATCH, path, write::APPLY_PATCH, wanted.to_string())
+                let ask = |body| Ask::with(Method::PATCH, &*path, write::APPLY_PATCH, body);
+                let (reply, _) = unknown::send(self, &wanted, false, ask).await;
+                reply.and_then(|reply| reply.read::<Value>())
             }
             Writer::ClientSide(_) => {
                 let strategic = client_side::is_strategic(manifest.group());
@@ -34,10 +36,12 @@ impl Cluster {
                     return Some(ExistingChange::None);
                 }
                 let path = format!("{path}?dryRun=All&fieldManager={manager}");
-                Ask::with(Method::PATCH, path, client_side::form(strategic), patch.to_string())
+                let form = client_side::form(strategic);
+                self.read(&Ask::with(Method::PATCH, path, form, patch.to_string()))
+                    .await
             }
         };
-        match self.read::<Value>(&ask).await {
+        match answer {
             Ok(then) => {
                 let fields = changed(&live, &then);
                 Some(if fields.is_empty() {

@@ -17,6 +17,7 @@ mod merge;
 mod proxy;
 mod refusal;
 mod rights;
+mod unknown;
 mod watch;
 mod wire;
 pub mod write;

@@ -224,7 +224,7 @@ impl Watch {
                 body,
             });
             let again = (status.code != 410).then_some(version);
-            return self.trouble(Trouble::Refused(status)).await.map(|()| again);
+            return self.trouble(Trouble::Refused(Box::new(status))).await.map(|()| again);
         }
         let mut lines = Lines::default();
         let began = tokio::time::Instant::now();
@@ -264,7 +264,7 @@ impl Watch {
         if what == "ERROR" {
             let status: Status = serde_json::from_value(object).unwrap_or_default();
             let expired = status.code == 410;
-            self.trouble(Trouble::Refused(status)).await?;
+            self.trouble(Trouble::Refused(Box::new(status))).await?;
             return Ok(if expired { Told::Again } else { Told::Nothing });
         }
         self.well();

@@ -77,7 +77,7 @@ impl Reply {
     /// The body as `T`, or the refusal that it holds.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
         if !self.status.is_success() {
-            return Err(Trouble::Refused(Status::of(self)));
+            return Err(Trouble::Refused(Box::new(Status::of(self))));
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             // serde_json's text may quote a value of the object; where it stands is enough.
@@ -135,12 +135,12 @@ impl Status {
     pub fn of(reply: &Reply) -> Self {
         let code = reply.status.as_u16();
         match serde_json::from_slice::<Self>(&reply.body) {
-            Ok(status) if !status.message.is_empty() || !status.reason.is_empty() => Self { code, ..status },
+            Ok(status) if !status.message.is_empty() => Self { code, ..status },
             _ => {
                 let text = String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)])
                     .trim()
                     .to_owned();
-                let message = if text.is_empty() || text.starts_with('<') {
+                let message = if text.is_empty() || text.starts_with(['<', '{']) {
                     reply.status.canonical_reason().unwrap_or("no reason given").to_owned()
                 } else {
                     text
@@ -197,7 +197,7 @@ impl Broken {
 /// No answer that can be used: a refusal, or none at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Trouble {
-    Refused(Status),
+    Refused(Box<Status>),
     Broken(Broken),
 }
 

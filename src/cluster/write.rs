@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::Cluster;
 use super::endpoint::{Endpoint, segment};
-use super::refusal;
 use super::wire::{Ask, JSON, Reply, Status, Trouble, null_is_default};
+use super::{refusal, unknown};
 use crate::object::{Manifest, Writer};
 
 /// Annotation in which `kubectl apply` keeps what it applied last.
@@ -108,12 +108,13 @@ async fn server_side(cluster: &Cluster, ask: &Apply<'_>, manifest: &Value, manag
         ask.force,
         validation(ask.strict)
     );
-    let request = Ask::with(Method::PATCH, path, APPLY_PATCH, manifest.to_string());
-    written(
-        cluster.send(&request).await.map_err(Trouble::from),
-        ask.manifest,
-        ask.known,
-    )
+    let request = |body| Ask::with(Method::PATCH, &*path, APPLY_PATCH, body);
+    let (reply, left_out) = unknown::send(cluster, manifest, ask.strict, request).await;
+    let mut answer = written(reply, ask.manifest, ask.known);
+    if let Answer::Done(written) = &mut answer {
+        written.warnings.splice(0..0, left_out);
+    }
+    answer
 }
 
 async fn create_only(cluster: &Cluster, ask: &Apply<'_>, manifest: &Value) -> Answer {
@@ -356,10 +357,8 @@ pub(super) fn without_placeholders(manifest: &Manifest) -> Cow<'_, Value> {
 
 fn drop_placeholder(value: &mut Value, path: &[&str]) {
     match (path, value) {
-        ([], Value::Object(map)) => {
-            if map.get("caBundle").is_some_and(|bundle| !is_certificate(bundle)) {
-                map.shift_remove("caBundle");
-            }
+        ([], Value::Object(map)) if map.get("caBundle").is_some_and(|bundle| !is_certificate(bundle)) => {
+            map.shift_remove("caBundle");
         }
         (["*", rest @ ..], Value::Array(items)) => items.iter_mut().for_each(|item| drop_placeholder(item, rest)),
         ([key, rest @ ..], Value::Object(map)) => {
