@@ -11,8 +11,8 @@ use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 
 #[tokio::test]
 async fn each_fault_has_its_answer() {
-    let Some(path) = kubeconfig() else { return };
-    let direct = connect().await.expect("because the kubeconfig is there");
+    let path = kubeconfig().await;
+    let direct = connect().await;
     let namespace = namespace(&direct).await;
     let proxy = FaultProxy::start(&path).await;
     let options = ConnectOptions {
@@ -74,7 +74,7 @@ async fn each_fault_has_its_answer() {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_waited_for() {
-    let Some(path) = kubeconfig() else { return };
+    let path = kubeconfig().await;
     let proxy = FaultProxy::start(&path).await;
     let text = proxy.kubeconfig();
     let options = || ConnectOptions {
@@ -98,7 +98,7 @@ async fn a_server_that_is_away_is_waited_for() {
 #[tokio::test]
 async fn a_slow_line_is_as_slow_as_said() {
     use crate::support::fault_proxy::SlowLine;
-    let Some(path) = kubeconfig() else { return };
+    let path = kubeconfig().await;
     let text = std::fs::read_to_string(&path).expect("because the control plane wrote it");
     let server = text
         .split("https://")

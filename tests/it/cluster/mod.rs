@@ -6,6 +6,7 @@ mod leasing;
 mod writing;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use refloat::cluster::write::{self, Answer, Apply, Written};
@@ -13,27 +14,24 @@ use refloat::cluster::{Cluster, ConnectOptions, Endpoint};
 use refloat::object::{GroupKind, Manifest, Scope, Writer};
 use serde_json::{Value, json};
 
-/// The control plane to test against, or `None`: the tests then say so and pass.
-fn kubeconfig() -> Option<PathBuf> {
-    let found = std::env::var_os("REFLOAT_TEST_KUBECONFIG").map(PathBuf::from);
-    if found.is_none() {
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), "skipped: REFLOAT_TEST_KUBECONFIG is not set");
-    }
-    found
+use crate::support::plane::{self, Plane};
+
+/// The kubeconfig of a control plane of these tests' own: they break an API group and fight over the Lease.
+async fn kubeconfig() -> PathBuf {
+    static OWN: OnceLock<Plane> = OnceLock::new();
+    // Starting waits, which a thread of the test's runtime must not.
+    let starting = tokio::task::spawn_blocking(|| OWN.get_or_init(plane::fresh).kubeconfig().into());
+    starting.await.expect("because the control plane starts")
 }
 
-async fn connect() -> Option<Cluster> {
-    let kubeconfig = Some(kubeconfig()?);
+async fn connect() -> Cluster {
     let options = ConnectOptions {
-        kubeconfig,
+        kubeconfig: Some(kubeconfig().await),
         ..ConnectOptions::default()
     };
-    Some(
-        Cluster::connect(options)
-            .await
-            .expect("because the control plane is up"),
-    )
+    Cluster::connect(options)
+        .await
+        .expect("because the control plane is up")
 }
 
 /// A namespace of its own for each test.

@@ -1,5 +1,6 @@
 //! What the tests stand on: the tool as a user runs it, repositories, real clusters.
 
+pub mod fault_proxy;
 pub mod plane;
 pub mod repo;
 pub mod run;
