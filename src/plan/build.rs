@@ -1,18 +1,14 @@
 //! The straight line from what is declared to the plan.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
-
 use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
 use super::item::{Content, Item};
-use super::migrate::{Migration, migrate};
 use super::{
-    Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, contract,
-    graph, order, preflight, selection,
+    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, contract, graph,
+    order, preflight, prepare, selection,
 };
 use crate::error::{Failure, Kind};
-use crate::object::{Declared, DeclaredSet, Facts, Manifest, ObjectId, Problem, ProblemKind, Scope, ServedKinds};
+use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope};
 
 /// Plans what is declared for a target. The set must have been through [`resolve`](crate::object::resolve).
 ///
@@ -24,7 +20,7 @@ use crate::object::{Declared, DeclaredSet, Facts, Manifest, ObjectId, Problem, P
 pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut notes = Vec::new();
     let mut problems = set.problems.clone();
-    let items = items(set, facts, options, &mut notes, &mut problems);
+    let items = prepare::items(set, facts, options, &mut notes, &mut problems);
     let index = Index::new(&items, facts, &set.units);
     let mut found = edges::find(&index);
     edges::strongest(&mut found.edges);
@@ -87,122 +83,6 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
         })
         .collect();
     Ok(plan)
-}
-
-/// What is declared, in versions that are served, and what it makes; sorted by identity.
-fn items<'a>(
-    set: &'a DeclaredSet,
-    facts: &Facts,
-    options: &PlanOptions,
-    notes: &mut Vec<Note>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Item<'a>> {
-    let mut items: Vec<Item<'a>> = Vec::with_capacity(set.objects.len());
-    for declared in &set.objects {
-        let manifest = migrated(declared, facts, options, notes);
-        let mut id = declared.id.clone();
-        manifest.group().clone_into(&mut id.group);
-        items.push(Item {
-            id,
-            content: Content::Declared(declared, manifest),
-        });
-    }
-    items.sort_by(|a, b| a.id.cmp(&b.id));
-    drop_doubles(&mut items, problems);
-    let ids: BTreeSet<&ObjectId> = items.iter().map(|item| &item.id).collect();
-    let mut made: Vec<(ObjectId, ObjectId)> = (items.iter())
-        .flat_map(|item| edges::made_by(item).into_iter().map(|secret| (secret, item.id.clone())))
-        .filter(|(secret, _)| !ids.contains(secret))
-        .collect();
-    made.sort();
-    made.dedup_by(|later, first| later.0 == first.0);
-    items.extend(made.into_iter().map(|(id, maker)| Item {
-        id,
-        content: Content::MadeBy(maker),
-    }));
-    items.sort_by(|a, b| a.id.cmp(&b.id));
-    items
-}
-
-/// The manifest in a version that is served, where it can be rewritten; what was or cannot be done about it is noted.
-fn migrated<'a>(
-    declared: &'a Declared,
-    facts: &Facts,
-    options: &PlanOptions,
-    notes: &mut Vec<Note>,
-) -> Cow<'a, Manifest> {
-    let old = &declared.manifest;
-    let mut note = |kind, object: ObjectId, message: String, hint: String| {
-        notes.push(Note {
-            kind,
-            object: Some(object),
-            place: Some(declared.provenance.place()),
-            message,
-            hint: Some(hint),
-        });
-    };
-    match migrate(old, &facts.kinds) {
-        Migration::AsItIs => Cow::Borrowed(old),
-        Migration::Rewritten(new, remark) if options.migrate => {
-            let id = ObjectId::new(new.group(), new.kind(), declared.id.namespace.as_deref(), new.name());
-            let remark = remark.map_or(String::new(), |remark| format!("; {remark}"));
-            let message = format!(
-                "rewritten to {}: {} is not served{remark}",
-                new.api_version(),
-                old.api_version()
-            );
-            let hint = format!("Git still declares {}: your engine will fail on it", old.api_version());
-            note(NoteKind::Migrated, id, message, hint);
-            Cow::Owned(new)
-        }
-        Migration::Rewritten(new, _) => {
-            let message = format!("not restored: {} is not served", old.api_version());
-            let hint = format!("declare it as {}, or leave --no-migrate out", new.api_version());
-            note(NoteKind::NotServed, declared.id.clone(), message, hint);
-            Cow::Borrowed(old)
-        }
-        Migration::NeedsEdit(why, edit) => {
-            let message = format!("not restored: {} is not served, and {why}", old.api_version());
-            note(NoteKind::NeedsEdit, declared.id.clone(), message, edit);
-            Cow::Borrowed(old)
-        }
-    }
-}
-
-/// Objects that became one by being rewritten (an Ingress in two groups): the last in path order stays.
-fn drop_doubles(items: &mut Vec<Item<'_>>, problems: &mut Vec<Problem>) {
-    let mut kept: Vec<Item<'_>> = Vec::with_capacity(items.len());
-    for item in items.drain(..) {
-        match kept.last_mut() {
-            Some(last) if last.id == item.id => {
-                let place = |item: &Item<'_>| item.declared().map(|declared| declared.provenance.place());
-                problems.push(Problem {
-                    kind: ProblemKind::Error,
-                    places: place(last).into_iter().chain(place(&item)).collect(),
-                    object: Some(item.id.clone()),
-                    message: "declared in two API versions; only the last place is used".to_owned(),
-                    hint: Some("keep one of them".to_owned()),
-                });
-                *last = item;
-            }
-            _ => kept.push(item),
-        }
-    }
-    *items = kept;
-}
-
-/// The identities under which the declared objects are going to be written: what to ask a target about. They differ from those
-/// declared where an API version that is not served moves to another group.
-pub fn written_ids(set: &DeclaredSet, kinds: &ServedKinds, options: &PlanOptions) -> BTreeSet<ObjectId> {
-    (set.objects.iter())
-        .map(|declared| {
-            let mut id = declared.id.clone();
-            if let (true, Migration::Rewritten(new, _)) = (options.migrate, migrate(&declared.manifest, kinds)) {
-                new.group().clone_into(&mut id.group);
-            }
-            id
-        })
-        .collect()
 }
 
 /// How to reach an item's kind, if the target serves it in the version declared, or a declared CRD will.

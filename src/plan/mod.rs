@@ -14,6 +14,7 @@ mod migrate;
 mod order;
 mod outside;
 mod preflight;
+mod prepare;
 mod selection;
 mod selector;
 #[cfg(test)]
@@ -22,8 +23,9 @@ mod testing;
 mod tests;
 mod types;
 
-pub use build::{build, written_ids};
+pub use build::build;
 pub use explain::{dot, tree, why};
+pub use prepare::{undeclared_references, written_ids};
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
     Target, Until,

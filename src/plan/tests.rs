@@ -294,3 +294,69 @@ fn ten_thousand_objects_are_planned_in_a_second() {
     let limit = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
     assert!(taken < limit, "{taken} s");
 }
+
+#[test]
+fn references_to_ask_about_are_those_that_nobody_declares() {
+    let objects = yaml(
+        "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {serviceAccountName: a, containers: [{envFrom: [{secretRef: {name: s}}]}]}}\n---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: a}}",
+    );
+    let kinds = facts().kinds;
+    let set = resolve(set(objects), &kinds, "default");
+    let found = undeclared_references(&set, &kinds, &PlanOptions::default());
+    let ids: Vec<String> = found.iter().map(ObjectId::to_string).collect();
+    assert_eq!(ids, ["Namespace/default", "Secret/default/s"]);
+}
+
+/// Every place in a value, each replaced by something that does not belong there.
+fn oddities(value: &Value) -> Vec<Value> {
+    fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+        let children: Vec<(String, &Value)> = match value {
+            Value::Object(map) => map
+                .iter()
+                .map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value))
+                .collect(),
+            Value::Array(list) => list
+                .iter()
+                .enumerate()
+                .map(|(place, value)| (place.to_string(), value))
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (key, value) in children {
+            let pointer = format!("{at}/{key}");
+            found.push(pointer.clone());
+            places(value, &pointer, found);
+        }
+    }
+    let mut found = Vec::new();
+    places(value, "", &mut found);
+    found.retain(|pointer| !matches!(&**pointer, "/apiVersion" | "/kind" | "/metadata" | "/metadata/name"));
+    let odd = [Value::Null, json!("x"), json!([]), json!([1, {}]), json!({}), json!(-1)];
+    (found.iter())
+        .flat_map(|pointer| odd.iter().map(move |odd| (pointer, odd)))
+        .filter_map(|(pointer, odd)| {
+            let mut value = value.clone();
+            *value.pointer_mut(pointer)? = odd.clone();
+            Some(value)
+        })
+        .collect()
+}
+
+#[test]
+fn odd_shapes_are_planned_without_a_panic() {
+    let old: Vec<Value> =
+        serde_yaml::from_str(include_str!("migrate/fixtures.yaml")).expect("because the fixtures are good YAML");
+    let old = old.into_iter().map(|fixture| fixture["old"].clone()).map(|mut object| {
+        object["metadata"]["name"] = json!("x");
+        object
+    });
+    let mut planned_objects = 0;
+    for object in fixture_objects().into_iter().chain(old) {
+        for odd in oddities(&object) {
+            let plan = planned(vec![odd]);
+            planned_objects += plan.steps.len();
+            let _ = (tree(&plan), dot(&plan));
+        }
+    }
+    assert!(planned_objects > 1000);
+}
