@@ -31,8 +31,8 @@ impl Server {
     /// Reads a kubeconfig that carries its certificates.
     pub fn from_kubeconfig(text: &str) -> Self {
         let config = kube_yaml::parse_one(text.as_bytes())
-            .expect("because refloat wrote it")
-            .value;
+            .value
+            .expect("because refloat wrote it");
         let pem = |pointer: &str| {
             let encoded = config
                 .pointer(pointer)

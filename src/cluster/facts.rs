@@ -86,6 +86,7 @@ impl Cluster {
         gaps.extend(list_gaps);
         gaps.extend(rights_gaps);
         let mut existing = existing(&declared, &lists);
+        self.replicas(&lists, &kinds, &mut existing).await;
         if options.dry_run {
             self.dry_run(&declared, &kinds, &mut existing).await;
         }
@@ -182,6 +183,31 @@ impl Cluster {
         (all, gaps)
     }
 
+    /// Asks how many replicas those have that something scales.
+    async fn replicas(&self, lists: &Lists, kinds: &ServedKinds, existing: &mut BTreeMap<ObjectId, ExistingObject>) {
+        let is_scaled = |metadata: &Metadata| metadata.managed_fields.iter().any(|entry| entry.subresource == "scale");
+        let scaled = lists
+            .values()
+            .flatten()
+            .filter(|(id, metadata)| existing.contains_key(id) && is_scaled(metadata));
+        let asks: Vec<_> = scaled
+            .filter_map(|(id, _)| Some((id.clone(), Endpoint::preferred(kinds.get(&id.group_kind())?)?)))
+            .collect();
+        let asked = stream::iter(asks).map(|(id, at)| async move {
+            let live = self.get(&at, id.namespace.as_deref(), &id.name).await;
+            let replicas = live
+                .ok()
+                .flatten()
+                .and_then(|live| live.pointer("/spec/replicas")?.as_i64());
+            (id, replicas)
+        });
+        for (id, replicas) in asked.buffer_unordered(self.in_flight()).collect::<Vec<_>>().await {
+            if let Some(existing) = existing.get_mut(&id) {
+                existing.replicas = replicas;
+            }
+        }
+    }
+
     async fn dry_run(
         &self,
         declared: &BTreeMap<&ObjectId, &Declared>,
@@ -243,6 +269,7 @@ fn existing(declared: &BTreeMap<&ObjectId, &Declared>, lists: &Lists) -> BTreeMa
                 resource_version: metadata.resource_version.clone(),
                 terminating: metadata.deletion_timestamp.is_some(),
                 managers: others.cloned().collect(),
+                replicas: None,
                 change: None,
             },
         );

@@ -1,6 +1,10 @@
 //! `refloat drill`: rehearse a restore in a throwaway control plane.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::console::{self, Console};
 use super::prepare::{self, Prepared};
@@ -8,8 +12,9 @@ use super::{declare, restore, verify};
 use crate::cli::{ChangeArgs, DrillArgs};
 use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
 use crate::control_plane::{self, ControlPlane, Sources};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
+use crate::object::GroupKind;
 use crate::plan::{self, PlanOptions};
 use crate::report::{self, Verified};
 
@@ -64,7 +69,10 @@ async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console)
         old_cluster_is_gone: true,
         recreate: false,
     };
-    let options = prepare::plan_options(prepare::namespace(&args.source, &cluster), &args.selection, &change);
+    let options = PlanOptions {
+        played: Some(played(&args.simulate)?),
+        ..prepare::plan_options(prepare::namespace(&args.source, &cluster), &args.selection, &change)
+    };
     let prepared = prepare::prepare(&args.source, &options, &cluster, console).await?;
     prepared.tell_about(console);
     console.preflight(&prepared.plan.problems, &prepared.plan.notes, args.report.verbose);
@@ -85,6 +93,31 @@ async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console)
     Ok(verified.exit(restored))
 }
 
+/// The kinds that the Stages of `--simulate` are for.
+fn played(files: &[PathBuf]) -> Result<BTreeSet<GroupKind>, Failure> {
+    let mut kinds = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read(file).map_err(|cause| {
+            Failure::new(
+                Kind::Input,
+                format!("nothing was simulated: {} was not read", file.display()),
+            )
+            .because(cause)
+        })?;
+        for document in kube_yaml::parse(&text) {
+            let stage = document.value.unwrap_or_default();
+            let text = |pointer: &str| stage.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            if text("/kind") == "Stage" {
+                let group = text("/spec/resourceRef/apiGroup")
+                    .split_once('/')
+                    .map_or("", |(group, _)| group);
+                kinds.insert(GroupKind::new(group, text("/spec/resourceRef/kind")));
+            }
+        }
+    }
+    Ok(kinds)
+}
+
 /// Compares what is live with what was declared, then restores a second time, which must change nothing.
 async fn check(
     args: &DrillArgs,
@@ -97,7 +130,7 @@ async fn check(
     console.say(&Event::Progress(
         "comparing what is live with what was declared".to_owned(),
     ));
-    let mut verified = verify::verify(&prepared.plan, summary, cluster).await?;
+    let mut verified = verify::verify(&prepared.plan, summary, options, cluster).await?;
     console.say(&Event::Progress(
         "restoring a second time, which must change nothing".to_owned(),
     ));

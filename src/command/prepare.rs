@@ -84,6 +84,7 @@ pub(super) fn plan_options(namespace: &str, selection: &SelectionArgs, change: &
         migrate: !selection.no_migrate,
         recreate: change.recreate,
         old_cluster_is_gone: change.old_cluster_is_gone,
+        played: None,
     }
 }
 

@@ -62,12 +62,14 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
         &mut console,
     )
     .await;
-    if let Some(lease) = lease {
-        if let Err(refused) = lease.release().await {
-            console.say(&Event::Warned(format!(
-                "the Lease was not given back and expires by itself: {refused}"
-            )));
-        }
+    let given_back = match lease {
+        Some(lease) => lease.release().await,
+        None => Ok(()),
+    };
+    if let Err(refused) = given_back {
+        console.say(&Event::Warned(format!(
+            "the Lease was not given back and expires by itself: {refused}"
+        )));
     }
     let summary = walked?;
     if let Some(file) = &args.report.report {

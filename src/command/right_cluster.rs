@@ -11,10 +11,9 @@ use crate::object::{Facts, RestoreRecord};
 /// # Errors
 /// The cluster holds what nobody declared and the operator did not confirm it, or another entry was restored into it.
 pub(super) fn check(args: &RestoreArgs, facts: &Facts, record: &RestoreRecord) -> Result<(), Failure> {
-    if let Some(earlier) = facts.record.as_ref().filter(|earlier| !same_place(earlier, record)) {
-        if !args.right.force_entry {
-            return Err(other_entry(earlier, record));
-        }
+    let elsewhere = facts.record.as_ref().filter(|earlier| !same_place(earlier, record));
+    if let Some(earlier) = elsewhere.filter(|_| !args.right.force_entry) {
+        return Err(other_entry(earlier, record));
     }
     let known = facts.record.as_ref().is_some_and(|earlier| same_place(earlier, record));
     let fresh = facts.foreign.is_empty() && (known || facts.existing.values().all(is_bootstrap));

@@ -5,16 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cluster::{Cluster, Endpoint};
 use crate::error::{Failure, Kind};
 use crate::event::Summary;
-use crate::object::{Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, Readiness, SkipReason, differences};
-use crate::plan::{Plan, Step, StepAction, Target};
+use crate::object::{Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, SkipReason, differences};
+use crate::plan::{Plan, PlanOptions, Step, StepAction, Target};
 use crate::report::Verified;
+
+/// What was sent of one kind in one version.
+struct Sent<'p> {
+    target: &'p Target,
+    steps: Vec<(&'p Step, &'p Manifest)>,
+}
 
 /// Compares what was sent with what is live.
 ///
 /// # Errors
 /// The cluster does not answer.
-pub(super) async fn verify(plan: &Plan, summary: &Summary, cluster: &Cluster) -> Result<Verified, Failure> {
-    let mut by_kind: BTreeMap<(GroupKind, String), (Target, Vec<(&Step, &Manifest)>)> = BTreeMap::new();
+pub(super) async fn verify(
+    plan: &Plan,
+    summary: &Summary,
+    options: &PlanOptions,
+    cluster: &Cluster,
+) -> Result<Verified, Failure> {
+    let mut by_kind: BTreeMap<(GroupKind, String), Sent<'_>> = BTreeMap::new();
     for (step, (_, outcome)) in plan.steps.iter().zip(&summary.outcomes) {
         let sent = !matches!(outcome.action, Action::Failed(_) | Action::Skipped(_));
         if let (
@@ -28,32 +39,28 @@ pub(super) async fn verify(plan: &Plan, summary: &Summary, cluster: &Cluster) ->
         ) = (&step.action, &step.target, sent)
         {
             let key = (target.kind.clone(), target.version.clone());
-            by_kind
-                .entry(key)
-                .or_insert_with(|| (target.clone(), Vec::new()))
-                .1
-                .push((step, manifest));
+            let sent = by_kind.entry(key).or_insert_with(|| Sent {
+                target,
+                steps: Vec::new(),
+            });
+            sent.steps.push((step, manifest));
         }
     }
     let mut verified = Verified {
-        not_simulated: not_simulated(plan, summary),
+        not_simulated: not_simulated(plan, summary, options),
         ..Verified::default()
     };
-    for (target, steps) in by_kind.into_values() {
-        verified.checked += steps.len();
-        compare(&target, &steps, cluster, &mut verified).await?;
+    for sent in by_kind.into_values() {
+        verified.checked += sent.steps.len();
+        compare(&sent, cluster, &mut verified).await?;
     }
     verified.missing.sort();
     verified.different.sort();
     Ok(verified)
 }
 
-async fn compare(
-    target: &Target,
-    steps: &[(&Step, &Manifest)],
-    cluster: &Cluster,
-    verified: &mut Verified,
-) -> Result<(), Failure> {
+async fn compare(sent: &Sent<'_>, cluster: &Cluster, verified: &mut Verified) -> Result<(), Failure> {
+    let target = sent.target;
     let endpoint = Endpoint::new(target.kind.clone(), &*target.version, &*target.plural, target.scope);
     let listed = cluster.list(&endpoint, None).await.map_err(|error| {
         Failure::new(
@@ -70,7 +77,7 @@ async fn compare(
             (endpoint.id(namespace.as_deref(), &name), value)
         })
         .collect();
-    for (step, manifest) in steps {
+    for (step, manifest) in &sent.steps {
         match live.get(&step.id) {
             None => verified.missing.push(step.id.clone()),
             Some(live) => {
@@ -84,17 +91,12 @@ async fn compare(
     Ok(())
 }
 
-/// Kinds of objects that have a contract, were written, and never got a status: nothing here plays their controller.
-fn not_simulated(plan: &Plan, summary: &Summary) -> Vec<GroupKind> {
-    let built_in = |id: &ObjectId| crate::object::builtin::builtin(&id.group, &id.kind).is_some();
-    let found: BTreeSet<GroupKind> = plan
-        .steps
-        .iter()
-        .zip(&summary.outcomes)
-        .filter(|(step, (_, outcome))| {
-            let written = matches!(outcome.action, Action::Created | Action::Configured | Action::Unchanged);
-            written && !built_in(&step.id) && !matches!(outcome.readiness, Readiness::Current)
-        })
+/// Custom kinds that were written and whose controllers nothing plays.
+fn not_simulated(plan: &Plan, summary: &Summary, options: &PlanOptions) -> Vec<GroupKind> {
+    let written = |action: &Action| matches!(action, Action::Created | Action::Configured | Action::Unchanged);
+    let outcomes = plan.steps.iter().zip(&summary.outcomes);
+    let found: BTreeSet<GroupKind> = outcomes
+        .filter(|(step, (_, outcome))| written(&outcome.action) && !options.is_played(&step.id))
         .map(|(step, _)| step.id.group_kind())
         .collect();
     found.into_iter().collect()

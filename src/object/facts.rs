@@ -92,6 +92,8 @@ pub struct ExistingObject {
     pub terminating: bool,
     /// Field managers other than the declared writer, sorted.
     pub managers: BTreeSet<String>,
+    /// Its replicas now, where they were set through the scale subresource: by an autoscaler, by `kubectl scale`.
+    pub replicas: Option<i64>,
     /// What a dry-run apply says would happen; `None` where it was not tried or could not be.
     pub change: Option<ExistingChange>,
 }

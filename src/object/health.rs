@@ -18,8 +18,7 @@ mod rules;
 use serde_json::Value;
 
 use self::live::{Condition, Live};
-use self::rules::rule_of;
-use super::builtin::builtin;
+use self::rules::{TELLING, rule_of};
 use crate::error::printable;
 
 /// How an object is doing, in the words of kstatus.
@@ -94,10 +93,11 @@ pub fn assess(live: &Value) -> Assessment {
     }
 }
 
-/// Whether objects of a kind can tell how they are doing, so that watching them makes sense. Built-in kinds can where there
-/// is a rule; custom ones may.
+/// Whether objects of a kind can tell how they are doing, so that watching them makes sense: built-in kinds with a rule, and
+/// custom ones whose controllers are known to tell.
 pub fn has_contract(group: &str, kind: &str) -> bool {
-    rule_of(group, kind).is_some() || builtin(group, kind).is_none()
+    let tells = TELLING.iter().any(|(of, kinds)| *of == group && kinds.contains(&kind));
+    tells || rule_of(group, kind).is_some()
 }
 
 fn judged(health: Health, basis: Basis, message: &str) -> Assessment {

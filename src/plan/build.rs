@@ -4,11 +4,11 @@ use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
 use super::item::{Content, Item};
 use super::{
-    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, contract, graph,
-    order, preflight, prepare, selection,
+    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, graph, order,
+    preflight, prepare, selection,
 };
 use crate::error::{Failure, Kind};
-use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope};
+use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope, has_contract};
 
 /// Plans what is declared for a target. The set must have been through [`resolve`](crate::object::resolve).
 ///
@@ -139,7 +139,7 @@ fn step(
     facts: &Facts,
     options: &PlanOptions,
 ) -> Step {
-    let has_contract = contract::has_contract(&item.id.group, &item.id.kind);
+    let has_contract = has_contract(&item.id.group, &item.id.kind) && options.is_played(&item.id);
     let declared = item.declared();
     let recreate = options.recreate && !NEVER_RECREATED.contains(&(&*item.id.group, &*item.id.kind));
     let action = match (item.content, outside) {
@@ -147,8 +147,9 @@ fn step(
         (Content::Declared(..), Some(why)) if !options.old_cluster_is_gone => StepAction::HoldBack(why),
         (Content::Declared(declared, manifest), _) => {
             let mut manifest = manifest.into_owned();
-            if scaled && facts.existing.contains_key(&item.id) {
-                preflight::leave_replicas(&mut manifest);
+            let replicas = facts.existing.get(&item.id).and_then(|existing| existing.replicas);
+            if let Some(replicas) = replicas.filter(|_| scaled) {
+                preflight::leave_replicas(&mut manifest, replicas);
             }
             preflight::drop_placeholder_bundles(&mut manifest);
             StepAction::Apply {

@@ -4,7 +4,6 @@
 
 mod admission;
 mod build;
-mod contract;
 mod edges;
 mod explain;
 mod graph;

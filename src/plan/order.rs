@@ -5,10 +5,10 @@
 
 use std::cmp::Reverse;
 
-use super::contract::has_contract;
 use super::edges::Draft;
 use super::item::Item;
 use super::{PlanOptions, Until};
+use crate::object::has_contract;
 
 /// Kinds in the order in which they are best made when nothing else decides: what others live in, are checked by, name, run;
 /// webhook configurations last. Kinds that are not listed come before the ways into the cluster.

@@ -206,6 +206,7 @@ fn forbidden(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
 }
 
 fn existing(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
+    let scaled = scaled(index);
     for item in items {
         let Some(existing) = index.facts.existing.get(&item.id) else {
             continue;
@@ -221,10 +222,16 @@ fn existing(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
                 None,
             ),
             Some(ExistingChange::Overrides(fields)) => {
+                let left =
+                    |field: &str| field == ".spec.replicas" && index.get(&item.id).is_some_and(|n| scaled.contains(&n));
                 let fields: Vec<String> = fields
                     .iter()
+                    .filter(|(_, field)| !left(field))
                     .map(|(who, field)| format!("{field} from {who}"))
                     .collect();
+                if fields.is_empty() {
+                    continue;
+                }
                 (
                     NoteKind::WouldOverride,
                     format!("exists, and would take {}", fields.join(", ")),
@@ -336,10 +343,12 @@ pub(crate) fn scaled(index: &Index<'_>) -> BTreeSet<u32> {
         .collect()
 }
 
-/// Takes `spec.replicas` out, so that an existing workload keeps its own.
-pub(crate) fn leave_replicas(manifest: &mut Manifest) {
+/// Declares as many replicas as there are, so that an existing workload keeps them. Leaving the field out would not do: whoever
+/// declared it before would take it away, and the server would fall back to one.
+pub(crate) fn leave_replicas(manifest: &mut Manifest, replicas: i64) {
     if let Some(Value::Object(spec)) = manifest.object_mut().get_mut("spec") {
-        spec.shift_remove("replicas");
+        spec.entry("replicas")
+            .and_modify(|declared| *declared = Value::from(replicas));
     }
 }
 

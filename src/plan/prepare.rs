@@ -32,6 +32,7 @@ pub(super) fn items<'a>(
     drop_doubles(&mut items, problems);
     let ids: BTreeSet<&ObjectId> = items.iter().map(|item| &item.id).collect();
     let mut made: Vec<(ObjectId, ObjectId)> = (items.iter())
+        .filter(|item| options.is_played(&item.id))
         .flat_map(|item| edges::made_by(item).into_iter().map(|secret| (secret, item.id.clone())))
         .filter(|(secret, _)| !ids.contains(secret))
         .collect();

@@ -1,5 +1,8 @@
 //! The plan as a value.
 
+use std::collections::BTreeSet;
+
+use crate::object::builtin::builtin;
 use crate::object::{GroupKind, Hook, Manifest, ObjectId, Place, Problem, Provenance, Scope, UnitIndex, Writer};
 
 /// A node of the graph: steps come first (`0..steps.len()`), then gates.
@@ -238,6 +241,20 @@ pub struct PlanOptions {
     pub recreate: bool,
     /// Nothing else acts on the outside world any more: hold nothing back.
     pub old_cluster_is_gone: bool,
+    /// In a drill: the custom kinds whose controllers are played. Of all others nothing comes, so nothing is waited for.
+    /// `None` for a real cluster, where each declared kind may have its controller.
+    pub played: Option<BTreeSet<GroupKind>>,
+}
+
+impl PlanOptions {
+    /// Whether something acts on objects of this kind.
+    pub fn is_played(&self, id: &ObjectId) -> bool {
+        builtin(&id.group, &id.kind).is_some()
+            || self
+                .played
+                .as_ref()
+                .is_none_or(|played| played.contains(&id.group_kind()))
+    }
 }
 
 impl Default for PlanOptions {
@@ -249,6 +266,7 @@ impl Default for PlanOptions {
             migrate: true,
             recreate: false,
             old_cluster_is_gone: false,
+            played: None,
         }
     }
 }

@@ -48,6 +48,23 @@ pub(super) const RULES: &[Rule] = &[
     rule(&["apiregistration.k8s.io"], "APIService", false, api_service),
 ];
 
+/// Custom kinds whose controllers are known to tell with a condition Ready (of Gateways: Programmed, Accepted) how an object
+/// is doing. Others may never say anything, so nothing waits for them.
+pub(super) const TELLING: &[(&str, &[&str])] = &[
+    ("cert-manager.io", &["Certificate", "ClusterIssuer", "Issuer"]),
+    (
+        "external-secrets.io",
+        &[
+            "ClusterExternalSecret",
+            "ClusterSecretStore",
+            "ExternalSecret",
+            "SecretStore",
+        ],
+    ),
+    ("bitnami.com", &["SealedSecret"]),
+    ("gateway.networking.k8s.io", &["Gateway", "GatewayClass"]),
+];
+
 pub(super) fn rule_of(group: &str, kind: &str) -> Option<&'static Rule> {
     RULES
         .iter()

@@ -376,6 +376,7 @@ mod tests {
                 resource_version: "1".to_owned(),
                 terminating: false,
                 managers: Default::default(),
+                replicas: None,
                 change: None,
             };
             let id = ObjectId::new("admissionregistration.k8s.io", kind, None, name);

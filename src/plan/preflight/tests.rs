@@ -23,6 +23,7 @@ fn existing(change: ExistingChange) -> ExistingObject {
         resource_version: "1".to_owned(),
         terminating: false,
         managers: BTreeSet::new(),
+        replicas: None,
         change: Some(change),
     }
 }
@@ -148,8 +149,19 @@ fn replicas_of_what_exists_and_is_scaled_are_left_alone() {
     let mut facts = facts();
     assert_eq!(replicas(&plan(text, &facts)), Some(Value::from(3)));
     let id = ObjectId::new("apps", "Deployment", Some("default"), "web");
-    facts.existing.insert(id, existing(ExistingChange::None));
-    assert_eq!(replicas(&plan(text, &facts)), None);
+    facts.existing.insert(id.clone(), existing(ExistingChange::None));
+    assert_eq!(replicas(&plan(text, &facts)), Some(Value::from(3)));
+    let overrides = vec![("kube-controller-manager".to_owned(), ".spec.replicas".to_owned())];
+    let mut live = existing(ExistingChange::Overrides(overrides));
+    live.replicas = Some(7);
+    facts.existing.insert(id, live);
+    let planned = plan(text, &facts);
+    assert_eq!(replicas(&planned), Some(Value::from(7)));
+    assert!(
+        planned.notes.iter().all(|note| note.kind != NoteKind::WouldOverride),
+        "{:?}",
+        planned.notes
+    );
 }
 
 #[test]
