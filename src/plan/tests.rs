@@ -360,3 +360,16 @@ fn odd_shapes_are_planned_without_a_panic() {
     }
     assert!(planned_objects > 1000);
 }
+
+#[test]
+fn what_a_webhook_itself_waits_for_does_not_wait_for_it() {
+    let plan = planned(yaml(
+        "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: w}, webhooks: [{name: a.b.c, clientConfig: {service: {namespace: ops, name: hook}}, rules: [{apiGroups: ['*'], resources: ['*/*'], operations: ['*']}]}]}\n---\n{apiVersion: v1, kind: Namespace, metadata: {name: ops}}\n---\n{apiVersion: v1, kind: Service, metadata: {name: hook, namespace: ops}, spec: {selector: {app: hook}}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: hook, namespace: ops}}\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: hook, namespace: ops}, spec: {template: {metadata: {labels: {app: hook}}, spec: {containers: [{envFrom: [{configMapRef: {name: hook}}]}]}}}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: other, namespace: ops}}",
+    ));
+    assert_eq!(plan.cuts, []);
+    let waiting: Vec<String> = (edges(&plan).into_iter())
+        .filter(|(_, to, _)| to == "ValidatingWebhookConfiguration/w")
+        .map(|(from, ..)| from)
+        .collect();
+    assert_eq!(waiting, ["ConfigMap/ops/other"]);
+}
