@@ -163,11 +163,12 @@ pub struct Note {
 /// An edge that was weakened or dropped to break a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cut {
-    /// The ring, in waiting order; the first one's edge to the second was cut.
+    /// The ring, in waiting order, gates left out; the first one's edge to the second was cut.
     pub ring: Vec<ObjectId>,
     /// The edge as it was.
     pub edge: Edge,
-    /// What remains of it; `None` if dropped.
+    /// What remains of it; `None` if dropped. Always so for now: an edge holds an object back whatever it waits for, so nothing
+    /// weaker breaks a ring.
     pub weakened_to: Option<Until>,
 }
 
