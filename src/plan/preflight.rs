@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::edges::{Missing, RULES, target_of};
 use super::index::Index;
 use super::item::{Item, text};
-use super::{Cut, Note, NoteKind, PlanOptions, outside};
+use super::{Cut, Edge, Note, NoteKind, PlanOptions, outside};
 use crate::object::{ExistingChange, GroupKind, Manifest, ObjectId};
 
 /// What acts outside the cluster and is held back, with what it would do.
@@ -323,11 +323,12 @@ fn cut(cut: &Cut) -> Note {
     let ring: Vec<String> = (cut.ring.iter().chain(cut.ring.first()))
         .map(ObjectId::to_string)
         .collect();
+    let Edge { reason, .. } = &cut.edge;
     Note {
         kind: NoteKind::CycleCut,
         object: cut.ring.first().cloned(),
         place: None,
-        message: format!("does not wait as it should: {} is a ring", ring.join(" → ")),
+        message: format!("does not wait although {}: {} is a ring", reason.text, ring.join(" → ")),
         hint: None,
     }
 }
