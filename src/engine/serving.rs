@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::input::Command;
 use super::machine::{Machine, Phase};
 use super::timers::Timer;
+use crate::object::builtin::builtin;
 use crate::object::{Action, GroupKind, Readiness, ServedKinds, SkipReason};
 use crate::plan::{Plan, StepAction, Target};
 
@@ -126,7 +127,9 @@ impl Machine<'_> {
         let wait = self.options.served_wait;
         let may_come = self.serving.last_brought.is_some_and(|at| self.now < at + wait);
         let failed = self.serving.failures > 0 && self.serving.failures < FAILURES;
-        if may_come && !self.serving.wanted.is_empty() || self.awaits_unserved() || failed {
+        // A built-in kind that the server lacks (it is of another version) is brought by nobody.
+        let comes = |kind: &GroupKind| builtin(&kind.group, &kind.kind).is_none();
+        if may_come && self.serving.wanted.keys().any(comes) || self.awaits_unserved() || failed {
             let gap = self.serving.gap;
             self.serving.gap = (gap * 2).min(GAP.1);
             self.ask_by(self.now + gap);

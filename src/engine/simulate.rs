@@ -78,6 +78,9 @@ pub struct World {
     pub outside: Vec<(Duration, Input)>,
 }
 
+/// Kinds that the simulated server does not serve at first.
+const UNSERVED: [&str; 2] = ["Widget", "PodSecurityPolicy"];
+
 impl World {
     /// Adds a step that is applied. Deployments, Jobs and CRDs have a contract.
     pub fn apply(&mut self, kind: &str, name: &str, script: Script) -> NodeIndex {
@@ -86,6 +89,7 @@ impl World {
             "Job" => "batch",
             "CustomResourceDefinition" => "apiextensions.k8s.io",
             "Widget" => "example.com",
+            "PodSecurityPolicy" => "policy",
             _ => "",
         };
         let api_version = if group.is_empty() {
@@ -103,7 +107,7 @@ impl World {
             create_only: false,
             recreate: false,
         };
-        self.add(id, action, !group.is_empty() && kind != "Widget")
+        self.add(id, action, !group.is_empty() && !UNSERVED.contains(&kind))
     }
 
     /// Adds a step that someone else makes.
@@ -124,7 +128,7 @@ impl World {
 
     fn add(&mut self, id: ObjectId, action: StepAction, has_contract: bool) -> NodeIndex {
         assert!(self.plan.gates.is_empty(), "steps come before gates");
-        let target = (id.kind != "Widget").then(|| Target {
+        let target = (!UNSERVED.contains(&&*id.kind)).then(|| Target {
             kind: id.group_kind(),
             version: "v1".to_owned(),
             plural: id.kind.to_lowercase(),

@@ -448,6 +448,19 @@ fn a_kind_that_comes_is_found() {
 }
 
 #[test]
+fn a_built_in_kind_that_the_server_lacks_is_not_waited_for() {
+    let mut world = World::default();
+    world.apply("Deployment", "web", Script::default());
+    world.apply("PodSecurityPolicy", "old", Script::default());
+    let run = world.run(unbounded());
+    assert_eq!(
+        skipped_because(run.outcome("old")),
+        "not served: the server does not serve PodSecurityPolicy.policy"
+    );
+    assert!(run.end < SECOND, "{:?}", run.end);
+}
+
+#[test]
 fn a_kind_that_nothing_brings_is_answered_soon() {
     let mut world = World::default();
     let widget = world.apply("Widget", "w", Script::default());

@@ -58,9 +58,9 @@ fn left_to_the_server(key: &str, value: &Value, beside: &Map<String, Value>) -> 
         // Injected.
         "caBundle" => true,
         // The old name of `serviceAccountName`, which goes before it.
-        "serviceAccount" => beside.contains_key("serviceAccountName"),
+        "serviceAccount" if beside.contains_key("serviceAccountName") => true,
         // Empty stands for "by the image's tag".
-        "imagePullPolicy" => value.as_str() == Some(""),
+        "imagePullPolicy" if value.as_str() == Some("") => true,
         _ => value.is_null(),
     }
 }
@@ -224,6 +224,7 @@ mod tests {
                 json!({"terminationGracePeriodSeconds": 30}),
             ),
             (json!({"imagePullPolicy": ""}), json!({"imagePullPolicy": "Always"})),
+            (json!({"imagePullPolicy": null}), json!({"imagePullPolicy": "Always"})),
             (
                 json!({"serviceAccount": "a", "serviceAccountName": "b"}),
                 json!({"serviceAccount": "b", "serviceAccountName": "b"}),

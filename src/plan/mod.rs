@@ -5,7 +5,6 @@
 mod admission;
 mod build;
 mod edges;
-mod explain;
 mod graph;
 mod index;
 mod item;
@@ -23,7 +22,6 @@ mod tests;
 mod types;
 
 pub use build::build;
-pub use explain::{dot, tree, why};
 pub use prepare::{undeclared_references, written_ids};
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
