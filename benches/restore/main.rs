@@ -1,32 +1,40 @@
 //! How fast a restore is, as a share of what the same API server gives a client that only sends the same bodies.
 //!
 //! ```text
-//! cargo bench --bench restore                 all scenarios (some 10 minutes on 2 cores)
-//! cargo bench --bench restore -- --quick      fewer objects, 3 pairs
+//! cargo bench --bench restore                    all scenarios (some 10 minutes on 2 cores)
+//! cargo bench --bench restore -- --quick         fewer objects, 3 pairs
+//! cargo bench --bench restore -- --only ms       scenarios whose name holds this
 //! ```
 //!
-//! Each scenario runs in pairs, raw client and refloat in turn (the order alternates), into a fresh namespace each time; the
-//! share is taken pair by pair, and the median is told, so that a noisy machine troubles both alike. refloat's time is that of
-//! the engine, from its first to its last event; reading, planning and asking the cluster beforehand is told beside it.
-//! Distance is a proxy on loopback that holds every byte for 10 ms in each direction. Where kubectl is on the PATH, the same
-//! files are applied with it once.
+//! Each scenario runs in pairs, raw client and refloat in turn (the order alternates), into a fresh namespace each time, each
+//! pair on a fresh control plane that was warmed up; the share is taken pair by pair, and the median is told, so that a noisy
+//! machine troubles both alike. refloat's time is that of its writes, from the first request of an object to the last
+//! answer, as its own report tells them; what passes before (reading, asking the cluster, planning) and until all is ready
+//! is told beside it, and so is the most memory that it had. Distance is a proxy on loopback that holds every byte for 10 ms
+//! in each direction. Where kubectl is on the PATH, the same files are applied with it.
+//!
+//! The control plane comes from where `refloat drill` takes it (`KUBEBUILDER_ASSETS`, the cache, downloads).
 
 mod distance;
 mod objects;
 mod raw;
+mod tool;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use refloat::control_plane::{self, ControlPlane, Sources};
 
 use objects::Set;
 use raw::{Request, Server};
 
+/// Requests that a fresh API server answers before anything is measured: it builds schemas and grows its heap on them.
+const WARM_UP: usize = 300;
+
 /// One thing to measure.
+#[derive(Clone, Copy)]
 struct Scenario {
     name: &'static str,
     set: Set,
@@ -35,51 +43,58 @@ struct Scenario {
     /// Connections of the raw client: the best number for this distance.
     connections: usize,
     far: bool,
+    /// Objects that kubectl applies: it needs minutes for what takes seconds here, and a part is enough for a rate.
+    kubectl: usize,
 }
 
 fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let quick = std::env::args().any(|arg| arg == "--quick");
-    let pairs = if quick { 3 } else { 5 };
+    let args: Vec<String> = std::env::args().collect();
+    let quick = args.iter().any(|arg| arg == "--quick");
+    let only = args.iter().skip_while(|arg| *arg != "--only").nth(1);
+    let chosen = |name: &str| only.is_none_or(|only| name.contains(only.as_str()));
+    let runtime = tokio::runtime::Runtime::new().expect("because threads can be started");
+    for set in [Set::ConfigMaps, Set::Mixed] {
+        let name = format!("planning 10000 {}", set.name());
+        if chosen(&name) {
+            planning(&name, set, 10_000);
+        }
+    }
+    for scenario in scenarios(quick).into_iter().filter(|scenario| chosen(scenario.name)) {
+        runtime.block_on(measure(scenario));
+    }
+}
+
+fn scenarios(quick: bool) -> Vec<Scenario> {
     let size = |all, few| if quick { few } else { all };
-    let scenarios = [
+    let near = Scenario {
+        name: "ConfigMaps",
+        set: Set::ConfigMaps,
+        count: size(2_000, 500),
+        pairs: size(5, 3),
+        connections: 16,
+        far: false,
+        kubectl: 500,
+    };
+    vec![
+        near,
         Scenario {
-            name: "ConfigMaps",
-            set: Set::ConfigMaps,
-            count: size(2_000, 500),
-            pairs,
-            connections: 32,
-            far: false,
-        },
-        Scenario {
-            name: "ConfigMaps",
-            set: Set::ConfigMaps,
             count: size(10_000, 2_000),
-            pairs,
-            connections: 32,
-            far: false,
+            ..near
         },
         Scenario {
             name: "mixed kinds",
             set: Set::Mixed,
-            count: size(2_000, 500),
-            pairs,
-            connections: 32,
-            far: false,
+            ..near
         },
         Scenario {
             name: "ConfigMaps, 20 ms away",
-            set: Set::ConfigMaps,
-            count: size(2_000, 600),
-            pairs,
             connections: 64,
             far: true,
+            kubectl: size(300, 100),
+            ..near
         },
-    ];
-    let runtime = tokio::runtime::Runtime::new().expect("because threads can be started");
-    for scenario in &scenarios {
-        runtime.block_on(measure(scenario));
-    }
+    ]
 }
 
 /// Prints one line; a benchmark is for people.
@@ -87,88 +102,172 @@ fn say(text: &str) {
     writeln!(std::io::stdout().lock(), "{text}").expect("because somebody reads the figures");
 }
 
-async fn measure(scenario: &Scenario) {
-    let options = control_plane::Options {
-        sources: Sources::from_environment(None, |name| std::env::var_os(name)),
-        guard_exe: Some(env!("CARGO_BIN_EXE_refloat").into()),
-        ..control_plane::Options::default()
-    };
-    let plane = control_plane::start(&options, &mut |_| {})
-        .await
-        .unwrap_or_else(|failure| panic!("{failure}"));
-    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
-    let repo = folder.path().join("repo");
-    objects::write(scenario.set, scenario.count, &repo);
-    let address = plane.server().trim_start_matches("https://").to_owned();
-    let far = if scenario.far {
-        Some(distance::start(&address, Duration::from_millis(10)).await)
-    } else {
-        None
-    };
-    let address = far.unwrap_or(address);
-    let kubeconfig = folder.path().join("kubeconfig");
-    let text = plane
-        .kubeconfig()
-        .replace(plane.server(), &format!("https://{address}"));
-    std::fs::write(&kubeconfig, text).expect("because the folder is ours");
-    let near = Server::from_kubeconfig(plane.kubeconfig());
-    let server = near.behind(&address);
-
-    let mut shares = Vec::new();
-    for pair in 0..scenario.pairs {
-        let mut times = [Duration::ZERO; 2];
-        let mut before = Duration::ZERO;
-        let order = if pair % 2 == 0 { [0, 1] } else { [1, 0] };
-        for who in order {
-            let namespace = format!("bench-{pair}-{who}");
-            create_namespace(&near, &namespace).await;
-            if who == 0 {
-                let requests = Arc::new(raw_requests(scenario, &namespace));
-                times[0] = server.apply_all(requests, scenario.connections).await;
-            } else {
-                (times[1], before) = restore(&repo, &kubeconfig, &namespace, folder.path());
-            }
-        }
-        let share = times[0].as_secs_f64() / times[1].as_secs_f64();
-        let rate = |time: Duration| scenario.count as f64 / time.as_secs_f64();
-        say(&format!(
-            "  pair {}: raw {:.0}/s, refloat {:.0}/s ({:.2} s, and {:.2} s before the first write): {:.0} %",
-            pair + 1,
-            rate(times[0]),
-            rate(times[1]),
-            times[1].as_secs_f64(),
-            before.as_secs_f64(),
-            share * 100.0
-        ));
-        shares.push((share, rate(times[1])));
-    }
-    shares.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (share, _) = shares[shares.len() / 2];
-    shares.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let (_, rate) = shares[shares.len() / 2];
-    say(&format!(
-        "{} {}: median {:.0} % of the ceiling, {rate:.0}/s",
-        scenario.count,
-        scenario.name,
-        share * 100.0
-    ));
-    beside_kubectl(scenario, &near, &repo, &kubeconfig, rate).await;
-    stop(plane).await;
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
-async fn stop(plane: ControlPlane) {
-    plane.stop().await;
+fn planning(name: &str, set: Set, count: usize) {
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let repo = folder.path().join("repo");
+    objects::write(set, count, &repo);
+    let runs: Vec<tool::Ran> = (0..5).map(|_| tool::plan(&repo, folder.path())).collect();
+    say(&format!(
+        "{name}: {:.2} s for the whole of `refloat plan`, at most {:.0} MB",
+        median(runs.iter().map(|ran| ran.wall.as_secs_f64()).collect()),
+        runs.iter().map(|ran| ran.peak).fold(0.0, f64::max)
+    ));
+}
+
+/// A control plane, and the way to it.
+struct Place {
+    plane: ControlPlane,
+    /// The server itself.
+    near: Server,
+    /// The server as it is measured.
+    server: Server,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    async fn open(far: bool) -> Self {
+        let options = control_plane::Options {
+            sources: Sources::from_environment(None, |name| std::env::var_os(name)),
+            guard_exe: Some(env!("CARGO_BIN_EXE_refloat").into()),
+            ..control_plane::Options::default()
+        };
+        let started = control_plane::start(&options, &mut |_| {}).await;
+        let plane = started.unwrap_or_else(|failure| panic!("{failure}"));
+        let near = Server::from_kubeconfig(plane.kubeconfig());
+        let mut address = plane.server().trim_start_matches("https://").to_owned();
+        if far {
+            address = distance::start(&address, Duration::from_millis(10)).await;
+        }
+        let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+        let text = plane
+            .kubeconfig()
+            .replace(plane.server(), &format!("https://{address}"));
+        std::fs::write(folder.path().join("kubeconfig"), text).expect("because the folder is ours");
+        create_namespace(&near, "warm-up").await;
+        let warm_up = raw_requests(Set::ConfigMaps, WARM_UP, "warm-up");
+        near.apply_all(Arc::new(warm_up), 16).await;
+        let warm_up = raw_requests(Set::Mixed, WARM_UP, "warm-up");
+        near.apply_all(Arc::new(warm_up), 16).await;
+        let server = near.behind(&address);
+        Self {
+            plane,
+            near,
+            server,
+            folder,
+        }
+    }
+
+    fn kubeconfig(&self) -> std::path::PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// A namespace in a cluster in which nothing goes on.
+    async fn namespace(&self, name: &str) {
+        create_namespace(&self.near, name).await;
+        let mut before = self.near.revision().await;
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let now = self.near.revision().await;
+            if now < before + 20 {
+                return;
+            }
+            before = now;
+        }
+    }
 }
 
 async fn create_namespace(server: &Server, name: &str) {
     let body = format!(r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{name}"}}}}"#);
     server.create("/api/v1/namespaces", body).await;
-    // The quota and service-account admission of a namespace needs a moment in which nobody should be measured.
-    tokio::time::sleep(Duration::from_millis(500)).await;
 }
 
-fn raw_requests(scenario: &Scenario, namespace: &str) -> Vec<Request> {
-    let objects = objects::all(scenario.set, scenario.count);
+/// What the pairs of a scenario came to.
+#[derive(Default)]
+struct Figures {
+    shares: Vec<f64>,
+    rates: Vec<f64>,
+    raw: Vec<f64>,
+    before: Vec<f64>,
+    peaks: Vec<f64>,
+    kubectl: Vec<f64>,
+}
+
+async fn measure(scenario: Scenario) {
+    let repo = tempfile::tempdir().expect("because a temporary folder can be made");
+    let (all, part) = (repo.path().join("all"), repo.path().join("part"));
+    objects::write(scenario.set, scenario.count, &all);
+    objects::write(scenario.set, scenario.kubectl, &part);
+    say(&format!("{} {}:", scenario.count, scenario.name));
+    let mut figures = Figures::default();
+    for number in 0..scenario.pairs {
+        let place = Place::open(scenario.far).await;
+        pair(scenario, number, &place, &all, &mut figures).await;
+        // Once is enough for a peer; it does not get faster.
+        if number < 2 {
+            beside_kubectl(scenario, &place, &part, &mut figures).await;
+        }
+        place.plane.stop().await;
+    }
+    let (rate, raw) = (median(figures.rates), median(figures.raw));
+    say(&format!(
+        "  median: {:.0} % of the ceiling; raw {raw:.0}/s, refloat {rate:.0}/s, {:.2} s before the first write, at most {:.0} MB",
+        median(figures.shares) * 100.0,
+        median(figures.before),
+        figures.peaks.into_iter().fold(0.0, f64::max)
+    ));
+    if !figures.kubectl.is_empty() {
+        let peer = figures.kubectl.into_iter().fold(0.0, f64::max);
+        say(&format!(
+            "  kubectl apply --server-side of {}: {peer:.0}/s; refloat is {:.1} times as fast, raw {:.1} times",
+            scenario.kubectl,
+            rate / peer,
+            raw / peer
+        ));
+    }
+}
+
+async fn pair(scenario: Scenario, number: usize, place: &Place, repo: &Path, figures: &mut Figures) {
+    let (mut raw, mut restored) = (Duration::ZERO, None);
+    for who in if number % 2 == 0 { [0, 1] } else { [1, 0] } {
+        let namespace = format!("bench-{who}");
+        place.namespace(&namespace).await;
+        if who == 0 {
+            let requests = Arc::new(raw_requests(scenario.set, scenario.count, &namespace));
+            raw = place.server.apply_all(requests, scenario.connections).await;
+        } else {
+            let (kubeconfig, folder) = (place.kubeconfig(), place.folder.path());
+            restored = Some(tokio::task::block_in_place(|| {
+                tool::restore(repo, &kubeconfig, &namespace, folder)
+            }));
+        }
+    }
+    let restored = restored.expect("because each of the two had its turn");
+    let rate = |time: Duration| scenario.count as f64 / time.as_secs_f64();
+    let share = raw.as_secs_f64() / restored.writing.as_secs_f64();
+    say(&format!(
+        "  pair {}: raw {:.0}/s, refloat {:.0}/s: {:.0} % ({:.2} s to write, {:.2} s until ready, {:.2} s before, {:.0} MB)",
+        number + 1,
+        rate(raw),
+        rate(restored.writing),
+        share * 100.0,
+        restored.writing.as_secs_f64(),
+        restored.whole.as_secs_f64(),
+        restored.before.as_secs_f64(),
+        restored.peak
+    ));
+    figures.shares.push(share);
+    figures.raw.push(rate(raw));
+    figures.rates.push(rate(restored.writing));
+    figures.before.push(restored.before.as_secs_f64());
+    figures.peaks.push(restored.peak);
+}
+
+fn raw_requests(set: Set, count: usize, namespace: &str) -> Vec<Request> {
     let request = |object: objects::Object| {
         let mut body = object.body;
         body["metadata"]["namespace"] = namespace.into();
@@ -179,75 +278,14 @@ fn raw_requests(scenario: &Scenario, namespace: &str) -> Vec<Request> {
             body: body.to_string(),
         }
     };
-    objects.into_iter().map(request).collect()
+    objects::all(set, count).into_iter().map(request).collect()
 }
 
-/// Restores with the binary; the engine's time, and the rest of the process' time.
-fn restore(repo: &Path, kubeconfig: &Path, namespace: &str, folder: &Path) -> (Duration, Duration) {
-    let report = folder.join(format!("{namespace}.json"));
-    let start = Instant::now();
-    #[expect(clippy::disallowed_methods, reason = "the tool is measured as users run it")]
-    let output = Command::new(env!("CARGO_BIN_EXE_refloat"))
-        .args([
-            "restore",
-            "--yes",
-            "--context",
-            "refloat",
-            "--old-cluster-is-gone",
-            "--force-entry",
-        ])
-        .args(["--namespace", namespace])
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .arg("--report")
-        .arg(&report)
-        .arg(repo)
-        .env("HOME", folder)
-        .output()
-        .expect("because it was built");
-    let wall = start.elapsed();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = std::fs::read(&report).expect("because --report wrote it");
-    let report: serde_json::Value = serde_json::from_slice(&text).expect("because it is JSON");
-    let seconds = report["seconds"].as_f64().expect("because the report has it");
-    let engine = Duration::from_secs_f64(seconds);
-    (engine, wall.saturating_sub(engine))
-}
-
-async fn beside_kubectl(scenario: &Scenario, near: &Server, repo: &Path, kubeconfig: &Path, rate: f64) {
-    // kubectl needs minutes for what takes seconds here: a part is enough for a rate.
-    let few = 300.min(scenario.count);
-    let part = repo.with_file_name("part");
-    objects::write(scenario.set, few, &part);
-    create_namespace(near, "bench-kubectl").await;
-    let start = Instant::now();
-    #[expect(clippy::disallowed_methods, reason = "a peer is measured as users run it")]
-    let output = Command::new("kubectl")
-        .args([
-            "apply",
-            "--server-side",
-            "--recursive",
-            "--namespace",
-            "bench-kubectl",
-            "--kubeconfig",
-        ])
-        .arg(kubeconfig)
-        .arg("--filename")
-        .arg(&part)
-        .env("HOME", repo)
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            let peer = few as f64 / start.elapsed().as_secs_f64();
-            say(&format!(
-                "  kubectl apply --server-side of {few}: {peer:.0}/s; refloat is {:.1} times as fast",
-                rate / peer
-            ));
-        }
-        Ok(output) => say(&format!(
-            "  kubectl failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
-        Err(_) => say("  kubectl is not on the PATH: not compared"),
+async fn beside_kubectl(scenario: Scenario, place: &Place, part: &Path, figures: &mut Figures) {
+    place.namespace("bench-kubectl").await;
+    let (kubeconfig, folder) = (place.kubeconfig(), place.folder.path());
+    match tokio::task::block_in_place(|| tool::kubectl(part, &kubeconfig, "bench-kubectl", folder)) {
+        Ok(ran) => figures.kubectl.push(scenario.kubectl as f64 / ran.wall.as_secs_f64()),
+        Err(error) => say(&format!("  no figure of kubectl: {}", error.trim())),
     }
 }

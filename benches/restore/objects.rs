@@ -13,6 +13,16 @@ pub enum Set {
     Mixed,
 }
 
+impl Set {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ConfigMaps => "ConfigMaps",
+            Self::Mixed => "mixed kinds",
+        }
+    }
+}
+
 /// One object, without namespace.
 pub struct Object {
     /// `/api/v1`, `/apis/apps/v1`.
@@ -121,11 +131,12 @@ fn mixed(index: usize) -> Object {
     }
 }
 
-/// Writes them as files, 100 objects each.
+/// Writes them as files of eight objects, in YAML as people write it.
 pub fn write(set: Set, count: usize, folder: &Path) {
     std::fs::create_dir_all(folder).expect("because the folder is ours");
-    for (index, chunk) in all(set, count).chunks(100).enumerate() {
-        let text: String = chunk.iter().map(|object| format!("---\n{}\n", object.body)).collect();
-        std::fs::write(folder.join(format!("part-{index:03}.yaml")), text).expect("because the folder is ours");
+    for (index, chunk) in all(set, count).chunks(8).enumerate() {
+        let text: Vec<String> = chunk.iter().map(|object| kube_yaml::to_string(&object.body)).collect();
+        let file = folder.join(format!("app-{index:04}.yaml"));
+        std::fs::write(file, text.join("---\n")).expect("because the folder is ours");
     }
 }

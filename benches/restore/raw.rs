@@ -112,6 +112,23 @@ impl Server {
         start.elapsed()
     }
 
+    /// How much was ever written to the cluster, counted in writes.
+    pub async fn revision(&self) -> u64 {
+        let mut stream = self.connect().await;
+        let request = Request {
+            path: "/api/v1/namespaces?limit=1".to_owned(),
+            body: String::new(),
+        };
+        let mut buffer = Vec::new();
+        let code = send(&mut stream, "GET", &request, &mut buffer).await;
+        assert!(code == 200, "HTTP {code}: {}", String::from_utf8_lossy(&buffer));
+        let list: serde_json::Value = serde_json::from_slice(&buffer).expect("because it is JSON");
+        let version = list["metadata"]["resourceVersion"].as_str();
+        version
+            .and_then(|text| text.parse().ok())
+            .expect("because lists have a version")
+    }
+
     /// One POST, for what a measurement needs beforehand.
     pub async fn create(&self, path: &str, body: String) {
         let mut stream = self.connect().await;

@@ -5,6 +5,7 @@ mod control_plane;
 mod declared;
 mod engine;
 mod house;
+mod requests;
 mod source;
 #[allow(dead_code, reason = "some of it is for tests that are still to come")]
 mod support;
