@@ -131,6 +131,12 @@ const NEVER_RECREATED: &[(&str, &str)] = &[
     ("apiextensions.k8s.io", "CustomResourceDefinition"),
 ];
 
+/// Whether there is anything to wait for once it is written. Of Services only load balancers have: an address.
+fn tells(item: &Item<'_>) -> bool {
+    let at_once = item.is("", "Service") && item.text("/spec/type") != "LoadBalancer";
+    !at_once && has_contract(&item.id.group, &item.id.kind)
+}
+
 fn step(
     item: Item<'_>,
     target: Option<Target>,
@@ -139,7 +145,7 @@ fn step(
     facts: &Facts,
     options: &PlanOptions,
 ) -> Step {
-    let has_contract = has_contract(&item.id.group, &item.id.kind) && options.is_played(&item.id);
+    let has_contract = tells(&item) && options.is_played(&item.id);
     let declared = item.declared();
     let recreate = options.recreate && !NEVER_RECREATED.contains(&(&*item.id.group, &*item.id.kind));
     let action = match (item.content, outside) {
