@@ -233,7 +233,7 @@ async fn measure(scenario: Scenario) {
 
 async fn pair(scenario: Scenario, number: usize, place: &Place, repo: &Path, figures: &mut Figures) {
     let (mut raw, mut restored) = (Duration::ZERO, None);
-    for who in if number % 2 == 0 { [0, 1] } else { [1, 0] } {
+    for who in if number.is_multiple_of(2) { [0, 1] } else { [1, 0] } {
         let namespace = format!("bench-{who}");
         place.namespace(&namespace).await;
         if who == 0 {

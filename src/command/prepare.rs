@@ -65,6 +65,7 @@ pub(super) async fn prepare(
             console.say(event)
         })
     })?;
+    let set = plan::with_written_ids(set, &kinds, options);
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
     let facts = cluster.facts(&set, FactsOptions::default()).await?;
     let plan = Arc::new(plan::build(&set, &facts, options)?);

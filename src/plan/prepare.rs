@@ -1,14 +1,13 @@
 //! From what is declared to what is planned: in versions that are served, with what it makes.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::edges;
-use super::index::Index;
 use super::item::{Content, Item};
 use super::migrate::{Migration, migrate};
 use super::{Note, NoteKind, PlanOptions};
-use crate::object::{Declared, DeclaredSet, Facts, KubeVersion, Manifest, ObjectId, Problem, ProblemKind, ServedKinds};
+use crate::object::{Declared, DeclaredSet, Facts, Manifest, ObjectId, Problem, ProblemKind, ServedKinds};
 
 /// What is declared, in versions that are served, and what it makes; sorted by identity.
 pub(super) fn items<'a>(
@@ -113,36 +112,13 @@ fn drop_doubles(items: &mut Vec<Item<'_>>, problems: &mut Vec<Problem>) {
     *items = kept;
 }
 
-/// The identities under which the declared objects are going to be written: what to ask a target about. They differ from those
-/// declared where an API version that is not served moves to another group.
-pub fn written_ids(set: &DeclaredSet, kinds: &ServedKinds, options: &PlanOptions) -> BTreeSet<ObjectId> {
-    (set.objects.iter())
-        .map(|declared| {
-            let mut id = declared.id.clone();
-            if let (true, Migration::Rewritten(new, _)) = (options.migrate, migrate(&declared.manifest, kinds)) {
-                new.group().clone_into(&mut id.group);
-            }
-            id
-        })
-        .collect()
-}
-
-/// What declared objects name and nobody declares (Secrets, ConfigMaps, classes, …): what to ask a target about, so that
-/// [`Facts::present`] can tell which of it is there.
-pub fn undeclared_references(set: &DeclaredSet, kinds: &ServedKinds, options: &PlanOptions) -> BTreeSet<ObjectId> {
-    let facts = Facts {
-        context: None,
-        version: KubeVersion { major: 1, minor: 0 },
-        kinds: kinds.clone(),
-        existing: BTreeMap::new(),
-        present: BTreeSet::new(),
-        foreign: Vec::new(),
-        record: None,
-        denied: Vec::new(),
-        gaps: Vec::new(),
-    };
-    let items = items(set, &facts, options, &mut Vec::new(), &mut Vec::new());
-    let index = Index::new(&items, &facts, &set.units);
-    let missing = edges::find(&index).missing;
-    missing.into_iter().map(|missing| missing.wanted).collect()
+/// The set under the identities that are going to be written, to ask a target about. They differ from those declared where an
+/// API version that is not served moves to another group.
+pub fn with_written_ids(mut set: DeclaredSet, kinds: &ServedKinds, options: &PlanOptions) -> DeclaredSet {
+    for declared in &mut set.objects {
+        if let (true, Migration::Rewritten(new, _)) = (options.migrate, migrate(&declared.manifest, kinds)) {
+            new.group().clone_into(&mut declared.id.group);
+        }
+    }
+    set
 }
