@@ -246,7 +246,7 @@ mod tests {
             told,
             [
                 "9 3.0/s, 2 sent again",
-                "0 ",
+                "4 1.3/s",
                 "5 1.7/s, 2 of them held back",
                 "10 6 of them skipped"
             ]
