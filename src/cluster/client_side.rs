@@ -54,7 +54,7 @@ pub(super) async fn apply(cluster: &Cluster, ask: &Apply<'_>, manifest: &Value, 
     let patch = patch(&wanted, &live, strategic);
     let head: Head = serde_json::from_value(live).unwrap_or_default();
     if patch.as_object().is_some_and(Map::is_empty) {
-        return Answer::Done(head.metadata.written(Effect::Unchanged, Vec::new()));
+        return head.metadata.answer(Effect::Unchanged, Vec::new());
     }
     let path = format!(
         "{}?fieldManager={}&fieldValidation={}",

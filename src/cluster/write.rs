@@ -126,7 +126,7 @@ async fn create_only(cluster: &Cluster, ask: &Apply<'_>, manifest: &Value) -> An
         .get_as::<Head>(ask.at, ask.manifest.namespace(), ask.manifest.name())
         .await
     {
-        Ok(Some(head)) => Answer::Done(head.metadata.written(Effect::Unchanged, warnings(&reply.headers))),
+        Ok(Some(head)) => head.metadata.answer(Effect::Unchanged, warnings(&reply.headers)),
         Ok(None) => Answer::Retry {
             reason: "it was deleted a moment ago".to_owned(),
             after: None,
@@ -242,17 +242,31 @@ pub(super) struct HeadMeta {
     #[serde(deserialize_with = "null_is_default")]
     pub generation: i64,
     pub resource_version: String,
+    deletion_timestamp: Option<String>,
+    #[serde(deserialize_with = "null_is_default")]
+    finalizers: Vec<String>,
 }
 
 impl HeadMeta {
-    pub fn written(self, effect: Effect, warnings: Vec<String>) -> Written {
-        Written {
+    /// What a write came to. What was written to an object on its way out goes with it: nothing is restored by that.
+    pub fn answer(self, effect: Effect, warnings: Vec<String>) -> Answer {
+        if self.deletion_timestamp.is_some() {
+            let reason = match self.finalizers.as_slice() {
+                [] => "it is being deleted".to_owned(),
+                held => format!(
+                    "it is being deleted, which waits for its finalizers: {}",
+                    held.join(", ")
+                ),
+            };
+            return Answer::Retry { reason, after: None };
+        }
+        Answer::Done(Written {
             uid: self.uid,
             generation: self.generation,
             resource_version: self.resource_version,
             effect,
             warnings,
-        }
+        })
     }
 }
 
@@ -279,7 +293,7 @@ fn answer(reply: Result<Reply, Trouble>, secret: Option<&Value>, effect: impl Fn
             } else {
                 effect(&metadata)
             };
-            Answer::Done(metadata.written(effect, warnings(&reply.headers)))
+            metadata.answer(effect, warnings(&reply.headers))
         }
         Err(trouble) => refusal::answer(trouble, &reply.headers, secret),
     }
