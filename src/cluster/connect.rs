@@ -20,6 +20,8 @@ use crate::object::{Context, KubeVersion};
 /// A request that got no whole answer after this long is given up. API servers give up after 60 s themselves.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that is well says its version at once; whoever waits for a first sign of life should not wait for a minute.
+const FIRST_ANSWER: Duration = Duration::from_secs(15);
 /// For login programs that ask a person something.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -141,7 +143,15 @@ impl Cluster {
             minor: String,
         }
         let context = self.context();
-        match self.read::<Info>(&Ask::get("/version")).await {
+        let limit = FIRST_ANSWER.min(self.request_timeout());
+        let asked = tokio::time::timeout(limit, self.read::<Info>(&Ask::get("/version"))).await;
+        let silent = || {
+            Trouble::Broken(Broken::new(
+                Break::TimedOut,
+                format!("no answer within {} s", limit.as_secs()),
+            ))
+        };
+        match asked.unwrap_or_else(|_| Err(silent())) {
             Ok(info) => format!("{}.{}", info.major, info.minor)
                 .parse()
                 .map_err(|why: String| failure(context, why)),
