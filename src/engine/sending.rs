@@ -97,7 +97,19 @@ impl Machine<'_> {
         let now = self.now;
         let node = self.node_mut(index);
         node.times.written = Some(now);
-        let action = if node.recreates { Action::Recreated } else { action };
+        let (recreates, sent_before) = (node.recreates, node.tries > 0);
+        let was_there = self.options.known.contains_key(&self.step(index).id);
+        let action = match action {
+            _ if recreates => Action::Recreated,
+            // An earlier sending made it, and the answer to that one was lost.
+            Action::Configured | Action::Unchanged | Action::Skipped(SkipReason::Generated)
+                if sent_before && !was_there =>
+            {
+                Action::Created
+            }
+            action => action,
+        };
+        let node = self.node_mut(index);
         node.action = Some(action.clone());
         self.marks.push_back((index, Mark::Exists));
         let step = self.step(index);
