@@ -37,7 +37,7 @@ pub(crate) fn notes(
     not_served(index, &items, notes);
     missing_references(index, missing, notes);
     forbidden(index, &items, notes);
-    existing(index, &items, notes);
+    existing(index, &items, options, notes);
     node_ports(&items, notes);
     for item in &items {
         if let Some(row) = outside::does(item) {
@@ -205,7 +205,23 @@ fn forbidden(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
     }
 }
 
-fn existing(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
+/// What is said of an object that the server does not let be changed as declared.
+fn refused_hint(id: &ObjectId, options: &PlanOptions) -> &'static str {
+    let holds_others = matches!(
+        (&*id.group, &*id.kind),
+        ("", "Namespace" | "PersistentVolume" | "PersistentVolumeClaim")
+            | ("apiextensions.k8s.io", "CustomResourceDefinition")
+    );
+    match (holds_others, options.recreate) {
+        (true, _) => "it is never deleted to be made anew, since what it holds would go with it: correct it in Git",
+        (false, false) => "--recreate deletes and makes anew what cannot be changed in place",
+        (false, true) => {
+            "if it cannot be changed in place, it will be deleted and made anew, since --recreate is given"
+        }
+    }
+}
+
+fn existing(index: &Index<'_>, items: &[&Item<'_>], options: &PlanOptions, notes: &mut Vec<Note>) {
     let scaled = scaled(index);
     for item in items {
         let Some(existing) = index.facts.existing.get(&item.id) else {
@@ -241,7 +257,7 @@ fn existing(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
             Some(ExistingChange::Refused(why)) => (
                 NoteKind::WouldChange,
                 format!("exists, and the server refuses the change: {why}"),
-                Some("--recreate deletes it and makes it anew"),
+                Some(refused_hint(&item.id, options)),
             ),
             Some(ExistingChange::None) | None => continue,
         };
