@@ -4,7 +4,7 @@ use super::preflight;
 use crate::error::Exit;
 use crate::event::Summary;
 use crate::object::{Problem, ProblemKind};
-use crate::plan::Note;
+use crate::plan::{Note, NoteKind};
 
 /// What a run that came to its end returns. Pure.
 ///
@@ -29,7 +29,11 @@ pub fn exit_of(summary: Option<&Summary>, problems: &[Problem], notes: &[Note]) 
         }
     }
     let unusable = problems.iter().any(|problem| problem.kind == ProblemKind::Error);
-    let open = notes.iter().any(|note| preflight::stays_open(note.kind));
+    // After a run the outcomes say what was served in the end: an operator may have brought a kind meanwhile.
+    let settled = |note: &Note| summary.is_some() && note.kind == NoteKind::NotServed;
+    let open = notes
+        .iter()
+        .any(|note| preflight::stays_open(note.kind) && !settled(note));
     if unusable || open { Exit::LookAt } else { Exit::Done }
 }
 
@@ -38,7 +42,6 @@ mod tests {
     use super::super::sample::{self, id};
     use super::*;
     use crate::object::{Action, Outcome, Place, Readiness, SkipReason};
-    use crate::plan::NoteKind;
 
     fn of(outcome: Outcome) -> Exit {
         let summary = Summary {
@@ -86,5 +89,8 @@ mod tests {
         };
         assert_eq!(exit_of(None, &[], &[note(NoteKind::ActsOutside)]), Exit::Done);
         assert_eq!(exit_of(None, &[], &[note(NoteKind::NotServed)]), Exit::LookAt);
+        let ran = Summary::default();
+        assert_eq!(exit_of(Some(&ran), &[], &[note(NoteKind::NotServed)]), Exit::Done);
+        assert_eq!(exit_of(Some(&ran), &[], &[note(NoteKind::NeedsEdit)]), Exit::LookAt);
     }
 }

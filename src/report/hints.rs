@@ -12,6 +12,10 @@ struct Row {
 /// The first row that matches counts, so the narrower ones stand first.
 const ROWS: &[Row] = &[
     Row {
+        words: &["spec is immutable after creation", "persistentvolumesource"],
+        hint: "a volume and its claim are never made anew, since the data would go with them: correct them in Git, or move the data first",
+    },
+    Row {
         words: &[
             "field is immutable",
             "updates to statefulset spec for fields other than",
@@ -19,7 +23,7 @@ const ROWS: &[Row] = &[
         hint: "--recreate deletes it and makes it anew; without it, it stays as it is in the cluster",
     },
     Row {
-        words: &["is being terminated"],
+        words: &["is being terminated", "is being deleted"],
         hint: "wait until the old one is gone (its finalizers say what holds it), then run again",
     },
     Row {
@@ -29,6 +33,10 @@ const ROWS: &[Row] = &[
     Row {
         words: &["violates podsecurity"],
         hint: "the namespace's pod-security label forbids these pods: change the one or the other in Git",
+    },
+    Row {
+        words: &["denied request: "],
+        hint: "a policy of the cluster decides here: change the object, or the policy that is named, in Git",
     },
     Row {
         words: &["denied the request", "failed calling webhook"],
@@ -46,6 +54,10 @@ const ROWS: &[Row] = &[
             "cannot get resource",
         ],
         hint: "the user of this kubeconfig lacks the permission: `kubectl auth can-i --list` shows what it has",
+    },
+    Row {
+        words: &["is already in use"],
+        hint: "another CustomResourceDefinition has this name (`kubectl get crds`): remove that one, or rename this one in Git",
     },
     Row {
         words: &["port is already allocated"],
@@ -81,6 +93,8 @@ const ROWS: &[Row] = &[
         words: &[
             "connection refused",
             "connection reset",
+            "connection was dropped",
+            "no answer within",
             "timed out",
             "timeout",
             "unavailable",
@@ -124,13 +138,16 @@ mod tests {
 
     /// A message as servers write it, for each row in order.
     const SAID: &[&str] = &[
+        r#"PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests"#,
         r#"Job.batch "m" is invalid: spec.template: Invalid value: {}: field is immutable"#,
         r#"configmaps "a" is forbidden: unable to create new content in namespace bank because it is being terminated"#,
         r#"pods "a" is forbidden: exceeded quota: small, requested: cpu=1, used: cpu=0, limited: cpu=0"#,
         r#"pods "a" is forbidden: violates PodSecurity "restricted:latest": privileged"#,
+        "ValidatingAdmissionPolicy 'a' with binding 'a' denied request: no",
         r#"admission webhook "names.bank" denied the request: no"#,
         r#"roles "a" is forbidden: user "u" is attempting to grant RBAC permissions not currently held"#,
         r#"configmaps is forbidden: User "u" cannot create resource "configmaps" in API group "" in the namespace "bank""#,
+        r#"ListKindConflict: "MenuList" is already in use"#,
         "spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated",
         r#"no matches for kind "Certificate" in version "cert-manager.io/v1""#,
         r#"Deployment.apps "a" is invalid: spec.selector: Required value"#,

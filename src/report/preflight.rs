@@ -37,7 +37,7 @@ const ROWS: &[Row] = &[
         "not-served",
         true,
         true,
-        "The cluster does not serve these kinds and nothing declared brings them; these objects will be left out",
+        "The cluster does not serve these kinds and nothing declared is known to bring them; unless something does, these objects are left out",
     ),
     row(
         NoteKind::Migrated,
