@@ -51,7 +51,7 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     let lease = if args.right.no_lease {
         None
     } else {
-        Some(take_lease(&cluster, &record, args).await?)
+        Some(take_lease(&cluster, &record).await?)
     };
     let walked = walk(
         &prepared,
@@ -99,9 +99,9 @@ fn old_cluster_is_gone() -> bool {
     asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"
 }
 
-async fn take_lease(cluster: &Cluster, record: &RestoreRecord, args: &RestoreArgs) -> Result<Lease, Failure> {
+async fn take_lease(cluster: &Cluster, record: &RestoreRecord) -> Result<Lease, Failure> {
     let holder = format!("{}-{}", who(), std::process::id());
-    Lease::acquire(cluster, &holder, record, args.right.force_entry)
+    Lease::acquire(cluster, &holder, record, false)
         .await
         .map_err(|refused| {
             let failure = Failure::new(
