@@ -5,6 +5,7 @@ mod cluster;
 mod control_plane;
 mod declared;
 mod engine;
+mod faults;
 mod house;
 mod requests;
 mod source;

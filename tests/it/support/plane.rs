@@ -64,6 +64,11 @@ impl Plane {
         wait(Cluster::connect(options)).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
+    /// Its API server, spoken to as the administrator.
+    pub fn api(&self) -> refloat::net::Api {
+        self.plane.api().clone()
+    }
+
     /// The control plane itself.
     pub fn inner(&mut self) -> &mut ControlPlane {
         &mut self.plane
