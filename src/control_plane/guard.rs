@@ -12,6 +12,7 @@ use std::fs::OpenOptions;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use super::egress;
 use super::injector;
 use super::parts::{Part, Program, file};
+use super::stages::{self, Player};
 use crate::net::Api;
 use crate::process::{BASIC_ENVIRONMENT, Tool};
 
@@ -40,6 +42,8 @@ pub(super) enum Order {
         program: Program,
         args: Vec<String>,
     },
+    /// Start another KWOK once the kind that it plays is served.
+    Play(Player),
     /// Kill a part.
     Kill { part: Part },
     /// Remove this folder too at the end.
@@ -54,6 +58,8 @@ pub(super) enum Order {
 pub(super) enum Happened {
     /// A part runs.
     Started { part: Part, pid: u32 },
+    /// Another KWOK runs.
+    Plays { pid: u32 },
     /// A part is there no more: killed, or by itself.
     Ended { part: Part, how: String },
     /// The guard will go on when stdin ends.
@@ -100,9 +106,9 @@ async fn guard(folder: &Path) -> Result<(), String> {
         .map_err(|failure| failure.to_string())?;
     let socket = egress::listen(&folder.join(file::EGRESS_SOCKET)).map_err(|error| format!("egress: {error}"))?;
     tokio::spawn(egress::serve(socket, backends));
-    tokio::spawn(injector::inject(api, read(file::BACKENDS)?));
+    tokio::spawn(injector::inject(api.clone(), read(file::BACKENDS)?));
 
-    let mut parts = Parts::new(folder);
+    let mut parts = Parts::new(folder, api);
     let waited = until_the_end(&mut parts).await;
     parts.end_all().await;
     for folder in parts.remove.iter().chain([&parts.folder]) {
@@ -126,15 +132,20 @@ async fn until_the_end(parts: &mut Parts) -> Result<(), String> {
             line = next(&mut orders) => match line.as_deref().map(serde_json::from_str) {
                 Some(Ok(Order::Keep)) => { keep = true; say(&Happened::Kept); }
                 Some(Ok(Order::Start { part, program, args })) => parts.start(part, &program, &args),
+                Some(Ok(Order::Play(player))) => parts.play_once_served(player, 1),
                 Some(Ok(Order::Kill { part })) => parts.kill(part),
                 Some(Ok(Order::AlsoRemove { folder })) => parts.remove.push(folder),
                 Some(Err(error)) => return Err(format!("an order that is none: {error}")),
                 None if keep => orders = None,
                 None => return Ok(()),
             },
-            Some((part, how)) = parts.ended.recv() => {
-                parts.running.remove(&part);
-                say(&Happened::Ended { part, how });
+            Some((player, attempt)) = parts.served.recv() => parts.play(player, attempt),
+            Some((who, how)) = parts.ended.recv() => {
+                parts.running.remove(&who);
+                if parts.play_again(who) {
+                    continue;
+                }
+                say(&Happened::Ended { part: who.part, how });
                 if keep && parts.running.is_empty() {
                     return Ok(());
                 }
@@ -174,37 +185,106 @@ fn say(what: &Happened) {
     }
 }
 
+/// How long to wait before it is asked again whether a kind is served.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a player is started. While kinds come and go the server's list of them is torn for moments, and KWOK ends when it
+/// sees that.
+const ATTEMPTS: u32 = 5;
+
+/// A part, or another process of the same program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Who {
+    part: Part,
+    /// 0: the part itself; the others are numbered.
+    number: usize,
+}
+
+impl From<Part> for Who {
+    fn from(part: Part) -> Who {
+        Who { part, number: 0 }
+    }
+}
+
 /// The running parts, each with a task that waits for its end.
 struct Parts {
     folder: PathBuf,
-    running: BTreeMap<Part, mpsc::Sender<()>>,
-    ended: mpsc::Receiver<(Part, String)>,
-    end: mpsc::Sender<(Part, String)>,
+    api: Api,
+    running: BTreeMap<Who, mpsc::Sender<()>>,
+    ended: mpsc::Receiver<(Who, String)>,
+    end: mpsc::Sender<(Who, String)>,
+    /// Players whose kind has come to be served.
+    served: mpsc::Receiver<(Player, u32)>,
+    serve: mpsc::Sender<(Player, u32)>,
+    /// All players that were started, by number from 1, and the how many-th attempt that was.
+    players: Vec<(Player, u32)>,
     /// What is to be removed beside the folder.
     remove: Vec<PathBuf>,
 }
 
 impl Parts {
-    fn new(folder: &Path) -> Parts {
+    fn new(folder: &Path, api: Api) -> Parts {
         let (end, ended) = mpsc::channel(16);
+        let (serve, served) = mpsc::channel(16);
         Parts {
             folder: folder.to_owned(),
+            api,
             running: BTreeMap::new(),
             ended,
             end,
+            served,
+            serve,
+            players: Vec::new(),
             remove: Vec::new(),
         }
     }
 
     fn start(&mut self, part: Part, program: &Program, args: &[String]) {
-        let how = match self.try_start(part, program, args) {
+        let how = match self.try_start(part.into(), program, args) {
             Ok(pid) => return say(&Happened::Started { part, pid }),
             Err(how) => how,
         };
         say(&Happened::Ended { part, how });
     }
 
-    fn try_start(&mut self, part: Part, program: &Program, args: &[String]) -> Result<u32, String> {
+    /// Asks until the kind is served. Nothing tells of that: when its definition is established, it is not served yet.
+    fn play_once_served(&self, player: Player, attempt: u32) {
+        let (api, serve) = (self.api.clone(), self.serve.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(ASK_AGAIN).await;
+                if stages::is_playable(&api, &player.played).await {
+                    break;
+                }
+            }
+            // The receiver lives as long as the guard.
+            let _ = serve.send((player, attempt)).await;
+        });
+    }
+
+    fn play(&mut self, player: Player, attempt: u32) {
+        let who = Who {
+            part: Part::Kwok,
+            number: self.players.len() + 1,
+        };
+        match self.try_start(who, &player.program, &player.args) {
+            Ok(pid) => say(&Happened::Plays { pid }),
+            Err(how) => say(&Happened::Ended { part: who.part, how }),
+        }
+        self.players.push((player, attempt));
+    }
+
+    /// Whether it was a player that ended, and is tried again.
+    fn play_again(&self, who: Who) -> bool {
+        let ended = who.number.checked_sub(1).and_then(|index| self.players.get(index));
+        let again = ended.filter(|(_, attempt)| *attempt < ATTEMPTS);
+        if let Some((player, attempt)) = again {
+            self.play_once_served(player.clone(), attempt + 1);
+        }
+        again.is_some()
+    }
+
+    fn try_start(&mut self, who: Who, program: &Program, args: &[String]) -> Result<u32, String> {
+        let part = who.part;
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -243,14 +323,14 @@ impl Parts {
                 },
             };
             // The receiver lives as long as the guard.
-            let _ = end.send((part, how)).await;
+            let _ = end.send((who, how)).await;
         });
-        self.running.insert(part, kill);
+        self.running.insert(who, kill);
         Ok(pid)
     }
 
     fn kill(&mut self, part: Part) {
-        match self.running.get(&part) {
+        match self.running.get(&part.into()) {
             // A full channel means that it is being killed already.
             Some(kill) => drop(kill.try_send(())),
             None => say(&Happened::Ended {
@@ -267,7 +347,7 @@ impl Parts {
         }
         while !self.running.is_empty() {
             match self.ended.recv().await {
-                Some((part, _)) => self.running.remove(&part),
+                Some((who, _)) => self.running.remove(&who),
                 None => return,
             };
         }

@@ -4,7 +4,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `obtain`, `cache`, `download`, `build` | where the programs come from |
-//! | `certificates`, `parts`, `folder`, `simulate` | what they are given |
+//! | `certificates`, `parts`, `folder`, `simulate`, `stages` | what they are given |
 //! | `start`, `owner` | starts them through the guard, waits until they serve, stops them |
 //! | `guard` | the child that owns them and ends them whatever happens |
 //! | `egress`, `answer`, `injector` | the simulated backends behind webhooks, hosted by the guard |
@@ -33,6 +33,7 @@ pub mod obtain;
 mod owner;
 mod parts;
 mod simulate;
+mod stages;
 mod start;
 
 pub use obtain::{Obtained, Sources};
@@ -55,7 +56,7 @@ pub struct Options {
     /// The version of Kubernetes, `v1.37.2`; without it, that of the programs in [`Sources::folder`], else
     /// [`KUBERNETES_VERSION`].
     pub version: Option<String>,
-    /// Files of KWOK Stages beside refloat's own.
+    /// Files of KWOK Stages beside refloat's own. Those of a kind that is not served yet play as soon as it is.
     pub simulate: Vec<PathBuf>,
     /// Whether the API server logs its requests (level Metadata, when received and when answered): [`ControlPlane::request_log`].
     pub request_log: bool,

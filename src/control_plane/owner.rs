@@ -31,6 +31,8 @@ pub(super) enum Being {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     pub parts: BTreeMap<Part, Being>,
+    /// Further processes of KWOK, for kinds that came to be served.
+    pub players: Vec<u32>,
     pub kept: bool,
     pub guard_gone: bool,
 }
@@ -131,6 +133,7 @@ async fn listen(stdout: ChildStdout, tell: watch::Sender<Seen>) {
         };
         tell.send_modify(|seen| match happened {
             Happened::Started { part, pid } => drop(seen.parts.insert(part, Being::Running(pid))),
+            Happened::Plays { pid } => seen.players.push(pid),
             Happened::Ended { part, how } => drop(seen.parts.insert(part, Being::Ended(how))),
             Happened::Kept => seen.kept = true,
         });
@@ -213,13 +216,30 @@ impl ControlPlane {
             Being::Running(pid) => Some(*pid),
             Being::Ended(_) => None,
         });
-        self.guard.id().into_iter().chain(parts).collect()
+        let players = seen.players.iter().copied();
+        self.guard.id().into_iter().chain(parts).chain(players).collect()
     }
 
     /// What broke: a part that should run and has ended, with the end of its log.
     #[must_use]
     pub fn broken(&self) -> Option<Failure> {
         start::broken(&self.guard.seen.borrow(), &self.folder)
+    }
+
+    /// Comes back when something has broken, with that.
+    pub async fn until_broken(&self) -> Failure {
+        let mut seen = self.guard.seen.clone();
+        loop {
+            if let Some(failure) = self.broken() {
+                return failure;
+            }
+            if seen.changed().await.is_err() {
+                // Its teller is gone, and with it the guard: that is seen by now.
+                return self
+                    .broken()
+                    .unwrap_or_else(|| Failure::new(Kind::Tool, "the throwaway control plane is lost"));
+            }
+        }
     }
 
     /// Kills a part, as a crash would, and waits until it is gone.

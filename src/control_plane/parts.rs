@@ -114,6 +114,8 @@ pub mod file {
     pub const AUDIT_LOG: &str = "requests.log";
     /// The simulated behaviour of nodes, pods, volumes and load balancers.
     pub const STAGES: &str = "stages.yaml";
+    /// The user's Stages of kinds that are served from the start.
+    pub const SIMULATE: &str = "simulate.yaml";
     /// What the guard is told before it starts.
     pub const GUARD: &str = "guard.json";
     /// The guard's log.
@@ -158,12 +160,9 @@ pub fn arguments(part: Part, folder: &Path, port: u16, options: &Options) -> Vec
                 "--cidr=10.128.0.1/14".into(),
                 format!("--config={}", at(file::STAGES)),
             ];
-            args.extend(
-                options
-                    .simulate
-                    .iter()
-                    .map(|stages| format!("--config={}", stages.display())),
-            );
+            if !options.simulate.is_empty() {
+                args.push(format!("--config={}", at(file::SIMULATE)));
+            }
             args
         }
     }
@@ -242,7 +241,7 @@ mod tests {
             ..Options::default()
         };
         let args = |part| arguments(part, Path::new("/folder"), 1, &options);
-        assert!(args(Part::Kwok).ends_with(&["--config=/mine.yaml".into()]));
+        assert!(args(Part::Kwok).ends_with(&["--config=/folder/simulate.yaml".into()]));
         assert!(args(Part::KubeApiserver).contains(&"--audit-log-path=/folder/requests.log".into()));
         assert!(args(Part::KubeApiserver).ends_with(&["--v=2".into()]));
         assert!(args(Part::Etcd).contains(&"--data-dir=/store".into()));

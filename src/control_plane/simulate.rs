@@ -1,6 +1,6 @@
 //! What plays the kubelets, the provisioner of volumes and the load balancers: KWOK Stages, and the nodes they run on.
 //!
-//! Not simulated: custom resources (no controller sets their status), unless a file of the user's does. Missing Secrets
+//! Not simulated: custom resources (no controller sets their status), unless a file of the user's does (`stages`). Missing Secrets
 //! and ConfigMaps do not keep a simulated Pod from starting.
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use super::guard::Order;
 use super::obtain::{Obtained, obtain};
 use super::owner::{Being, ControlPlane, Guard, Seen};
 use super::parts::{Part, arguments, file};
+use super::stages::{self, Stages};
 use super::{Options, Progress, folder, simulate};
 use crate::error::{Failure, Kind};
 use crate::net::Api;
@@ -23,8 +24,9 @@ const TAIL: usize = 12;
 /// Starts a control plane: obtains the programs where needed, starts them, and comes back once the API server serves all its
 /// groups, the default ServiceAccount is there and the nodes are Ready.
 pub async fn start(options: &Options, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<ControlPlane, Failure> {
+    let stages = stages::read(&options.simulate)?;
     let obtained = obtain(&options.sources, options.version.as_deref(), progress).await?;
-    let started = start_somewhere(&obtained, options, progress).await;
+    let started = start_somewhere(&obtained, options, &stages, progress).await;
     if let (Err(_), Some(folder)) = (&started, &obtained.temporary) {
         // Already gone is as good.
         let _ = std::fs::remove_dir_all(folder);
@@ -35,12 +37,13 @@ pub async fn start(options: &Options, progress: &mut (dyn FnMut(Progress) + Send
 async fn start_somewhere(
     obtained: &Obtained,
     options: &Options,
+    stages: &Stages,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<ControlPlane, Failure> {
     let mut attempt = 1;
     loop {
         let port = free_port()?;
-        match start_on(port, obtained, options, progress).await {
+        match start_on(port, obtained, options, stages, progress).await {
             Err(Attempt::PortTaken(_)) if attempt < ATTEMPTS => attempt += 1,
             Err(Attempt::PortTaken(failure) | Attempt::Failed(failure)) => return Err(failure),
             Ok(mut control_plane) => {
@@ -79,6 +82,7 @@ async fn start_on(
     port: u16,
     obtained: &Obtained,
     options: &Options,
+    stages: &Stages,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<ControlPlane, Attempt> {
     let began = Instant::now();
@@ -114,7 +118,7 @@ async fn start_on(
         launch,
         timeout,
     };
-    let started = tokio::time::timeout(timeout, bring_up(&mut control_plane, options, progress)).await;
+    let started = tokio::time::timeout(timeout, bring_up(&mut control_plane, options, stages, progress)).await;
     let failure = match started {
         Ok(Ok(())) => {
             progress(Progress::Ready(began.elapsed()));
@@ -149,6 +153,7 @@ fn start_guard(folder: &Path, options: &Options) -> Result<Guard, Failure> {
 async fn bring_up(
     control_plane: &mut ControlPlane,
     options: &Options,
+    stages: &Stages,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), Failure> {
     for part in [Part::Etcd, Part::KubeApiserver] {
@@ -162,6 +167,7 @@ async fn bring_up(
         ..
     } = control_plane;
     until_serving(api, guard, folder, *timeout).await?;
+    play(control_plane, stages).await?;
     for part in [Part::KubeControllerManager, Part::KubeScheduler, Part::Kwok] {
         launch(control_plane, part, progress).await?;
     }
@@ -193,6 +199,20 @@ async fn bring_up(
         .await
         .map_err(|error| not_started().because(error))?;
     control_plane.version = version.body["gitVersion"].as_str().unwrap_or("unknown").to_owned();
+    Ok(())
+}
+
+/// Sorts the user's Stages by whether their kind is there, and leaves the others to the guard.
+async fn play(control_plane: &mut ControlPlane, stages: &Stages) -> Result<(), Failure> {
+    let Some((kwok, _)) = control_plane.launch.get(&Part::Kwok) else {
+        return Ok(());
+    };
+    let players = stages::write(stages, &control_plane.api, &control_plane.folder, kwok)
+        .await
+        .map_err(|error| not_started().because(error))?;
+    for player in players {
+        control_plane.guard.order(&Order::Play(player)).await?;
+    }
     Ok(())
 }
 

@@ -196,6 +196,22 @@ spec:
       loadBalancer:
         ingress:
         - hostname: front.example.com
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata:
+  name: rail-ready
+spec:
+  resourceRef:
+    apiGroup: bank.io/v1
+    kind: Rail
+  selector:
+    matchExpressions:
+      - key: '.status.ready'
+        operator: DoesNotExist
+  next:
+    statusTemplate: |
+      ready: true
 "#;
     std::fs::write(&stages, text).expect("because the folder is there");
     let control_plane = started(&Options {
@@ -215,5 +231,31 @@ spec:
         front["status"]["loadBalancer"]["ingress"][0]["hostname"] == "front.example.com"
     })
     .await;
+    assert_eq!(control_plane.processes().len(), 6, "nothing plays what is not served");
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let rails = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "rails.bank.io"},
+        "spec": {
+            "group": "bank.io", "scope": "Cluster", "names": {"kind": "Rail", "plural": "rails"},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema},
+            }],
+        },
+    });
+    create(api, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", rails).await;
+    until(api, "/apis/bank.io/v1", |found| found["resources"].is_array()).await;
+    let rail = json!({"apiVersion": "bank.io/v1", "kind": "Rail", "metadata": {"name": "instant"}});
+    create(api, "/apis/bank.io/v1/rails", rail).await;
+    until(api, "/apis/bank.io/v1/rails/instant", |rail| {
+        rail["status"]["ready"] == true
+    })
+    .await;
+    assert_eq!(
+        control_plane.processes().len(),
+        7,
+        "one more KWOK plays what came to be served"
+    );
+    assert_eq!(control_plane.broken().map(|failure| failure.to_string()), None);
     control_plane.stop().await;
 }
