@@ -21,7 +21,10 @@ use crate::report::{self, Verified};
 pub(super) async fn run(args: &DrillArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
     let plane = start(args, &mut console).await?;
-    let drilled = rehearse(args, &plane, &mut console).await;
+    let drilled = tokio::select! {
+        drilled = rehearse(args, &plane, &mut console) => drilled,
+        broken = plane.until_broken() => Err(broken),
+    };
     console.pause();
     if args.keep {
         let kept = plane.keep().await?;
@@ -130,7 +133,7 @@ async fn check(
     console.say(&Event::Progress(
         "comparing what is live with what was declared".to_owned(),
     ));
-    let mut verified = verify::verify(&prepared.plan, summary, options, cluster).await?;
+    let mut verified = verify::verify(&prepared.plan, summary, cluster).await?;
     console.say(&Event::Progress(
         "restoring a second time, which must change nothing".to_owned(),
     ));
@@ -153,6 +156,8 @@ async fn check(
     )
     .await?;
     verified.second_run_changed = verify::changed(summary, &again.facts, &second);
+    // Only now: what plays a controller needs some time.
+    verified.not_simulated = verify::not_simulated(&prepared.plan, summary, cluster).await?;
     console.pause();
     Ok(verified)
 }

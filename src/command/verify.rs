@@ -1,12 +1,16 @@
 //! After a drill: is every declared object live and as declared?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 use crate::cluster::{Cluster, Endpoint};
 use crate::error::{Failure, Kind};
 use crate::event::Summary;
-use crate::object::{Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, SkipReason, differences};
-use crate::plan::{Plan, PlanOptions, Step, StepAction, Target};
+use crate::object::{
+    Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, SkipReason, builtin::builtin, differences,
+};
+use crate::plan::{Plan, Step, StepAction, Target};
 use crate::report::Verified;
 
 /// What was sent of one kind in one version.
@@ -19,12 +23,7 @@ struct Sent<'p> {
 ///
 /// # Errors
 /// The cluster does not answer.
-pub(super) async fn verify(
-    plan: &Plan,
-    summary: &Summary,
-    options: &PlanOptions,
-    cluster: &Cluster,
-) -> Result<Verified, Failure> {
+pub(super) async fn verify(plan: &Plan, summary: &Summary, cluster: &Cluster) -> Result<Verified, Failure> {
     let mut by_kind: BTreeMap<(GroupKind, String), Sent<'_>> = BTreeMap::new();
     for (step, (_, outcome)) in plan.steps.iter().zip(&summary.outcomes) {
         let sent = !matches!(outcome.action, Action::Failed(_) | Action::Skipped(_));
@@ -46,10 +45,7 @@ pub(super) async fn verify(
             sent.steps.push((step, manifest));
         }
     }
-    let mut verified = Verified {
-        not_simulated: not_simulated(plan, summary, options),
-        ..Verified::default()
-    };
+    let mut verified = Verified::default();
     for sent in by_kind.into_values() {
         verified.checked += sent.steps.len();
         compare(&sent, cluster, &mut verified).await?;
@@ -62,13 +58,7 @@ pub(super) async fn verify(
 async fn compare(sent: &Sent<'_>, cluster: &Cluster, verified: &mut Verified) -> Result<(), Failure> {
     let target = sent.target;
     let endpoint = Endpoint::new(target.kind.clone(), &*target.version, &*target.plural, target.scope);
-    let listed = cluster.list(&endpoint, None).await.map_err(|error| {
-        Failure::new(
-            Kind::Cluster,
-            format!("the restored {} were not compared", target.plural),
-        )
-        .because(error)
-    })?;
+    let listed = list(target, cluster).await?;
     let live: BTreeMap<ObjectId, _> = listed
         .into_iter()
         .map(|value| {
@@ -91,15 +81,58 @@ async fn compare(sent: &Sent<'_>, cluster: &Cluster, verified: &mut Verified) ->
     Ok(())
 }
 
-/// Custom kinds that were written and whose controllers nothing plays.
-fn not_simulated(plan: &Plan, summary: &Summary, options: &PlanOptions) -> Vec<GroupKind> {
-    let written = |action: &Action| matches!(action, Action::Created | Action::Configured | Action::Unchanged);
-    let outcomes = plan.steps.iter().zip(&summary.outcomes);
-    let found: BTreeSet<GroupKind> = outcomes
-        .filter(|(step, (_, outcome))| written(&outcome.action) && !options.is_played(&step.id))
-        .map(|(step, _)| step.id.group_kind())
-        .collect();
-    found.into_iter().collect()
+/// Kinds of custom resources that were written and whose status nobody wrote, though their definition has room for one: nothing
+/// here plays their controller.
+///
+/// # Errors
+/// The cluster does not answer.
+pub(super) async fn not_simulated(
+    plan: &Plan,
+    summary: &Summary,
+    cluster: &Cluster,
+) -> Result<Vec<GroupKind>, Failure> {
+    let mut custom: BTreeMap<GroupKind, &Target> = BTreeMap::new();
+    for (step, (_, outcome)) in plan.steps.iter().zip(&summary.outcomes) {
+        let written = !matches!(outcome.action, Action::Failed(_) | Action::Skipped(_));
+        let built_in = builtin(&step.id.group, &step.id.kind).is_some();
+        if let (Some(target), true, false) = (&step.target, written, built_in) {
+            custom.insert(step.id.group_kind(), target);
+        }
+    }
+    let mut found = Vec::new();
+    for (kind, target) in custom {
+        if !has_status(plan, target) {
+            continue;
+        }
+        let silent = list(target, cluster).await?.iter().any(|live| live["status"].is_null());
+        if silent {
+            found.push(kind);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a definition that is declared gives its objects a status; of one that is not declared it is assumed.
+fn has_status(plan: &Plan, target: &Target) -> bool {
+    let definition = plan.steps.iter().find_map(|step| match &step.action {
+        StepAction::Apply { manifest, .. } if step.id.kind == "CustomResourceDefinition" => {
+            let spec = &manifest.value()["spec"];
+            let defines = spec["group"] == *target.kind.group && spec["names"]["kind"] == *target.kind.kind;
+            defines.then_some(spec)
+        }
+        _ => None,
+    });
+    let Some(spec) = definition else { return true };
+    let mut versions = spec["versions"].as_array().into_iter().flatten();
+    versions.any(|version| version["name"] == *target.version && version.pointer("/subresources/status").is_some())
+}
+
+async fn list(target: &Target, cluster: &Cluster) -> Result<Vec<Value>, Failure> {
+    let endpoint = Endpoint::new(target.kind.clone(), &*target.version, &*target.plural, target.scope);
+    cluster.list(&endpoint, None).await.map_err(|error| {
+        let plural = &target.plural;
+        Failure::new(Kind::Cluster, format!("the restored {plural} were not compared")).because(error)
+    })
 }
 
 /// The objects that a second restore did not leave as the first one left them. Where a dry run beforehand said that nothing
