@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "b/out.yaml: it is not read: it is a symbolic link that leads out of the tree",
+                "b/out.yaml: it is not read: it is a symbolic link that leads out of the repository",
                 "c/sub: nothing in it is read: it is a submodule\n  hint: restore the submodule's repository by itself",
             ]
         );
@@ -217,7 +217,7 @@ mod tests {
         );
         assert_eq!(
             failure(repo.path(), &at(Some("HEAD~1:a.yaml"), None)),
-            "Error: REPO could not be read at revision HEAD~1:a.yaml\n  because: it is a blob, and a commit is needed\n  hint: name a branch, a tag or a commit; a folder is named by the path, or with --path"
+            "Error: REPO could not be read at revision HEAD~1:a.yaml\n  because: it is a file, and a commit is needed\n  hint: name a branch, a tag or a commit; a folder is named by the path, or with --path"
         );
         assert_eq!(
             failure(repo.path(), &at(None, Some("2025-12-31"))),

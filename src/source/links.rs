@@ -158,7 +158,7 @@ enum Target {
 }
 
 fn resolve(raw: &BTreeMap<String, Raw>, children: &Children, path: &str) -> Result<Target, &'static str> {
-    const OUTSIDE: &str = "it is a symbolic link that leads out of the tree";
+    const OUTSIDE: &str = "it is a symbolic link that leads out of the repository";
     let mut todo: VecDeque<String> = path.split('/').map(str::to_owned).collect();
     let mut done: Vec<String> = Vec::new();
     let mut hops = 0;
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn links_out_of_the_tree_are_refused() {
-        let out = "it is not read: it is a symbolic link that leads out of the tree";
+        let out = "it is not read: it is a symbolic link that leads out of the repository";
         assert_eq!(
             refused(&[("a/x.yaml", Some("../../secret.yaml"))]),
             [format!("a/x.yaml: {out}")]

@@ -75,6 +75,10 @@ fn is_remote(reference: &str) -> bool {
 fn open_path(location: &str, path: &Path, options: &Options) -> Result<Tree, Failure> {
     let shown = printable(location);
     let full = path.canonicalize().map_err(|cause| {
+        let cause = match cause.kind() {
+            std::io::ErrorKind::NotFound => "there is no such folder or file".to_owned(),
+            _ => cause.to_string(),
+        };
         let failure = Failure::new(Kind::Input, format!("nothing could be read from {shown}")).because(cause);
         failure.hint("give a folder, a clone, a bare repository or a Git URL")
     })?;
@@ -158,7 +162,7 @@ mod tests {
         let failure = open("/no/such/place", &Options::default()).expect_err("because nothing is there");
         assert_eq!(
             failure.to_string(),
-            "Error: nothing could be read from /no/such/place\n  because: No such file or directory (os error 2)\n  hint: give a folder, a clone, a bare repository or a Git URL"
+            "Error: nothing could be read from /no/such/place\n  because: there is no such folder or file\n  hint: give a folder, a clone, a bare repository or a Git URL"
         );
     }
 }

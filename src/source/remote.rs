@@ -122,7 +122,8 @@ fn folder_name(location: &str) -> PathBuf {
     PathBuf::from(format!("{short}.git"))
 }
 
-/// An error with all that is behind it, in one line.
+/// An error with all that is behind it, in one line. Where the network itself failed, only how: what went through which
+/// layer helps nobody.
 fn describe(error: &gix::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -133,7 +134,11 @@ fn describe(error: &gix::Error) -> String {
         }
         source = cause.source();
     }
-    text.replace('\n', " ")
+    let text = text.replace('\n', " ");
+    match text.split_once("client error (Connect): ") {
+        Some((_, cause)) => format!("no connection: {}", cause.trim_start_matches("tcp connect error: ")),
+        None => text,
+    }
 }
 
 fn unreachable(location: &str, cause: &str) -> Failure {

@@ -59,9 +59,18 @@ pub(super) fn resolve<'r>(
         .map(gix::Object::into_commit)
         .map_err(|_| {
             failed(spec)
-                .because(format!("it is a {kind}, and a commit is needed"))
+                .because(format!("it is a {}, and a commit is needed", word(kind)))
                 .hint("name a branch, a tag or a commit; a folder is named by the path, or with --path")
         })
+}
+
+fn word(kind: gix::object::Kind) -> &'static str {
+    match kind {
+        gix::object::Kind::Tree => "folder",
+        gix::object::Kind::Blob => "file",
+        gix::object::Kind::Commit => "commit",
+        gix::object::Kind::Tag => "tag",
+    }
 }
 
 fn unknown(repository: &Repository, spec: &str, cause: &str, failure: Failure) -> Failure {
@@ -70,12 +79,18 @@ fn unknown(repository: &Repository, spec: &str, cause: &str, failure: Failure) -
             .because("several things answer to it")
             .hint("give more of the commit id, or the full name");
     }
-    let failure = failure.because("no branch, tag or commit answers to it");
-    let near = nearest(spec, &names(repository));
-    let failure = match is_shallow(repository) {
+    let shallow = |failure: Failure| match is_shallow(repository) {
         true => failure.hint("the clone is shallow: `git fetch --unshallow` gets the rest"),
         false => failure,
     };
+    let base = spec.split(['~', '^']).next().unwrap_or(spec);
+    if base != spec && repository.rev_parse_single(base).is_ok() {
+        let base = printable(base);
+        return shallow(failure.because(format!("{base} is there, and has not so many commits before it")))
+            .hint(format!("`git log {base}` lists them"));
+    }
+    let failure = shallow(failure.because("no branch, tag or commit answers to it"));
+    let near = nearest(spec, &names(repository));
     match near.is_empty() {
         true => failure.hint("`git branch --all` and `git tag` list what there is"),
         false => failure.hint(format!("there is {}", near.join(", "))),
