@@ -228,12 +228,17 @@ impl Chart {
         let output = tool.run().map_err(Refusal::Tool)?;
         match output.code {
             Some(0) => Ok(output.stdout),
-            _ => Err(Refusal::Said(first_error(&output.stderr, disk))),
+            _ => {
+                // A template is named from the chart's name on.
+                let own = format!("{}/templates/", self.name);
+                let text = first_error(&output.stderr, disk);
+                Err(Refusal::Said(text.replace(&own, &join(&self.folder, "templates/"))))
+            }
         }
     }
 }
 
-const INSTALL: &str = "install helm 3.16 or newer, so that it is on PATH";
+const INSTALL: &str = "install helm 3.16 or newer, so that it is on PATH, or name it with --helm-binary";
 
 enum Refusal {
     Said(String),

@@ -65,7 +65,13 @@ pub(super) fn is_manifest_name(path: &str) -> bool {
 /// are left out without a word.
 pub(super) fn of_file(file: &str, text: &[u8]) -> Findings {
     let mut findings = Findings::default();
-    for document in kube_yaml::parse(text) {
+    for mut document in kube_yaml::parse(text) {
+        if let Err(error) = &mut document.value
+            && let Some(line) = conflict(text)
+        {
+            (error.line, error.column) = (line, None);
+            error.message = "a merge was committed with its conflict (<<<<<<<) in it".to_owned();
+        }
         let provenance = Provenance {
             file: file.to_owned(),
             document: document.index,
@@ -75,6 +81,12 @@ pub(super) fn of_file(file: &str, text: &[u8]) -> Findings {
         take(document, provenance, &mut findings);
     }
     findings
+}
+
+/// The line, from 1, of the first conflict that Git left in a file.
+fn conflict(text: &[u8]) -> Option<usize> {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.position(|line| line.starts_with(b"<<<<<<< ")).map(|at| at + 1)
 }
 
 /// Objects of one document, with its warnings.
@@ -88,11 +100,12 @@ pub(super) fn take(document: Document, provenance: Provenance, findings: &mut Fi
     let value = match document.value {
         Ok(value) => value,
         Err(error) => {
-            let column = error
-                .column
-                .map(|column| format!(", column {column}"))
-                .unwrap_or_default();
-            let message = format!("this document is not restored: {}{column}", error.message);
+            let column = error.column.map(|column| format!(" at column {column}"));
+            let column = column.unwrap_or_default();
+            let message = format!(
+                "this document is not restored: it is not valid YAML{column}: {}",
+                error.message
+            );
             findings.problems.push(Problem::error(at(error.line), message));
             return;
         }
@@ -110,20 +123,42 @@ pub(super) fn take(document: Document, provenance: Provenance, findings: &mut Fi
 
 /// Whether a document is an object. With only one of `apiVersion` and `kind` it was meant to be, and that is a problem.
 fn is_for_us(value: &Value, place: &Place, findings: &mut Findings) -> bool {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |key: &str| text(value, key);
     match (text("apiVersion"), text("kind")) {
         (Some(api_version), Some(kind)) => !is_for_clients(api_version, kind),
         (None, None) => false,
         (api_version, _) => {
             let missing = if api_version.is_none() { "apiVersion" } else { "kind" };
-            let message = format!("this document is not restored: it has no {missing}");
+            let message = format!("this document is not restored: {}", lacks(value));
             let problem = Problem::error(place.clone(), message);
             findings
                 .problems
-                .push(problem.hint(format!("add {missing}, or move the file out of the entry")));
+                .push(problem.hint(format!("write its {missing}, or move the file out of the entry")));
             false
         }
     }
+}
+
+/// A field that has a text.
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// What is missing of `apiVersion` and `kind`.
+fn lacks(value: &Value) -> String {
+    if !value.is_object() {
+        return "it is no object".to_owned();
+    }
+    let lacking = ["apiVersion", "kind"]
+        .into_iter()
+        .filter(|key| text(value, key).is_none());
+    let reasons: Vec<String> = lacking
+        .map(|key| match value.get(key) {
+            None | Some(Value::Null | Value::String(_)) => format!("it has no {key}"),
+            Some(_) => format!("its {key} is no text"),
+        })
+        .collect();
+    reasons.join(" and ")
 }
 
 /// Deepest nesting of `List`s.
@@ -144,15 +179,15 @@ fn expand(mut value: Value, provenance: Provenance, depth: usize, findings: &mut
             item.entry("apiVersion").or_insert_with(|| api_version.clone());
             item.entry("kind").or_insert_with(|| item_kind.clone().into());
         }
-        let whole =
-            item.get("kind").is_some_and(Value::is_string) && item.get("apiVersion").is_some_and(Value::is_string);
+        let whole = text(&item, "kind").is_some() && text(&item, "apiVersion").is_some();
         if whole && depth < DEEPEST_LIST {
             expand(item, provenance.clone(), depth + 1, findings);
         } else {
-            let message = format!(
-                "item {} of the list is not restored: it has no apiVersion and kind",
-                index + 1
-            );
+            let why = match whole {
+                true => "lists are nested too deep".to_owned(),
+                false => lacks(&item),
+            };
+            let message = format!("item {} of the list is not restored: {why}", index + 1);
             findings.problems.push(Problem::error(provenance.place(), message));
         }
     }
@@ -193,8 +228,8 @@ mod tests {
         assert_eq!(
             problems[1..],
             [
-                "a.yaml:7: this document is not restored: it has no apiVersion\n  hint: add apiVersion, or move the file out of the entry",
-                "a.yaml:9: this document is not restored: it has no kind\n  hint: add kind, or move the file out of the entry",
+                "a.yaml:7: this document is not restored: it has no apiVersion\n  hint: write its apiVersion, or move the file out of the entry",
+                "a.yaml:9: this document is not restored: it has no kind\n  hint: write its kind, or move the file out of the entry",
             ]
         );
     }
@@ -218,7 +253,7 @@ mod tests {
         );
         assert_eq!(
             problems,
-            ["a.yaml:1: item 2 of the list is not restored: it has no apiVersion and kind"]
+            ["a.yaml:1: item 2 of the list is not restored: it has no apiVersion"]
         );
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Kustomization {
     pub folders: Vec<String>,
     /// Files of the tree that it names.
     pub files: Vec<String>,
+    /// What it names that is neither in the tree nor an address elsewhere, as written.
+    pub absent: Vec<String>,
 }
 
 /// Whether a file is named as kustomizations are.
@@ -63,15 +65,39 @@ pub(super) fn of_folder(tree: &Tree, folder: &str) -> Option<Kustomization> {
         "transformers",
     ] {
         for entry in value[field].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let Some(path) = resolve(folder, entry) else { continue };
-            if tree.is_dir(&path) {
-                found.folders.push(path);
-            } else if tree.is_file(&path) {
-                found.files.push(path);
+            match resolve(folder, entry) {
+                Some(path) if tree.is_dir(&path) => found.folders.push(path),
+                Some(path) if tree.is_file(&path) => found.files.push(path),
+                _ if is_elsewhere(entry) => {}
+                _ => found.absent.push(entry.to_owned()),
             }
         }
     }
+    let patches = value["patches"].as_array().into_iter().flatten();
+    for path in patches.filter_map(|patch| patch["path"].as_str()) {
+        if !resolve(folder, path).is_some_and(|path| tree.is_file(&path)) && !is_elsewhere(path) {
+            found.absent.push(path.to_owned());
+        }
+    }
     Some(found)
+}
+
+/// Whether an entry is fetched from elsewhere, or is an object written into the list.
+fn is_elsewhere(entry: &str) -> bool {
+    let host = entry.split(['/', ':']).next().unwrap_or_default();
+    let is_host = host.contains('@') || host.trim_matches('.').contains('.') && entry.contains('/');
+    entry.contains("://") || entry.contains("?ref=") || entry.contains('\n') || is_host
+}
+
+/// What the kustomizations that one reaches name and the repository does not have: in words, the first such.
+fn absent(tree: &Tree, folder: &str) -> Option<String> {
+    let reached = closure(tree, folder);
+    let one = reached.iter().find(|(_, one)| !one.absent.is_empty());
+    one.map(|(at, one)| {
+        let names = one.absent.join(", ");
+        let by = if at == folder { "it" } else { &one.file };
+        format!("{by} names {names}, which the repository does not have")
+    })
 }
 
 /// All kustomizations of a tree within a folder, by folder.
@@ -114,11 +140,13 @@ pub(super) fn program(given: Option<&Path>) -> Option<PathBuf> {
 /// Renders the kustomization of a folder. `disk` is where the tree is laid out.
 ///
 /// What it names by URL is fetched by kustomize itself, as with `kubectl apply -k`.
-pub(super) fn render(disk: &Path, folder: &str, file: &str, program: Option<&Path>) -> Findings {
+pub(super) fn render(tree: &Tree, disk: &Path, folder: &str, file: &str, program: Option<&Path>) -> Findings {
     let mut findings = Findings::default();
     let output = match run(disk, folder, program) {
         Ok(output) => output,
-        Err((cause, hint)) => {
+        Err(Refusal { cause, hint, said }) => {
+            // What is said of a file that is not there is long and tells of folders of this machine.
+            let cause = said.then(|| absent(tree, folder)).flatten().unwrap_or(cause);
             let message = format!("nothing of this kustomization is restored: {cause}");
             let problem = Problem::error(Place::file(file), message);
             findings.problems.push(match hint {
@@ -140,11 +168,24 @@ pub(super) fn render(disk: &Path, folder: &str, file: &str, program: Option<&Pat
     findings
 }
 
-const INSTALL: &str = "install kustomize 5 or kubectl, so that it is on PATH";
+const INSTALL: &str = "install kustomize 5 or kubectl, so that it is on PATH, or name it with --kustomize-binary";
 
-fn run(disk: &Path, folder: &str, program: Option<&Path>) -> Result<Vec<u8>, (String, Option<&'static str>)> {
+struct Refusal {
+    cause: String,
+    hint: Option<&'static str>,
+    /// Said by the program itself.
+    said: bool,
+}
+
+fn run(disk: &Path, folder: &str, program: Option<&Path>) -> Result<Vec<u8>, Refusal> {
+    let not_run = |cause: String, hint| Refusal {
+        cause,
+        hint,
+        said: false,
+    };
     let Some(program) = program else {
-        return Err(("neither kustomize nor kubectl was found".to_owned(), Some(INSTALL)));
+        let cause = "neither kustomize nor kubectl was found".to_owned();
+        return Err(not_run(cause, Some(INSTALL)));
     };
     let is_kubectl = program
         .file_name()
@@ -157,7 +198,7 @@ fn run(disk: &Path, folder: &str, program: Option<&Path>) -> Result<Vec<u8>, (St
         .timeout(LONGEST);
     let output = tool.run().map_err(|error| {
         let hint = matches!(error, ToolError::NotFound { .. }).then_some(INSTALL);
-        (error.to_string(), hint)
+        not_run(error.to_string(), hint)
     })?;
     if output.code == Some(0) {
         return Ok(output.stdout);
@@ -166,7 +207,69 @@ fn run(disk: &Path, folder: &str, program: Option<&Path>) -> Result<Vec<u8>, (St
     let hint = text
         .contains("--enable-helm")
         .then_some("charts of a kustomization (helmCharts) are not rendered: render them into the repository");
-    Err((text, hint))
+    Err(Refusal {
+        cause: text,
+        hint,
+        said: true,
+    })
+}
+
+/// What programs say around a cause, and what is said instead. Some of them quote what they read, which may be a Secret:
+/// from where that begins, nothing of theirs is shown.
+const SAID: &[(&str, &str, Rest)] = &[
+    (
+        "literal source",
+        "a literal of a secretGenerator or configMapGenerator is not of the form key=value",
+        Rest::Cut,
+    ),
+    (
+        "config: `",
+        "one of its patches, generators or transformers cannot be used",
+        Rest::Cut,
+    ),
+    (
+        "map[string]interface {}",
+        "one of its files is not valid YAML, or gives a key twice",
+        Rest::Cut,
+    ),
+    (
+        "unknown anchor",
+        "not valid YAML: an alias (*name) without its anchor, or a text beginning with * that is not in quotes",
+        Rest::Cut,
+    ),
+    ("accumulating resources: ", "", Rest::Kept),
+    ("cannot unmarshal yaml document: ", "", Rest::Kept),
+    ("error converting YAML to JSON: yaml: ", "not valid YAML: ", Rest::Kept),
+    ("MalformedYAMLError: yaml: ", "not valid YAML: ", Rest::Kept),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Kept,
+    Cut,
+}
+
+/// A line of a program in plainer words, and without what it may quote.
+fn plain(line: &str) -> String {
+    let mut text = line.to_owned();
+    for (sign, instead, rest) in SAID {
+        match (text.find(sign), rest) {
+            (None, _) => {}
+            (Some(_), Rest::Cut) => return (*instead).to_owned(),
+            (Some(_), Rest::Kept) => text = text.replace(sign, instead),
+        }
+    }
+    unquoted(&text)
+}
+
+/// What could not be read as a number or a date is a value of somebody.
+fn unquoted(text: &str) -> String {
+    const SIGN: &str = "parsing \"";
+    let Some((head, tail)) = text.split_once(SIGN) else {
+        return text.to_owned();
+    };
+    let rest = tail.split_once("\":").map_or("", |(_, rest)| rest);
+    format!("{head}parsing ***:{}", unquoted(rest))
 }
 
 /// What a program said when it failed: its first line that has something, without paths of this machine.
@@ -177,16 +280,19 @@ pub(super) fn first_error(stderr: &[u8], disk: &Path) -> String {
         let path = path.display().to_string();
         text.replace(&format!("{path}/"), "").replace(&path, ".")
     });
-    let line = text
+    let mut lines = text
         .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("WARNING"))
-        .unwrap_or("it failed without a word");
+        .skip_while(|line| line.trim().is_empty() || line.starts_with('#') || line.starts_with("WARNING"));
+    let first = lines.next().unwrap_or("it failed without a word").trim();
+    // Helm 4 tells on indented lines what it means by a place.
+    let more = lines.take_while(|line| line.starts_with("  ")).map(str::trim);
+    let all: Vec<&str> = std::iter::once(first).chain(more).collect();
+    let line = all.join(" ");
     let line = line
         .strip_prefix("Error: ")
         .or_else(|| line.strip_prefix("error: "))
-        .unwrap_or(line);
-    line.chars().take(1_000).collect()
+        .unwrap_or(&line);
+    plain(line).chars().take(1_000).collect()
 }
 
 #[cfg(test)]
@@ -202,5 +308,21 @@ mod tests {
             "accumulating resources from '../b' at a/b: no such file"
         );
         assert_eq!(first_error(b"", disk), "it failed without a word");
+    }
+
+    #[test]
+    fn errors_of_tools_quote_no_values() {
+        for (sign, instead, rest) in SAID {
+            let text = plain(&format!("x: {sign}canary"));
+            match rest {
+                Rest::Cut => assert_eq!(text, *instead),
+                Rest::Kept => assert_eq!(text, format!("x: {instead}canary")),
+            }
+        }
+        let said = b"Error: web.yaml:5:42\n  executing \"web.yaml\" at <atoi .Values.a>:\n    error calling atoi: parsing \"canary\": invalid syntax\n\nUse --debug\n";
+        assert_eq!(
+            first_error(said, Path::new("/nowhere")),
+            "web.yaml:5:42 executing \"web.yaml\" at <atoi .Values.a>: error calling atoi: parsing ***: invalid syntax"
+        );
     }
 }

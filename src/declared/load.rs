@@ -103,7 +103,7 @@ impl Assembly {
         self.read_files(tree, files);
         if !kustomizations.is_empty() {
             let disk = tree.on_disk()?;
-            self.render_kustomizations(&disk, kustomizations, options);
+            self.render_kustomizations(tree, &disk, kustomizations, options);
         }
         if !charts.is_empty() {
             let disk = tree.on_disk()?;
@@ -149,7 +149,13 @@ impl Assembly {
         }
     }
 
-    fn render_kustomizations(&mut self, disk: &Path, all: BTreeMap<String, (String, bool)>, options: &Options) {
+    fn render_kustomizations(
+        &mut self,
+        tree: &Tree,
+        disk: &Path,
+        all: BTreeMap<String, (String, bool)>,
+        options: &Options,
+    ) {
         let program = kustomization::program(options.kustomize.as_deref());
         let all: Vec<(String, (String, bool))> = all.into_iter().collect();
         let rendered = in_parallel(&all, |(folder, (file, component))| {
@@ -161,7 +167,7 @@ impl Assembly {
                     problems: vec![problem.hint("give the kustomization that names it")],
                 };
             }
-            kustomization::render(disk, folder, file, program.as_deref())
+            kustomization::render(tree, disk, folder, file, program.as_deref())
         });
         let writer = Writer::ServerSide("refloat".to_owned());
         for ((folder, _), findings) in all.iter().zip(rendered) {
@@ -264,10 +270,11 @@ fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Pr
         return None;
     }
     let (value, remarks) = normalize::clean(value, keep_status);
+    let kind = value["kind"].as_str().unwrap_or("object").to_owned();
     let manifest = match Manifest::new(value) {
         Ok(manifest) => manifest,
         Err(missing) => {
-            let problem = Problem::error(place, format!("this object is not restored: it {missing}"));
+            let problem = Problem::error(place, format!("this {kind} is not restored: it {missing}"));
             problems.push(problem.hint("complete it, or move the file out of the entry"));
             return None;
         }

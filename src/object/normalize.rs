@@ -71,10 +71,11 @@ enum InPod {
 
 /// Why an object cannot be used at all, if so.
 pub fn unusable(value: &Value) -> Option<Remark> {
+    let kind = value["kind"].as_str().unwrap_or("object");
     let error = |message: &str, hint: &'static str| {
         Some(Remark {
             kind: ProblemKind::Error,
-            message: message.to_owned(),
+            message: format!("this {kind} is not restored: {message}"),
             hint: Some(hint),
         })
     };
@@ -83,19 +84,17 @@ pub fn unusable(value: &Value) -> Option<Remark> {
     let unnamed = name.is_null() || name.as_str() == Some("");
     if unnamed && metadata["generateName"].is_string() {
         return error(
-            "it is not restored: it has metadata.generateName and no name, so that each restore would make one more of it",
+            "it has metadata.generateName and no name, so that each restore would make one more of it",
             "give it a metadata.name",
         );
     }
     if name.is_number() || name.is_boolean() {
-        return error(
-            "it is not restored: its metadata.name is no text",
-            "put the name in quotes",
-        );
+        let message = format!("YAML reads its metadata.name as {name}, which is no text");
+        return error(&message, "put the name in quotes");
     }
     if value["sops"]["mac"].is_string() {
         return error(
-            "it is not restored: it is encrypted with SOPS, and is not decrypted yet",
+            "it is encrypted with SOPS, and is not decrypted yet",
             "decrypt it and apply it by hand before the restore",
         );
     }

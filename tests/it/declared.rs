@@ -295,8 +295,8 @@ fn a_failing_or_missing_renderer_is_a_problem_of_its_unit_alone() {
     assert_eq!(
         problems(&missing),
         [
-            "bad/Chart.yaml: nothing of this chart is restored: /nowhere/helm was not found\n  hint: install helm 3.16 or newer, so that it is on PATH",
-            "kustomized/kustomization.yaml: nothing of this kustomization is restored: /nowhere/kustomize was not found\n  hint: install kustomize 5 or kubectl, so that it is on PATH",
+            "bad/Chart.yaml: nothing of this chart is restored: /nowhere/helm was not found\n  hint: install helm 3.16 or newer, so that it is on PATH, or name it with --helm-binary",
+            "kustomized/kustomization.yaml: nothing of this kustomization is restored: /nowhere/kustomize was not found\n  hint: install kustomize 5 or kubectl, so that it is on PATH, or name it with --kustomize-binary",
         ]
     );
     let failing = load(repo.path(), &with_helm(with_kustomize(options(&["."]))));
@@ -478,13 +478,13 @@ fn everything_wrong_is_shown_at_once_and_the_rest_goes_on() {
         problems(&set),
         [
             "a.yaml:5: name is given again in metadata: this one overrides line 4",
-            "a.yaml:7: this document is not restored: it has no apiVersion\n  hint: add apiVersion, or move the file out of the entry",
-            "a.yaml:10: this object is not restored: it has no metadata.name\n  hint: complete it, or move the file out of the entry",
-            "b.yaml:1: it is not restored: it has metadata.generateName and no name, so that each restore would make one more of it\n  hint: give it a metadata.name",
+            "a.yaml:7: this document is not restored: it has no apiVersion\n  hint: write its apiVersion, or move the file out of the entry",
+            "a.yaml:10: this Secret is not restored: it has no metadata.name\n  hint: complete it, or move the file out of the entry",
+            "b.yaml:1: this Job is not restored: it has metadata.generateName and no name, so that each restore would make one more of it\n  hint: give it a metadata.name",
             "c.yaml:1: ConfigMap/old: its status was dropped: the cluster writes it\n  hint: take it out of the manifest",
             "c.yaml:1: ConfigMap/old: metadata.ownerReferences was dropped: the owner is of another cluster, and the object would be collected as an orphan\n  hint: take it out of the manifest; what its owner makes anew need not be in Git",
             "c.yaml:1: ConfigMap/old: metadata.uid, metadata.creationTimestamp were dropped: only the cluster writes that\n  hint: take it out of the manifest",
-            "d.yaml:1: it is not restored: its metadata.name is no text\n  hint: put the name in quotes",
+            "d.yaml:1: this ConfigMap is not restored: YAML reads its metadata.name as 12, which is no text\n  hint: put the name in quotes",
         ]
     );
 }
