@@ -65,15 +65,18 @@ pub(super) fn strict(args: &SourceArgs, set: &DeclaredSet) -> Result<(), Failure
     if !args.strict || set.problems.is_empty() {
         return Ok(());
     }
-    let count = set.problems.len();
-    let things = if count == 1 { "one thing is" } else { "things are" };
-    let count = if count == 1 { String::new() } else { format!("{count} ") };
+    let (things, them) = match set.problems.len() {
+        1 => ("1 thing is".to_owned(), "it"),
+        count => (format!("{count} things are"), "them"),
+    };
     Err(Failure::new(
         Kind::Input,
         "nothing was done: --strict takes nothing that is wrong or in doubt",
     )
-    .because(format!("{count}{things} wrong with the repository (see above)"))
-    .hint("mend them in Git, or leave out --strict: the rest is restored all the same"))
+    .because(format!("{things} wrong with the repository (see above)"))
+    .hint(format!(
+        "mend {them} in Git, or leave out --strict: the rest is restored all the same"
+    )))
 }
 
 /// What is noted in the cluster about this restore.

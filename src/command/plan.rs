@@ -1,7 +1,5 @@
 //! `refloat plan`: show what a restore would do, and why.
 
-use std::sync::Arc;
-
 use super::console::{self, Console};
 use super::declare;
 use super::prepare::{self, Prepared};
@@ -9,7 +7,6 @@ use crate::cli::{Output, PlanArgs, PlanOutput};
 use crate::cluster::{Cluster, ConnectOptions};
 use crate::error::{Exit, Failure};
 use crate::object::{Facts, KubeVersion, builtin};
-use crate::plan;
 use crate::report;
 
 pub(super) async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
@@ -22,7 +19,10 @@ pub(super) async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
                 context: args.target.context.clone(),
                 ..ConnectOptions::default()
             };
-            let cluster = Cluster::connect(connect).await?;
+            let without = "to plan without a cluster, name a version: --kube-version 1.37";
+            let cluster = Cluster::connect(connect)
+                .await
+                .map_err(|failure| failure.hint(without))?;
             let namespace = prepare::namespace(&args.source, &cluster);
             let options = prepare::plan_options(namespace, &args.selection, &args.change);
             prepare::prepare(&args.source, &options, &cluster, &mut console).await?
@@ -47,8 +47,7 @@ fn without_cluster(args: &PlanArgs, version: KubeVersion, console: &mut Console)
     })?;
     let options = prepare::plan_options(namespace, &args.selection, &args.change);
     let facts = Facts::of_a_new_cluster(version, kinds);
-    let plan = Arc::new(plan::build(&set, &facts, &options)?);
-    Ok(Prepared { set, facts, plan })
+    prepare::planned(set, facts, &options, console)
 }
 
 /// Prints a plan in the format asked for.

@@ -68,7 +68,18 @@ pub(super) async fn prepare(
     let set = plan::with_written_ids(set, &kinds, options);
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
     let facts = cluster.facts(&set, FactsOptions::default()).await?;
-    let plan = Arc::new(plan::build(&set, &facts, options)?);
+    planned(set, facts, options, console)
+}
+
+/// Plans. Where that fails, what is wrong with the input is told all the same: it may be why.
+pub(super) fn planned(
+    set: DeclaredSet,
+    facts: Facts,
+    options: &PlanOptions,
+    console: &mut Console,
+) -> Result<Prepared, Failure> {
+    let built = plan::build(&set, &facts, options);
+    let plan = Arc::new(built.inspect_err(|_| console.preflight(&set.problems, &[], true))?);
     Ok(Prepared { set, facts, plan })
 }
 
