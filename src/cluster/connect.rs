@@ -264,10 +264,14 @@ fn chosen(kubeconfig: &Kubeconfig, wanted: Option<&str>) -> Result<(Context, Opt
     };
     let current = kubeconfig.current_context.as_deref().filter(|name| !name.is_empty());
     let Some(name) = wanted.or(current) else {
-        return Err(Failure::new(Kind::Cluster, "no cluster was chosen")
-            .because("the kubeconfig has no current context")
-            .hint(there)
-            .hint("choose one with --context NAME"));
+        let failure = Failure::new(Kind::Cluster, "no cluster was chosen");
+        return Err(if names.is_empty() {
+            let failure = failure.because("the kubeconfig is empty: it has no contexts");
+            failure.hint("name another one with --kubeconfig FILE or KUBECONFIG")
+        } else {
+            let failure = failure.because("the kubeconfig has no current context");
+            failure.hint(there).hint("choose one with --context NAME")
+        });
     };
     let found = kubeconfig.contexts.iter().find(|named| named.name == name);
     let Some(context) = found.and_then(|named| named.context.as_ref()) else {
@@ -327,8 +331,11 @@ fn unusable(error: &KubeconfigError, context: &str) -> Failure {
         LoadDataError::NoBase64DataOrFile => format!("{what} of context {context:?} is missing"),
     };
     match error {
-        KubeconfigError::ReadConfig(io, path) => failure(format!("{} cannot be read: {io}", path.display()))
-            .hint("name one with --kubeconfig FILE or KUBECONFIG"),
+        KubeconfigError::ReadConfig(io, path) => failure(match io.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no file {}", path.display()),
+            _ => format!("{} cannot be read: {io}", path.display()),
+        })
+        .hint("name one with --kubeconfig FILE or KUBECONFIG"),
         KubeconfigError::FindPath => {
             failure("there is no home folder to look in".into()).hint("name one with --kubeconfig FILE")
         }
@@ -337,7 +344,7 @@ fn unusable(error: &KubeconfigError, context: &str) -> Failure {
             failure("the files that KUBECONFIG names are not of one kind".into())
         }
         KubeconfigError::LoadClusterOfContext(name) => failure(format!(
-            "context {context:?} names the cluster {name:?}, which is not there"
+            "context {context:?} names the cluster {name:?}, which the kubeconfig does not have"
         )),
         KubeconfigError::MissingClusterUrl => failure(format!("the cluster of context {context:?} has no server")),
         KubeconfigError::ParseClusterUrl(_) => failure(format!("the server of context {context:?} is not an address")),
@@ -388,7 +395,7 @@ contexts:
         assert_eq!(refused(TWO, None).await, none);
         let wrong = "Error: no cluster was reached\n  because: there is no context \"stage\" in the kubeconfig\n  hint: contexts in the kubeconfig: exec, gone, lab, prod";
         assert_eq!(refused(TWO, Some("stage")).await, wrong);
-        let gone = "Error: the kubeconfig could not be used\n  because: context \"gone\" names the cluster \"nowhere\", which is not there";
+        let gone = "Error: the kubeconfig could not be used\n  because: context \"gone\" names the cluster \"nowhere\", which the kubeconfig does not have";
         assert_eq!(refused(TWO, Some("gone")).await, gone);
         let authority = "Error: the kubeconfig could not be used\n  because: certificate-authority of context \"lab\" cannot be read: /nowhere/ca.crt: No such file or directory (os error 2)";
         assert_eq!(refused(TWO, Some("lab")).await, authority);
