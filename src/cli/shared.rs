@@ -138,8 +138,12 @@ pub struct RunArgs {
     pub soft_wait: Duration,
 
     /// At most so many requests in flight; fewer if the server is slow
-    #[arg(long, value_name = "N", default_value = "64")]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
     pub concurrency: NonZeroUsize,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number from 1 on"))
 }
 
 /// How it is told.
