@@ -7,6 +7,7 @@ use super::human::step_name;
 use super::text::{count, listed, one_line};
 use super::words;
 use crate::error::{Failure, Kind};
+use crate::object::ObjectId;
 use crate::plan::{Edge, NodeIndex, Plan, StepAction, Strength, Until};
 
 /// From how many on leaves of one kind and reason share a line.
@@ -214,14 +215,39 @@ pub fn named(plan: &Plan, text: &str) -> Result<NodeIndex, Failure> {
     match found[..] {
         [node] => Ok(index(node)),
         [] => {
-            Err(failure("nothing in the plan is named")
-                .hint("write Kind/namespace/name, such as Deployment/shop/checkout"))
+            let failure = failure("nothing in the plan is named");
+            let near = near(plan, text);
+            Err(match near.is_empty() {
+                true => failure.hint("write Kind/namespace/name, such as Deployment/shop/checkout"),
+                false => failure.hint(format!("there is {}", listed(&near, 10))),
+            })
         }
         _ => {
             let names: Vec<String> = found.iter().map(|node| plan.steps[*node].id.with_group()).collect();
             Err(failure("several objects are named").hint(format!("name one of {}", listed(&names, 10))))
         }
     }
+}
+
+/// What may have been meant: all of that name, else all of that kind and namespace, else all of that kind.
+fn near(plan: &Plan, text: &str) -> Vec<String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let (first, last) = (parts[0], parts[parts.len() - 1]);
+    let kind = first.split('.').next().unwrap_or(first);
+    let ids = || plan.steps.iter().map(|step| &step.id);
+    let is_kind = |id: &ObjectId| id.kind.eq_ignore_ascii_case(kind);
+    let in_namespace = |id: &ObjectId| parts.len() == 3 && id.namespace.as_deref() == Some(parts[1]);
+    let names = |wanted: &dyn Fn(&ObjectId) -> bool| -> Vec<String> {
+        let found = ids().filter(|id| wanted(id));
+        found.map(ToString::to_string).collect()
+    };
+    let tries: [&dyn Fn(&ObjectId) -> bool; 3] =
+        [&|id| id.name == last, &|id| is_kind(id) && in_namespace(id), &is_kind];
+    tries
+        .into_iter()
+        .map(names)
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
 }
 
 /// Writes what a node waits for and why, then the same for each of those, each once.
@@ -395,6 +421,11 @@ mod tests {
         insta::assert_snapshot!(named(&plan, "Job/nope\u{1b}").expect_err("because it is not there"), @r#"
         Error: nothing was explained
           because: nothing in the plan is named Job/nope\u{1b}
+          hint: there is Job/bank/payout
+        "#);
+        insta::assert_snapshot!(named(&plan, "nope").expect_err("because it is not there"), @r#"
+        Error: nothing was explained
+          because: nothing in the plan is named nope
           hint: write Kind/namespace/name, such as Deployment/shop/checkout
         "#);
         plan.steps[1].id.group = "other.io".to_owned();
