@@ -180,15 +180,27 @@ fn step(
 fn unknown_references(found: &Sink<'_, '_>, index: &Index<'_>, alive: &[bool], problems: &mut Vec<Problem>) {
     for (node, text) in found.written_unknown.iter().filter(|(node, _)| alive[*node as usize]) {
         let item = index.item(*node);
+        let (why, hint) = match (edges::written::named(index, text), edges::written::is_reference(text)) {
+            (Some(_), _) => ("it is that object itself", "take that out of the annotation"),
+            (None, true) => (
+                "nothing of that name is declared",
+                "declare it, or take it out of the annotation config.kubernetes.io/depends-on",
+            ),
+            (None, false) => (
+                "that names no object",
+                "config.kubernetes.io/depends-on takes group/namespaces/NAMESPACE/Kind/name or group/Kind/name, the core group left empty",
+            ),
+        };
         problems.push(Problem {
             kind: ProblemKind::Error,
-            places: item.declared().map(|declared| declared.provenance.place()).into_iter().collect(),
+            places: item
+                .declared()
+                .map(|declared| declared.provenance.place())
+                .into_iter()
+                .collect(),
             object: Some(item.id.clone()),
-            message: format!("it does not wait for {text}: nothing of that name is declared"),
-            hint: Some(
-                "config.kubernetes.io/depends-on takes group/namespaces/NAMESPACE/Kind/name or group/Kind/name, the core group left empty"
-                    .to_owned(),
-            ),
+            message: format!("it does not wait for {text}: {why}"),
+            hint: Some(hint.to_owned()),
         });
     }
 }
@@ -199,7 +211,8 @@ fn written_rings(rings: &[Vec<u32>], index: &Index<'_>) -> Failure {
         "nothing was planned: objects wait for each other in a ring",
     );
     for ring in rings {
-        let names: Vec<String> = (ring.iter().chain(ring.first()))
+        let first = (0..ring.len()).min_by_key(|at| ring[*at]).unwrap_or_default();
+        let names: Vec<String> = (ring[first..].iter().chain(&ring[..=first]))
             .map(|node| match index.items.get(*node as usize) {
                 Some(item) => match item.declared() {
                     Some(declared) => format!("{} ({})", item.id, declared.provenance.place()),

@@ -130,9 +130,9 @@ fn a_ring_that_people_wrote_is_printed_with_its_places() {
     assert_eq!(
         text(&failure),
         "Error: nothing was planned: objects wait for each other in a ring
-  because: ConfigMap/default/b (all/00001.yaml:1)
-    → waits for ConfigMap/default/a (all/00000.yaml:1)
+  because: ConfigMap/default/a (all/00000.yaml:1)
     → waits for ConfigMap/default/b (all/00001.yaml:1)
+    → waits for ConfigMap/default/a (all/00000.yaml:1)
   hint: take one config.kubernetes.io/depends-on or kapp.k14s.io/change-rule annotation out of each ring"
     );
 }
@@ -145,7 +145,7 @@ fn an_unknown_depends_on_is_a_problem_with_its_place() {
     assert_eq!(
         plan.problems[0].to_string(),
         "all/00000.yaml:1: ConfigMap/default/a: it does not wait for /namespaces/default/ConfigMap/gone: nothing of that name is declared
-  hint: config.kubernetes.io/depends-on takes group/namespaces/NAMESPACE/Kind/name or group/Kind/name, the core group left empty"
+  hint: declare it, or take it out of the annotation config.kubernetes.io/depends-on"
     );
 }
 

@@ -52,15 +52,27 @@ pub(super) fn depends_on(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) 
         return;
     };
     for reference in written.split(',').map(str::trim).filter(|text| !text.is_empty()) {
-        let parts: Vec<&str> = reference.split('/').collect();
-        let found = match parts[..] {
-            [group, "namespaces", namespace, kind, name] => index.find(group, kind, Some(namespace), name),
-            [group, kind, name] => index.find(group, kind, None, name),
-            _ => None,
-        };
-        match found {
-            Some(to) => sink.wait(to),
-            None => sink.unknown(reference),
+        match named(index, reference) {
+            Some(to) if to != node => sink.wait(to),
+            _ => sink.unknown(reference),
         }
+    }
+}
+
+/// Whether a text has the form of a reference.
+pub(crate) fn is_reference(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('/').collect();
+    let names_all = |names: &[&str]| names.iter().all(|name| !name.is_empty());
+    matches!(&parts[..], [_, "namespaces", rest @ ..] if rest.len() == 3 && names_all(rest))
+        || matches!(&parts[..], [_, kind, name] if names_all(&[kind, name]))
+}
+
+/// The item that a reference names.
+pub(crate) fn named(index: &Index<'_>, reference: &str) -> Option<u32> {
+    let parts: Vec<&str> = reference.split('/').collect();
+    match parts[..] {
+        [group, "namespaces", namespace, kind, name] => index.find(group, kind, Some(namespace), name),
+        [group, kind, name] => index.find(group, kind, None, name),
+        _ => None,
     }
 }
