@@ -77,14 +77,14 @@ pub fn about(about: &About<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn paths(entry: &Entry) -> String {
     let shown = |path: &String| {
         if path.is_empty() {
-            ".".to_owned()
+            "the whole repository".to_owned()
         } else {
             one_line(path)
         }
     };
     let paths: Vec<String> = entry.paths.iter().map(shown).collect();
     if paths.is_empty() {
-        ".".to_owned()
+        "the whole repository".to_owned()
     } else {
         paths.join(", ")
     }
@@ -118,7 +118,7 @@ mod tests {
         };
         insta::assert_snapshot!(shown(&about), @r#"
         Repository  ./gitops at 0123456789ab "Raise the \u{1b}limits" (2026-11-20 08:00 UTC)
-        Entry       clusters/production, .: kustomization, found by itself; 12 objects elsewhere are left alone
+        Entry       clusters/production, the whole repository: kustomization, found by itself; 12 objects elsewhere are left alone
         Cluster     bank, context bank-dr, https://10.0.0.1:6443, 3 nodes
         "#);
         let folder = Repository {
@@ -133,7 +133,7 @@ mod tests {
         about.unreached = 0;
         insta::assert_snapshot!(shown(&about), @r#"
         Repository  ./a\u{7}b; changes that are not committed were not read
-        Entry       clusters/production, .: kustomization, found by itself
+        Entry       clusters/production, the whole repository: kustomization, found by itself
         "#);
     }
 }

@@ -158,7 +158,7 @@ mod tests {
         with_report(|report| report.text(&mut out)).expect("because a Vec takes all");
         insta::assert_snapshot!(String::from_utf8(out).expect("because it is text"), @r#"
         Repository  ./gitops at 0123456789ab "Raise the \u{1b}limits" (2026-11-20 08:00 UTC)
-        Entry       clusters/production, .: kustomization, found by itself
+        Entry       clusters/production, the whole repository: kustomization, found by itself
         Cluster     bank, context bank-dr, https://10.0.0.1:6443, 3 nodes
 
         1 error in the repository:

@@ -58,7 +58,7 @@ const ROWS: &[Row] = &[
         "missing-reference",
         true,
         true,
-        "Named by these objects, but declared by nobody and not in the cluster",
+        "Objects that others name are missing",
     ),
     row(
         NoteKind::Forbidden,
@@ -170,6 +170,8 @@ pub fn notes(notes: &[Note], all: bool, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  … and {} more; --verbose lists them all", group.len() - most)?;
         }
         let mut hints: Vec<&String> = Vec::new();
+        // Its title says it already.
+        group.retain(|note| note.kind != NoteKind::Migrated);
         for hint in group.iter().filter_map(|note| note.hint.as_ref()) {
             if !hints.contains(&hint) {
                 hints.push(hint);
@@ -322,7 +324,7 @@ mod tests {
             ),
         ];
         insta::assert_snapshot!(shown(&notes, false), @r#"
-        decide: Named by these objects, but declared by nobody and not in the cluster (2)
+        decide: Objects that others name are missing (2)
           Deployment/bank/api (apps/web.yaml:3): Secret/bank/key is missing, so its pods will not start
           Deployment/bank/web (apps/web.yaml:3): Secret/bank/key is missing, so its pods will not start
           hint: create it
