@@ -344,7 +344,12 @@ fn cut(cut: &Cut) -> Note {
         kind: NoteKind::CycleCut,
         object: cut.ring.first().cloned(),
         place: None,
-        message: format!("does not wait although {}: {} is a ring", reason.text, ring.join(" → ")),
+        message: format!(
+            "does not wait for {}, although {}: {} is a ring",
+            ring.get(1).map_or("the next", String::as_str),
+            reason.text,
+            ring.join(" → ")
+        ),
         hint: None,
     }
 }

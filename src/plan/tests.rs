@@ -117,7 +117,7 @@ fn a_ring_is_cut_and_said() {
         (note.kind, &*note.message),
         (
             NoteKind::CycleCut,
-            "does not wait although it binds that role: RoleBinding/default/b → Role/default/r → RoleBinding/default/b is a ring"
+            "does not wait for Role/default/r, although it binds that role: RoleBinding/default/b → Role/default/r → RoleBinding/default/b is a ring"
         )
     );
 }

@@ -675,7 +675,7 @@ spec:
         Repository  REPO at 6ab1f7bc103c "declare" (2026-01-02 03:04 UTC)
         Entry       the whole repository: manifests, found by itself
         note: These wait for each other in a ring; the weakest link was cut (1)
-          Deployment/shop/b: does not wait although that webhook looks at it when it is created: Deployment/shop/b → MutatingWebhookConfiguration/a → Deployment/shop/a → MutatingWebhookConfiguration/b → Deployment/shop/b is a ring
+          Deployment/shop/b: does not wait for MutatingWebhookConfiguration/a, although that webhook looks at it when it is created: Deployment/shop/b → MutatingWebhookConfiguration/a → Deployment/shop/a → MutatingWebhookConfiguration/b → Deployment/shop/b is a ring
         "#);
 }
 
