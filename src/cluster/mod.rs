@@ -1,6 +1,6 @@
 //! The cluster: the only room that knows kube.
 //!
-//! kube is used for what it does well: kubeconfigs, credentials, TLS. Requests are our own ([`wire`]), because kube's
+//! kube is used for what it does well: kubeconfigs, credentials, TLS. Requests are our own (`wire`), because kube's
 //! request functions hide what is needed here: whether an object was created (201) or changed (200), warnings, Retry-After,
 //! and answers that are not its own types.
 

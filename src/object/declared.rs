@@ -84,7 +84,7 @@ pub struct Unit {
 /// One declared object.
 #[derive(Debug, Clone)]
 pub struct Declared {
-    /// Identity. Until [`resolve`](super::resolve) has run, `namespace` is what the manifest says.
+    /// Identity. Until [`resolve`](super::resolve()) has run, `namespace` is what the manifest says.
     pub id: ObjectId,
     /// The object, cleaned of what a manifest must not carry (status, uid, …).
     pub manifest: Manifest,
