@@ -85,7 +85,14 @@ async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console)
     if summary.interrupted || summary.stopped.is_some() {
         return Ok(restored);
     }
-    let verified = check(args, &prepared, &summary, &options, &cluster, console).await?;
+    let verified = tokio::select! {
+        verified = check(args, &prepared, &summary, &options, &cluster, console) => verified?,
+        // Once the restore has listened to Ctrl-C, nothing else ends the process by it.
+        _ = tokio::signal::ctrl_c() => {
+            return Err(Failure::new(Kind::Interrupted, "the drill is not verified")
+                .because("it was interrupted before everything was compared and restored a second time"));
+        }
+    };
     console::data(|out| match console.is_human() {
         true => report::verified(&verified, out),
         false => report::json::verified(&verified, out),

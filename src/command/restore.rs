@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -16,6 +17,9 @@ use crate::event::{Event, Summary};
 use crate::object::{ExistingObject, ObjectId, RestoreRecord};
 use crate::plan::{NoteKind, Plan};
 use crate::report;
+
+/// Giving the Lease back must not hold up the prompt where the server is gone.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
@@ -63,7 +67,9 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     )
     .await;
     let given_back = match lease {
-        Some(lease) => lease.release().await,
+        Some(lease) => tokio::time::timeout(RELEASE_TIMEOUT, lease.release())
+            .await
+            .unwrap_or_else(|_| Err(LeaseRefused::Failed("the server does not answer".to_owned()))),
         None => Ok(()),
     };
     if let Err(refused) = given_back {
@@ -103,18 +109,16 @@ async fn take_lease(cluster: &Cluster, record: &RestoreRecord) -> Result<Lease, 
     let holder = format!("{}-{}", who(), std::process::id());
     Lease::acquire(cluster, &holder, record, false)
         .await
-        .map_err(|refused| {
-            let failure = Failure::new(
+        .map_err(|refused| match &refused {
+            LeaseRefused::Held { .. } => Failure::new(Kind::Cluster, "nothing was changed: only one restore at a time")
+                .because(&refused)
+                .hint("wait for it to end; if it died, its Lease kube-system/refloat is free after 15 s"),
+            _ => Failure::new(
                 Kind::Cluster,
-                "nothing was changed: the Lease kube-system/refloat was not had",
-            );
-            let failure = failure.because(&refused);
-            match refused {
-                LeaseRefused::Held { .. } => {
-                    failure.hint("wait for it to end; a run that died frees the Lease after 15 s")
-                }
-                _ => failure.hint("make sure that nobody else restores into this cluster, and give --no-lease"),
-            }
+                "nothing was changed: the Lease kube-system/refloat, which keeps two restores apart, could not be taken",
+            )
+            .because(&refused)
+            .hint("make sure that nobody else restores into this cluster, and give --no-lease"),
         })
 }
 
