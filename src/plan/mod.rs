@@ -13,6 +13,7 @@ mod order;
 mod outside;
 mod preflight;
 mod prepare;
+mod rights;
 mod selection;
 mod selector;
 #[cfg(test)]

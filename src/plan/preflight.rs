@@ -36,7 +36,7 @@ pub(crate) fn notes(
         .collect();
     not_served(index, &items, notes);
     missing_references(index, missing, notes);
-    forbidden(index, &items, notes);
+    super::rights::notes(index, &items, notes);
     existing(index, &items, options, notes);
     node_ports(&items, notes);
     for item in &items {
@@ -173,34 +173,6 @@ fn missing_references(index: &Index<'_>, missing: &[&Missing], notes: &mut Vec<N
                 ("", "Namespace") => "declare it, or create it before: the server refuses what lives in it".to_owned(),
                 _ => "declare it, or make sure that something else makes it".to_owned(),
             }),
-        });
-    }
-}
-
-/// Permissions that are lacking, with the number of objects each concerns.
-fn forbidden(index: &Index<'_>, items: &[&Item<'_>], notes: &mut Vec<Note>) {
-    for denied in &index.facts.denied {
-        let concerned: Vec<_> = (items.iter())
-            .filter(|item| item.id.group == denied.kind.group && item.id.kind == denied.kind.kind)
-            .filter(|item| denied.namespace.is_none() || item.id.namespace == denied.namespace)
-            .collect();
-        let where_ = denied
-            .namespace
-            .as_ref()
-            .map_or(String::new(), |namespace| format!(" in namespace {namespace}"));
-        notes.push(Note {
-            kind: NoteKind::Forbidden,
-            object: concerned.first().map(|item| item.id.clone()),
-            place: concerned
-                .first()
-                .and_then(|item| Some(item.declared()?.provenance.place())),
-            message: format!(
-                "you may not {} {}{where_}: {} declared",
-                denied.verb,
-                denied.kind,
-                concerned.len()
-            ),
-            hint: Some("ask for the permission, or use another account".to_owned()),
         });
     }
 }
