@@ -1,7 +1,9 @@
 //! What goes wrong with clusters and machines: the binary against a real API server, its exit code and all that it says.
 
 mod objects;
+mod right;
 mod server;
+mod stopping;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -97,7 +99,8 @@ fn normal(text: &str) -> String {
         (r"\b\d+\.\d+ s\b", "#s"),
         (r"\b\d+ requests\b", "# requests"),
         (r"\b\d+ times\b", "# times"),
-        (r"(?m)^ +#s  ", "  #s  "),
+        (r"(?m)^(Slowest chain: .*)\n(?: +#s  .*\n?)+", "$1\n"),
+        (r"(?m)^(retried .*) \(.*\)$", "$1"),
     ] {
         let pattern = regex::Regex::new(pattern).expect("because it is written right");
         text = pattern.replace_all(&text, to).into_owned();
@@ -105,20 +108,22 @@ fn normal(text: &str) -> String {
     text
 }
 
-/// Lines of steps sorted: what does not wait for another is told in the order of the answers.
+/// Lines of steps sorted, with what goes on below them: what does not wait for another is told in the order of the answers.
 fn told(text: &str) -> String {
-    let is_step = |line: &str| {
-        line.get(..12).is_some_and(|word| {
-            word.trim_end().len() < 12 && word.ends_with(' ') && !word.starts_with(' ') && line.as_bytes()[12] != b' '
-        })
-    };
-    let mut lines: Vec<&str> = text.lines().collect();
-    for run in lines.chunk_by_mut(|a, b| is_step(a) == is_step(b)) {
-        if is_step(run[0]) {
+    let is_step = regex::Regex::new(r"^[a-z]+ {2,}\S").expect("because it is written right");
+    let mut told: Vec<String> = Vec::new();
+    for line in text.lines() {
+        match told.last_mut() {
+            Some(last) if line.starts_with("    ") && is_step.is_match(last) => *last += &format!("{line}\n"),
+            _ => told.push(format!("{line}\n")),
+        }
+    }
+    for run in told.chunk_by_mut(|a, b| is_step.is_match(a) == is_step.is_match(b)) {
+        if is_step.is_match(&run[0]) {
             run.sort_unstable();
         }
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    told.concat()
 }
 
 /// A proxy before a control plane, with these faults.

@@ -38,9 +38,9 @@ fn a_crd_whose_names_are_taken() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         created     CustomResourceDefinition/devices.conflict.example (crd.yaml:1)  not ready after #s: ListKindConflict: "GadgetList" is already in use
         skipped     1 object, because of CustomResourceDefinition/devices.conflict.example
         --
@@ -104,9 +104,9 @@ fn a_policy_that_rejects() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         created     ConfigMap/policy/a
         failed      ConfigMap/policy/b (apps/maps.yaml:5): configmaps "b" is forbidden: ValidatingAdmissionPolicy 'no-free-money' with binding 'no-free-money' denied request: free money needs the signature of two directors
         --
@@ -121,7 +121,7 @@ fn a_policy_that_rejects() {
             hint: a policy of the cluster decides here: change the object, or the policy that is named, in Git
 
         Slowest chain: #s of #s
-          #s  ConfigMap/policy/a
+          #s  ConfigMap/policy/b
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -179,9 +179,9 @@ fn fields_that_cannot_be_changed() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         decide: Named by these objects, but declared by nobody and not in the cluster (1)
           StorageClass/two (bank.yaml:21): named by PersistentVolumeClaim/fixed/ledger, declared by nobody and not in the cluster
           hint: declare it, or make sure that something else makes it
@@ -217,7 +217,7 @@ fn fields_that_cannot_be_changed() {
 
         Slowest chain: #s of #s
           #s  Namespace/fixed
-          #s  PersistentVolumeClaim/fixed/ledger  (waited, because it lives in that namespace)
+          #s  Job/fixed/migrate  (waited, because it lives in that namespace)
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -230,9 +230,9 @@ fn fields_that_cannot_be_changed() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         decide: Named by these objects, but declared by nobody and not in the cluster (1)
           StorageClass/two (bank.yaml:21): named by PersistentVolumeClaim/fixed/ledger, declared by nobody and not in the cluster
           hint: declare it, or make sure that something else makes it
@@ -250,7 +250,7 @@ fn fields_that_cannot_be_changed() {
         failed      PersistentVolumeClaim/fixed/ledger (bank.yaml:21): PersistentVolumeClaim "ledger" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
         recreated   Deployment/fixed/web  ready after #s
         recreated   Job/fixed/migrate  ready after #s
-        retried     # requests: is being deleted (Job/fixed/migrate and others)
+        retried     # requests: is being deleted (Deployment/fixed/web and others)
         unchanged   Namespace/fixed  ready after #s
         --
         3 of 4 objects are in the cluster (#s).
@@ -288,9 +288,9 @@ fn a_namespace_that_is_terminating() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         decide: There already, and would be changed (2)
           ConfigMap/leaving/held (bank.yaml:9): exists, and would change in .data
           Namespace/leaving (bank.yaml:1): exists and is being deleted; it can be restored once it is gone
@@ -395,9 +395,9 @@ spec:
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         decide: The cluster does not serve these kinds and nothing declared is known to bring them; unless something does, these objects are left out (1)
           Gizmo/default/g (gizmo.yaml:1): 1 object of kind Gizmo.late.example can be restored only if an operator brings the kind: the cluster does not serve it and no CRD for it is declared
           hint: declare its CRD, or install its operator

@@ -96,9 +96,9 @@ fn one_that_is_busy_and_says_when_to_come_again() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     proxied, context proxied, http://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     proxied, context proxied, http://SERVER, 3 nodes
         created     Namespace/busy  ready after #s
         retried     # requests: the server is busy (ConfigMap/busy/c# and others)
         --
@@ -127,9 +127,9 @@ fn one_behind_a_balancer_that_is_unavailable() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     proxied, context proxied, http://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     proxied, context proxied, http://SERVER, 3 nodes
         created     Namespace/unavailable  ready after #s
         retried     # requests: no healthy upstream (ConfigMap/unavailable/c# and others)
         retried     1 request: bad gateway (Namespace/unavailable)
@@ -157,9 +157,9 @@ fn one_that_drops_connections() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     proxied, context proxied, http://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     proxied, context proxied, http://SERVER, 3 nodes
         created     Namespace/drops  ready after #s
         retried     # requests: the connection was dropped (ConfigMap/drops/c# and others)
         --
@@ -183,9 +183,9 @@ fn one_that_is_gone_for_good() {
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
-        Cluster     proxied, context proxied, http://SERVER, 3 nodes
-        Entry       .: manifests, found by itself
         Repository  TMP/repo
+        Entry       .: manifests, found by itself
+        Cluster     proxied, context proxied, http://SERVER, 3 nodes
         failed      Namespace/gone (a.yaml:1): the connection was dropped (sent # times, given up after #s)
         retried     # requests: the connection was dropped (Namespace/gone and others)
         skipped     2 objects, because of Namespace/gone
