@@ -1,7 +1,9 @@
 //! The Lease `kube-system/refloat`: keeps two restores apart, and notes what was restored.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
@@ -15,7 +17,7 @@ use tokio::time::Instant;
 use super::Cluster;
 use super::wire::{Ask, JSON, Trouble, null_is_default};
 use super::write::{Head, MERGE_PATCH};
-use crate::object::RestoreRecord;
+use crate::object::{ObjectId, RestoreRecord};
 
 const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 const NAME: &str = "refloat";
@@ -26,6 +28,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(5);
 const REPOSITORY: &str = "refloat.dev/repository";
 const ENTRY: &str = "refloat.dev/entry";
 const REVISION: &str = "refloat.dev/revision";
+/// Jobs that this restore saw complete, `namespace/name`, joined by commas.
+const COMPLETED: &str = "refloat.dev/completed-jobs";
 
 /// Why the Lease could not be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +72,42 @@ pub struct Lease {
     holder: String,
     lost: watch::Receiver<Option<String>>,
     renewing: JoinHandle<()>,
+    completed: Completed,
+}
+
+/// Jobs that this restore saw complete, as the annotation has them.
+#[derive(Debug, Clone, Default)]
+struct Completed(Arc<Mutex<BTreeSet<String>>>);
+
+impl Completed {
+    /// What an earlier run of the same restore noted; nothing of another commit or entry.
+    fn of(found: Option<&Found>, record: &RestoreRecord) -> Self {
+        let annotations = found.map(|found| &found.metadata.annotations);
+        let same = annotations.and_then(recorded).is_some_and(|earlier| earlier == *record);
+        let noted = annotations.filter(|_| same).and_then(|all| all.get(COMPLETED));
+        let names = noted
+            .into_iter()
+            .flat_map(|text| text.split(','))
+            .filter(|name| !name.is_empty());
+        Self(Arc::new(Mutex::new(names.map(str::to_owned).collect())))
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The annotation's value.
+    fn text(&self) -> String {
+        self.all().iter().cloned().collect::<Vec<_>>().join(",")
+    }
+}
+
+fn recorded(annotations: &std::collections::BTreeMap<String, String>) -> Option<RestoreRecord> {
+    Some(RestoreRecord {
+        repository: annotations.get(REPOSITORY)?.clone(),
+        entry: annotations.get(ENTRY)?.clone(),
+        revision: annotations.get(REVISION).cloned().unwrap_or_default(),
+    })
 }
 
 #[derive(Deserialize)]
@@ -131,13 +171,16 @@ impl Lease {
                     since: found.spec.acquire_time.clone(),
                 });
             }
-            let body = body(found.as_ref(), holder, record, now).to_string();
+            let completed = Completed::of(found.as_ref(), record);
+            let mut body = body(found.as_ref(), holder, record, now);
+            body["metadata"]["annotations"][COMPLETED] = completed.text().into();
+            let body = body.to_string();
             let ask = match found {
                 None => Ask::with(Method::POST, PATH, JSON, body),
                 Some(_) => Ask::with(Method::PATCH, format!("{PATH}/{NAME}"), MERGE_PATCH, body),
             };
             match cluster.read::<Head>(&ask).await {
-                Ok(head) => return Ok(Self::hold(cluster, holder, head.metadata.resource_version)),
+                Ok(head) => return Ok(Self::hold(cluster, holder, head.metadata.resource_version, completed)),
                 // Someone was quicker: look again.
                 Err(trouble) if matches!(trouble.code(), 404 | 409) => {}
                 Err(trouble) => return Err(trouble.into()),
@@ -148,14 +191,33 @@ impl Lease {
         ))
     }
 
-    fn hold(cluster: &Cluster, holder: &str, version: String) -> Self {
+    fn hold(cluster: &Cluster, holder: &str, version: String, completed: Completed) -> Self {
         let (tell, lost) = watch::channel(None);
-        let renewing = tokio::spawn(renew(cluster.clone(), holder.to_owned(), version, tell));
+        let renewing = renew(cluster.clone(), holder.to_owned(), version, completed.clone(), tell);
+        let renewing = tokio::spawn(renewing);
         Self {
             cluster: cluster.clone(),
             holder: holder.to_owned(),
             lost,
             renewing,
+            completed,
+        }
+    }
+
+    /// The Jobs that an earlier run of this restore (same repository, entry and commit) saw complete.
+    pub fn completed_jobs(&self) -> BTreeSet<ObjectId> {
+        let id = |name: &String| {
+            let (namespace, name) = name.split_once('/')?;
+            Some(ObjectId::new("batch", "Job", Some(namespace), name))
+        };
+        self.completed.all().iter().filter_map(id).collect()
+    }
+
+    /// Notes that a Job completed, so that it is not run again should this restore be continued, even where its
+    /// `ttlSecondsAfterFinished` has removed it by then. Written with the next renewal.
+    pub fn job_completed(&self, id: &ObjectId) {
+        if let Some(namespace) = id.namespace.as_ref().filter(|_| id.is("batch", "Job")) {
+            self.completed.all().insert(format!("{namespace}/{}", id.name));
         }
     }
 
@@ -190,7 +252,10 @@ impl Lease {
                 return Ok(());
             }
             let body = json!({
-                "metadata": {"resourceVersion": found.metadata.resource_version},
+                "metadata": {
+                    "resourceVersion": found.metadata.resource_version,
+                    "annotations": {COMPLETED: self.completed.text()},
+                },
                 "spec": {"holderIdentity": null, "renewTime": null},
             });
             let ask = Ask::with(Method::PATCH, format!("{PATH}/{NAME}"), MERGE_PATCH, body.to_string());
@@ -222,12 +287,7 @@ impl Cluster {
 
     /// What an earlier restore noted; `None` if there was none or it may not be read.
     pub async fn record(&self) -> Option<RestoreRecord> {
-        let annotations = self.lease().await.ok()??.metadata.annotations;
-        Some(RestoreRecord {
-            repository: annotations.get(REPOSITORY)?.clone(),
-            entry: annotations.get(ENTRY)?.clone(),
-            revision: annotations.get(REVISION).cloned().unwrap_or_default(),
-        })
+        recorded(&self.lease().await.ok()??.metadata.annotations)
     }
 }
 
@@ -262,11 +322,17 @@ fn micro(at: Timestamp) -> String {
 }
 
 /// Renews until the Lease is lost, then says why.
-async fn renew(cluster: Cluster, holder: String, mut version: String, tell: watch::Sender<Option<String>>) {
+async fn renew(
+    cluster: Cluster,
+    holder: String,
+    mut version: String,
+    completed: Completed,
+    tell: watch::Sender<Option<String>>,
+) {
     let mut renewed = Instant::now();
     loop {
         tokio::time::sleep(RENEW_EVERY).await;
-        let reason = match renew_once(&cluster, &holder, &version).await {
+        let reason = match renew_once(&cluster, &holder, &version, &completed.text()).await {
             Ok(next) => {
                 version = next;
                 renewed = Instant::now();
@@ -288,11 +354,11 @@ enum Lost {
     Perhaps(String),
 }
 
-async fn renew_once(cluster: &Cluster, holder: &str, version: &str) -> Result<String, Lost> {
+async fn renew_once(cluster: &Cluster, holder: &str, version: &str, completed: &str) -> Result<String, Lost> {
     let mut version = version.to_owned();
     for _ in 0..2 {
         let body = json!({
-            "metadata": {"resourceVersion": version},
+            "metadata": {"resourceVersion": version, "annotations": {COMPLETED: completed}},
             "spec": {"renewTime": micro(Timestamp::now())},
         });
         let ask = Ask::with(Method::PATCH, format!("{PATH}/{NAME}"), MERGE_PATCH, body.to_string());

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, ConnectOptions, Lease, LeaseRefused};
 use crate::engine;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
-use crate::object::{ExistingObject, ObjectId, RestoreRecord};
+use crate::object::{ExistingObject, ObjectId, Readiness, RestoreRecord};
 use crate::plan::{NoteKind, Plan};
 use crate::report;
 
@@ -148,6 +148,7 @@ pub(super) async fn walk(
         soft_wait: run.soft_wait,
         strict,
         known: prepared.facts.existing.iter().map(version).collect(),
+        completed: lease.map(Lease::completed_jobs).unwrap_or_default(),
         ..engine::Options::default()
     };
     let (interrupt, interrupts) = mpsc::channel(2);
@@ -166,7 +167,13 @@ pub(super) async fn walk(
     };
     let plan = &prepared.plan;
     let ended = engine::run(Arc::clone(plan), cluster, options, interrupts, lost, |event| {
-        console.event(plan, &event)
+        if let (Some(lease), Event::Settled { step, outcome, .. }) = (lease, &event)
+            && outcome.readiness == Readiness::Current
+            && let Some(step) = plan.step(*step)
+        {
+            lease.job_completed(&step.id);
+        }
+        console.event(plan, &event);
     })
     .await;
     listening.abort();

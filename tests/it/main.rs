@@ -8,6 +8,7 @@ mod declared;
 mod engine;
 mod faults;
 mod house;
+mod jobs;
 mod requests;
 mod source;
 #[allow(dead_code, reason = "some of it is for tests that are still to come")]
