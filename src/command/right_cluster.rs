@@ -39,10 +39,8 @@ fn same_place(earlier: &RestoreRecord, now: &RestoreRecord) -> bool {
 
 /// Made by the cluster itself, not by anybody's tool: nothing but the API server and its controllers wrote to it.
 fn is_bootstrap(existing: &crate::object::ExistingObject) -> bool {
-    existing
-        .managers
-        .iter()
-        .all(|manager| manager.starts_with("kube-") || manager == "k3s" || manager == "kubeadm")
+    let by_the_cluster = |manager: &String| manager.starts_with("kube-") || manager == "k3s" || manager == "kubeadm";
+    !existing.managers.is_empty() && existing.managers.iter().all(by_the_cluster)
 }
 
 fn other_entry(earlier: &RestoreRecord, now: &RestoreRecord) -> Failure {
