@@ -235,8 +235,8 @@ impl Assembly {
             mut problems,
         } = self;
         items.sort_by(|a, b| {
-            let key = |item: &Item| (item.found.provenance.file.clone(), item.found.provenance.document);
-            key(a).cmp(&key(b))
+            let (a, b) = (&a.found.provenance, &b.found.provenance);
+            (&a.file, a.document).cmp(&(&b.file, b.document))
         });
         let index: BTreeMap<&String, usize> = units.keys().enumerate().map(|(index, path)| (path, index)).collect();
         let plain_status: BTreeSet<(String, String)> = items

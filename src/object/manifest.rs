@@ -1,6 +1,7 @@
 //! One Kubernetes object as data.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -8,9 +9,10 @@ use super::{GroupKind, ObjectId};
 
 /// One Kubernetes object: a JSON object that has `apiVersion`, `kind` and `metadata.name`; the order of keys is kept.
 ///
-/// `Debug` prints the identity only, since the content may be a Secret.
+/// `Debug` prints the identity only, since the content may be a Secret. Clones share the content until one is changed: a plan
+/// holds all that its declared set holds, and thousands of objects are to fit in memory once.
 #[derive(Clone, PartialEq)]
-pub struct Manifest(Value);
+pub struct Manifest(Arc<Value>);
 
 impl Manifest {
     /// Wraps a value that has `apiVersion`, `kind` and `metadata.name` as non-empty strings.
@@ -21,7 +23,7 @@ impl Manifest {
         if !value.is_object() {
             return Err("is not a mapping".to_owned());
         }
-        let manifest = Self(value);
+        let manifest = Self(Arc::new(value));
         for pointer in ["/apiVersion", "/kind", "/metadata/name"] {
             if manifest.text(pointer).is_empty() {
                 return Err(format!("has no {}", pointer[1..].replace('/', ".")));
@@ -37,12 +39,12 @@ impl Manifest {
 
     /// The whole object, given up.
     pub fn into_value(self) -> Value {
-        self.0
+        Arc::unwrap_or_clone(self.0)
     }
 
     /// The top-level mapping, to change. `apiVersion`, `kind` and `metadata.name` must stay.
     pub fn object_mut(&mut self) -> &mut Map<String, Value> {
-        match &mut self.0 {
+        match Arc::make_mut(&mut self.0) {
             Value::Object(map) => map,
             _ => unreachable!("new() accepts objects only"),
         }

@@ -349,26 +349,22 @@ pub(crate) fn leave_replicas(manifest: &mut Manifest, replicas: i64) {
 /// Takes CA bundles out that are empty or hold no certificate, as charts write them for an injector to fill: they would replace
 /// one that was injected, and the server refuses some of them.
 pub(crate) fn drop_placeholder_bundles(manifest: &mut Manifest) {
-    let (group, kind) = (manifest.group().to_owned(), manifest.kind().to_owned());
-    let object = manifest.object_mut();
-    let mut clients: Vec<&mut Value> = Vec::new();
-    match (&*group, &*kind) {
+    // What is not changed stays shared with the declared set.
+    let clients: Vec<&mut Value> = match (manifest.group(), manifest.kind()) {
         ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
-            let webhooks = object.get_mut("webhooks").and_then(Value::as_array_mut);
-            clients.extend(
-                webhooks
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|webhook| webhook.get_mut("clientConfig")),
-            );
+            let webhooks = manifest.object_mut().get_mut("webhooks").and_then(Value::as_array_mut);
+            (webhooks.into_iter().flatten())
+                .filter_map(|webhook| webhook.get_mut("clientConfig"))
+                .collect()
         }
         ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-            let spec = object.get_mut("spec");
-            clients.extend(spec.and_then(|spec| spec.pointer_mut("/conversion/webhook/clientConfig")));
+            let spec = manifest.object_mut().get_mut("spec");
+            let client = spec.and_then(|spec| spec.pointer_mut("/conversion/webhook/clientConfig"));
+            client.into_iter().collect()
         }
-        ("apiregistration.k8s.io", "APIService") => clients.extend(object.get_mut("spec")),
-        _ => {}
-    }
+        ("apiregistration.k8s.io", "APIService") => manifest.object_mut().get_mut("spec").into_iter().collect(),
+        _ => return,
+    };
     for client in clients.into_iter().filter_map(Value::as_object_mut) {
         // A PEM certificate in base64 begins with `-----BEGIN`, that is LS0tLS1CRUdJTi.
         let real = |bundle: &Value| {
