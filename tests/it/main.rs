@@ -9,6 +9,7 @@ mod engine;
 mod faults;
 mod house;
 mod jobs;
+mod mobile_bank;
 mod requests;
 mod source;
 #[allow(dead_code, reason = "some of it is for tests that are still to come")]
