@@ -11,6 +11,7 @@ mod house;
 mod jobs;
 mod mobile_bank;
 mod requests;
+mod runbooks;
 mod source;
 #[allow(dead_code, reason = "some of it is for tests that are still to come")]
 mod support;

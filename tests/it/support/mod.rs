@@ -4,3 +4,4 @@ pub mod fault_proxy;
 pub mod plane;
 pub mod repo;
 pub mod run;
+pub mod transcript;

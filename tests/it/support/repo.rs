@@ -41,6 +41,12 @@ impl Repo {
         self.folder.path()
     }
 
+    /// Puts it at that path, where nothing is yet; it is the caller's from then on.
+    pub fn move_to(self, path: &Path) {
+        let moved = std::fs::rename(self.folder.keep(), path);
+        moved.expect("because both are in the folder for temporary files");
+    }
+
     /// Writes a file, not committed.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.path().join(path);

@@ -1,7 +1,7 @@
 //! Runs the refloat binary hermetically: own HOME, scrubbed environment; exit code, stdout and stderr are returned together.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -120,6 +120,24 @@ impl Refloat {
             stdout: String::from_utf8(output.stdout).expect("because refloat writes UTF-8"),
             stderr: String::from_utf8(output.stderr).expect("because refloat writes UTF-8"),
         }
+    }
+
+    /// Runs it to its end; exit code, and what a person would see: both streams in the order in which they were written.
+    pub fn run_as_seen(self) -> (i32, String) {
+        let mut seen = tempfile::tempfile().expect("because a temporary file can be made");
+        let stream = || Stdio::from(seen.try_clone().expect("because a file can be shared"));
+        let status = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(stream())
+            .stderr(stream())
+            .status();
+        let status = status.expect("because the binary was built");
+        let mut text = String::new();
+        seen.rewind()
+            .and_then(|()| seen.read_to_string(&mut text))
+            .expect("because refloat writes UTF-8");
+        (status.code().unwrap_or(-1), text)
     }
 
     /// Starts it, to be watched or stopped.

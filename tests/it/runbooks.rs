@@ -1,0 +1,88 @@
+//! The runbooks, as an operator follows them: every command in order, against real control planes.
+
+use std::path::Path;
+
+use refloat::control_plane::Options;
+use serde_json::Value;
+
+use crate::support::plane::{Plane, fresh_with, wait};
+use crate::support::repo::Repo;
+use crate::support::run::refloat;
+use crate::support::transcript::{Scene, Transcript};
+
+fn root(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A folder with `bank`, a repository of two commits, and the operator's files.
+fn desk() -> tempfile::TempDir {
+    let desk = tempfile::tempdir().expect("because a temporary folder can be made");
+    let bank = Repo::of_folder(&root("fixtures/mobile-bank"));
+    bank.write("CHANGES.md", "The settlement runs at 22:00.\n");
+    bank.commit("say when the settlement runs");
+    bank.move_to(&desk.path().join("bank"));
+    let stages = root("fixtures/simulate/bank-operator.yaml");
+    std::fs::copy(stages, desk.path().join("bank-operator.yaml")).expect("because the folder is ours");
+    desk
+}
+
+/// A cluster that is reached by this context; gives the variables that point to it.
+fn cluster(desk: &Path, context: &str) -> (Plane, Vec<(&'static str, String)>) {
+    let plane = fresh_with(Options::default());
+    let text = std::fs::read_to_string(plane.kubeconfig()).expect("because it is there");
+    let file = desk.join("kubeconfig");
+    std::fs::write(&file, text.replace("refloat-throwaway", context)).expect("because the folder is ours");
+    (plane, vec![("KUBECONFIG", file.display().to_string())])
+}
+
+#[test]
+fn restore() {
+    let desk = desk();
+    let (_plane, env) = cluster(desk.path(), "bank-dr");
+    Transcript::of("runbooks/restore.md").play(&Scene {
+        folder: desk.path(),
+        env,
+    });
+    for report in ["ground.txt", "bank.txt", "door.txt"] {
+        assert!(desk.path().join(report).is_file(), "{report}");
+    }
+}
+
+#[test]
+fn partial_restore() {
+    let desk = desk();
+    let (plane, env) = cluster(desk.path(), "bank-prod");
+    let whole = ["restore", "bank", "--old-cluster-is-gone"];
+    let (name, value) = &env[0];
+    let whole = refloat(whole).cwd(desk.path()).env(*name, value).run();
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let api = plane.api();
+    let deleted = wait(api.request("DELETE", "/api/v1/namespaces/payments", "", None));
+    assert!(deleted.is_ok_and(|answer| answer.is_success()));
+    while wait(api.get("/api/v1/namespaces/payments")).is_ok_and(|answer| answer.body["kind"] == "Namespace") {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    Transcript::of("runbooks/partial-restore.md").play(&Scene {
+        folder: desk.path(),
+        env,
+    });
+    let path = "/apis/apps/v1/namespaces/payments/deployments/payments-api";
+    let back = wait(api.get(path)).expect("because the server runs").body;
+    assert_eq!(back["status"]["availableReplicas"], back["spec"]["replicas"]);
+    assert_ne!(back["spec"]["replicas"], Value::Null);
+}
+
+#[test]
+fn drill() {
+    let desk = desk();
+    let played = Transcript::of("runbooks/drill.md").play(&Scene {
+        folder: desk.path(),
+        env: Vec::new(),
+    });
+    let (_, kept) = played.last().expect("because the last command keeps it");
+    let stop = kept.lines().find_map(|line| line.trim().strip_prefix("kill "));
+    let stop = stop.expect("because it says how to stop it");
+    #[expect(clippy::disallowed_methods, reason = "the test stops it as it says")]
+    let stopped = std::process::Command::new("kill").arg(stop).status();
+    assert!(stopped.is_ok_and(|status| status.success()));
+}
