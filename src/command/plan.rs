@@ -61,7 +61,10 @@ pub(super) fn show(
     match output {
         PlanOutput::Human => {
             prepared.tell_about(console);
-            console::data(|out| report::tree(plan, verbose, out));
+            console::data(|out| {
+                report::there(plan, &prepared.facts, out)?;
+                report::tree(plan, verbose, out)
+            });
             console.preflight(&plan.problems, &plan.notes, verbose);
         }
         PlanOutput::Json => {
