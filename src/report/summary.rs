@@ -61,9 +61,10 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
         };
         writeln!(
             out,
-            "{} of {} are in the cluster ({speed}).",
+            "{} of {} {} in the cluster ({speed}).",
             gathered.there,
-            count(all, "object")
+            count(all, "object"),
+            if all == 1 { "is" } else { "are" }
         )?;
     }
     if !plan.problems.is_empty() {

@@ -10,6 +10,7 @@ mod faults;
 mod house;
 mod jobs;
 mod mobile_bank;
+mod readme;
 mod requests;
 mod runbooks;
 mod source;
