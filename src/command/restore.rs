@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, ConnectOptions, Lease, LeaseRefused};
 use crate::engine;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
-use crate::object::{ExistingObject, ObjectId, Readiness, RestoreRecord};
+use crate::object::{ExistingChange, ExistingObject, ObjectId, Readiness, RestoreRecord};
 use crate::plan::{NoteKind, Plan};
 use crate::report;
 
@@ -142,12 +142,17 @@ pub(super) async fn walk(
     console: &mut Console,
 ) -> Result<Summary, Failure> {
     let version = |(id, existing): (&ObjectId, &ExistingObject)| (id.clone(), existing.resource_version.clone());
+    let existing = &prepared.facts.existing;
+    let same = existing
+        .iter()
+        .filter(|(_, one)| one.change == Some(ExistingChange::None));
     let options = engine::Options {
+        as_declared: same.map(|(id, _)| id.clone()).collect(),
         concurrency: run.concurrency.get(),
         timeout: run.timeout,
         soft_wait: run.soft_wait,
         strict,
-        known: prepared.facts.existing.iter().map(version).collect(),
+        known: existing.iter().map(version).collect(),
         completed: lease.map(Lease::completed_jobs).unwrap_or_default(),
         ..engine::Options::default()
     };

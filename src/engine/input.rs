@@ -28,6 +28,9 @@ pub struct Options {
     pub strict: bool,
     /// Resource versions that objects are known to have, to tell "unchanged" from "configured".
     pub known: BTreeMap<ObjectId, String>,
+    /// Objects of which a dry run said that nothing would change: a new resource version is somebody's change of their status, or
+    /// the server's own book-keeping.
+    pub as_declared: BTreeSet<ObjectId>,
 }
 
 impl Default for Options {
@@ -41,6 +44,7 @@ impl Default for Options {
             completed: BTreeSet::new(),
             strict: false,
             known: BTreeMap::new(),
+            as_declared: BTreeSet::new(),
         }
     }
 }

@@ -107,6 +107,7 @@ impl Machine<'_> {
             {
                 Action::Created
             }
+            Action::Configured if self.options.as_declared.contains(&self.step(index).id) => Action::Unchanged,
             action => action,
         };
         let node = self.node_mut(index);
