@@ -7,6 +7,7 @@ mod control_plane;
 mod declared;
 mod engine;
 mod faults;
+mod fixtures;
 mod house;
 mod jobs;
 mod mobile_bank;
