@@ -33,8 +33,8 @@ fn summary(ran: &Ran) -> Value {
         .stdout
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of = lines.filter(|line| line["event"] == "summary");
-    of.last()
+    let mut of = lines.filter(|line| line["event"] == "summary");
+    of.next_back()
         .unwrap_or_else(|| panic!("no summary:\n{}\n{}", ran.stdout, ran.stderr))
 }
 

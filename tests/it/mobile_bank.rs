@@ -42,8 +42,8 @@ fn told(ran: &Ran, event: &str) -> Value {
         .stdout
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of = lines.filter(|line| line["event"] == event);
-    of.last()
+    let mut of = lines.filter(|line| line["event"] == event);
+    of.next_back()
         .unwrap_or_else(|| panic!("no {event}:\n{}\n{}", ran.stdout, ran.stderr))
 }
 
