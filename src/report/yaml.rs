@@ -126,13 +126,17 @@ fn shown(manifest: &Manifest, how: Rendering) -> Value {
     value
 }
 
-/// Masks the values of a Secret. The keys stay.
+/// The fields of a Secret that hold nothing secret.
+const OPEN: [&str; 5] = ["apiVersion", "kind", "metadata", "type", "immutable"];
+
+/// Masks the values of a Secret, those below a mistyped field (`stringdata`) too. The keys stay.
 fn mask(secret: &mut Value) {
-    for field in ["data", "stringData"] {
-        match secret.get_mut(field) {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(values)) => values.values_mut().for_each(|value| *value = MASK.into()),
-            Some(other) => *other = MASK.into(),
+    let fields = secret.as_object_mut().into_iter().flatten();
+    for (_, field) in fields.filter(|(name, _)| !OPEN.contains(&name.as_str())) {
+        match field {
+            Value::Null => {}
+            Value::Object(values) => values.values_mut().for_each(|value| *value = MASK.into()),
+            other => *other = MASK.into(),
         }
     }
     let annotations = secret
@@ -154,7 +158,7 @@ mod tests {
         sample::declared(vec![
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "annotations": {
                 LAST_APPLIED: "{\"data\":{\"password\":\"canary\"}}", "team": "core"}},
-                "type": "Opaque", "data": {"password": "canary", "n": 1}, "stringData": {"url": "canary\nx"}}),
+                "type": "Opaque", "data": {"password": "canary", "n": 1}, "stringData": {"url": "canary\nx"}, "stringdata": {"typed": "canary"}}),
             json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "a\u{1b}\u{9b}b", "y": "1\n2\n"}}),
         ])
     }
@@ -189,6 +193,8 @@ mod tests {
           "n": '***'
         stringData:
           url: '***'
+        stringdata:
+          typed: '***'
         ---
         apiVersion: v1
         kind: ConfigMap
