@@ -194,10 +194,11 @@ fn without_long_values(text: &str) -> String {
 /// and whatever the server quotes as a value (`Invalid value: "…"`, `got &value.valueUnstructured{…}`).
 fn masked(text: &str, secret: &Value) -> String {
     let mut values = Vec::new();
-    for part in ["data", "stringData"] {
-        if let Some(part) = secret.get(part) {
-            leaves(part, &mut values);
-        }
+    // A mistyped field (`stringdata`) holds values too.
+    let open = ["apiVersion", "kind", "metadata", "type", "immutable"];
+    let parts = secret.as_object().into_iter().flatten();
+    for (_, part) in parts.filter(|(name, _)| !open.contains(&name.as_str())) {
+        leaves(part, &mut values);
     }
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     let mut out = text.to_owned();
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_secrets_values_are_never_passed_on() {
-        let secret = json!({"data": {"password": "Y2FuYXJ5", "pin": 123_456}, "stringData": {"key": "line\nbreak"}});
+        let secret = json!({"data": {"password": "Y2FuYXJ5", "pin": 123_456}, "stringData": {"key": "line\nbreak"}, "stringdata": {"k": "typed wrong"}});
         for (message, expected) in [
             (
                 r#"Secret "db" is invalid: data[password]: Invalid value: "Y2FuYXJ5": bad"#,
@@ -320,8 +321,8 @@ mod tests {
                 "failed to create typed patch object (shop/db; /v1, Kind=Secret): .data.pin: expected string, got (hidden)",
             ),
             (
-                "webhook says canary and line\\nbreak",
-                "webhook says (hidden) and (hidden)",
+                "webhook says canary and line\\nbreak and typed wrong",
+                "webhook says (hidden) and (hidden) and (hidden)",
             ),
         ] {
             assert_eq!(words(&status(422, "", message), Some(&secret)), expected);
