@@ -1,7 +1,7 @@
 //! The throwaway control plane itself.
 
 mod lifetime;
-mod obtain;
+pub mod obtain;
 mod simulation;
 mod webhooks;
 

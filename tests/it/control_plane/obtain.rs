@@ -10,7 +10,7 @@ use refloat::control_plane::obtain::obtain;
 use refloat::control_plane::{Obtained, Part, Progress, Sources};
 use sha2::{Digest, Sha256};
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -33,7 +33,7 @@ fn etcd_archive() -> Vec<u8> {
         .expect("because it is written to memory")
 }
 
-fn machine() -> &'static str {
+pub fn machine() -> &'static str {
     if cfg!(target_arch = "aarch64") {
         "arm64"
     } else {
@@ -42,7 +42,7 @@ fn machine() -> &'static str {
 }
 
 /// What the three projects publish, by path.
-fn published() -> BTreeMap<String, Vec<u8>> {
+pub fn published() -> BTreeMap<String, Vec<u8>> {
     let machine = machine();
     let mut files = BTreeMap::new();
     for part in ["kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
@@ -73,7 +73,7 @@ fn published() -> BTreeMap<String, Vec<u8>> {
 }
 
 /// A server of files on loopback, and the paths it was asked for.
-fn serve(files: BTreeMap<String, Vec<u8>>) -> (String, Arc<Mutex<Vec<String>>>) {
+pub fn serve(files: BTreeMap<String, Vec<u8>>) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("because loopback has a free port");
     let base = format!("http://{}", listener.local_addr().expect("because it is bound"));
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -115,7 +115,7 @@ fn sources(cache: &Path, downloads: &str) -> Sources {
 }
 
 /// A base at which nobody answers.
-fn closed() -> String {
+pub fn closed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("because loopback has a free port");
     format!("http://{}", listener.local_addr().expect("because it is bound"))
 }

@@ -1,7 +1,10 @@
 //! What goes wrong with clusters and machines: the binary against a real API server, its exit code and all that it says.
 
+mod machine;
 mod objects;
+mod parts;
 mod right;
+mod secrets;
 mod server;
 mod stopping;
 

@@ -1,9 +1,8 @@
 //! Objects that the server refuses, or that never become what they should.
 
-use std::io::{BufRead, BufReader};
-
 use serde_json::json;
 
+use super::stopping::Running;
 use super::{Admin, Given, many, own};
 use crate::support::plane::wait;
 
@@ -39,7 +38,7 @@ fn a_crd_whose_names_are_taken() {
         reading TMP/repo
         asking the cluster what it has
         Repository  TMP/repo
-        Entry       .: manifests, found by itself
+        Entry       the whole repository: manifests, found by itself
         Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         created     CustomResourceDefinition/devices.conflict.example (crd.yaml:1)  not ready after #s: ListKindConflict: "GadgetList" is already in use
         skipped     1 object, because of CustomResourceDefinition/devices.conflict.example
@@ -56,7 +55,6 @@ fn a_crd_whose_names_are_taken() {
             hint: another CustomResourceDefinition has this name (`kubectl get crds`): remove that one, or rename this one in Git
 
         Slowest chain: #s of #s
-          #s  CustomResourceDefinition/devices.conflict.example
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -105,7 +103,7 @@ fn a_policy_that_rejects() {
         reading TMP/repo
         asking the cluster what it has
         Repository  TMP/repo
-        Entry       .: manifests, found by itself
+        Entry       the whole repository: manifests, found by itself
         Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         created     ConfigMap/policy/a
         failed      ConfigMap/policy/b (apps/maps.yaml:5): configmaps "b" is forbidden: ValidatingAdmissionPolicy 'no-free-money' with binding 'no-free-money' denied request: free money needs the signature of two directors
@@ -121,7 +119,6 @@ fn a_policy_that_rejects() {
             hint: a policy of the cluster decides here: change the object, or the policy that is named, in Git
 
         Slowest chain: #s of #s
-          #s  ConfigMap/policy/b
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -180,9 +177,9 @@ fn fields_that_cannot_be_changed() {
         reading TMP/repo
         asking the cluster what it has
         Repository  TMP/repo
-        Entry       .: manifests, found by itself
+        Entry       the whole repository: manifests, found by itself
         Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        decide: Named by these objects, but declared by nobody and not in the cluster (1)
+        decide: Objects that others name are missing (1)
           StorageClass/two (bank.yaml:21): named by PersistentVolumeClaim/fixed/ledger, declared by nobody and not in the cluster
           hint: declare it, or make sure that something else makes it
         decide: There already, and would be changed (3)
@@ -216,8 +213,6 @@ fn fields_that_cannot_be_changed() {
             hint: --recreate deletes it and makes it anew; without it, it stays as it is in the cluster
 
         Slowest chain: #s of #s
-          #s  Namespace/fixed
-          #s  Job/fixed/migrate  (waited, because it lives in that namespace)
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -231,9 +226,9 @@ fn fields_that_cannot_be_changed() {
         reading TMP/repo
         asking the cluster what it has
         Repository  TMP/repo
-        Entry       .: manifests, found by itself
+        Entry       the whole repository: manifests, found by itself
         Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
-        decide: Named by these objects, but declared by nobody and not in the cluster (1)
+        decide: Objects that others name are missing (1)
           StorageClass/two (bank.yaml:21): named by PersistentVolumeClaim/fixed/ledger, declared by nobody and not in the cluster
           hint: declare it, or make sure that something else makes it
         decide: There already, and would be changed (3)
@@ -250,7 +245,7 @@ fn fields_that_cannot_be_changed() {
         failed      PersistentVolumeClaim/fixed/ledger (bank.yaml:21): PersistentVolumeClaim "ledger" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims
         recreated   Deployment/fixed/web  ready after #s
         recreated   Job/fixed/migrate  ready after #s
-        retried     # requests: is being deleted (Deployment/fixed/web and others)
+        retried     # requests: is being deleted
         unchanged   Namespace/fixed  ready after #s
         --
         3 of 4 objects are in the cluster (#s).
@@ -265,8 +260,6 @@ fn fields_that_cannot_be_changed() {
             hint: a volume and its claim are never made anew, since the data would go with them: correct them in Git, or move the data first
 
         Slowest chain: #s of #s
-          #s  Namespace/fixed
-          #s  Job/fixed/migrate  (waited, because it lives in that namespace)
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -289,13 +282,13 @@ fn a_namespace_that_is_terminating() {
         reading TMP/repo
         asking the cluster what it has
         Repository  TMP/repo
-        Entry       .: manifests, found by itself
+        Entry       the whole repository: manifests, found by itself
         Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         decide: There already, and would be changed (2)
           ConfigMap/leaving/held (bank.yaml:9): exists, and would change in .data
           Namespace/leaving (bank.yaml:1): exists and is being deleted; it can be restored once it is gone
         failed      Namespace/leaving (bank.yaml:1): it is being deleted (sent # times, given up after #s)
-        retried     # requests: it is being deleted (Namespace/leaving and others)
+        retried     # requests: it is being deleted
         skipped     2 objects, because of Namespace/leaving
         --
         0 of 3 objects are in the cluster (#s).
@@ -310,7 +303,6 @@ fn a_namespace_that_is_terminating() {
             hint: wait until the old one is gone (its finalizers say what holds it), then run again
 
         Slowest chain: #s of #s
-          #s  Namespace/leaving
 
         Next: correct what is named above, then the same command again; what is there already stays as it is.
         "#);
@@ -365,38 +357,21 @@ spec:
 ";
     let gizmo = "apiVersion: late.example/v1\nkind: Gizmo\nmetadata: {name: g, namespace: default}\n";
     let given = Given::new(own(), &[("gizmo.yaml", gizmo), ("operator.yaml", operator)]);
-    let mut child = given.restore(&[]).start();
-    let mut lines = BufReader::new(child.stderr.take().expect("because it is piped")).lines();
-    let mut stderr = String::new();
-    let mut read = |until: &str| {
-        for line in lines.by_ref().map_while(Result::ok) {
-            stderr += &format!("{line}\n");
-            if !until.is_empty() && line.contains(until) {
-                break;
-            }
-        }
-        stderr.clone()
-    };
-    read("Deployment/default/gizmo-operator  ready");
+    let mut running = Running::new(given.restore(&[]).start());
+    running.until("Deployment/default/gizmo-operator  ready");
     let brought = crd("gizmos", "late.example").replace("Gadget", "Gizmo");
     Admin::of(own()).create(
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
         &value(&brought),
     );
-    let stderr = read("");
-    let ended = child.wait_with_output().expect("because it was started");
-    let ran = crate::support::run::Ran {
-        code: ended.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(ended.stdout).expect("because refloat writes UTF-8"),
-        stderr,
-    };
+    let ran = running.end();
     insta::assert_snapshot!(given.said(&ran), @r#"
         exit 0
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
         Repository  TMP/repo
-        Entry       .: manifests, found by itself
+        Entry       the whole repository: manifests, found by itself
         Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
         decide: The cluster does not serve these kinds and nothing declared is known to bring them; unless something does, these objects are left out (1)
           Gizmo/default/g (gizmo.yaml:1): 1 object of kind Gizmo.late.example can be restored only if an operator brings the kind: the cluster does not serve it and no CRD for it is declared
@@ -410,7 +385,6 @@ spec:
         created             2       1               1       -          -
 
         Slowest chain: #s of #s
-          #s  Gizmo/default/g
         "#);
 }
 

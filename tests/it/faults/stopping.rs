@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Child;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::{Admin, Given, PROXIED, many, normal, own, proxy};
@@ -20,14 +21,21 @@ pub(super) fn signal(name: &str, pid: u32) {
 /// A restore that runs.
 pub(super) struct Running {
     pub child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    lines: mpsc::Receiver<String>,
     stderr: String,
 }
 
 impl Running {
     pub fn new(mut child: Child) -> Self {
         drop(child.stdin.take());
-        let lines = BufReader::new(child.stderr.take().expect("because it is piped")).lines();
+        let stderr = BufReader::new(child.stderr.take().expect("because it is piped"));
+        let (tell, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| tell.send(line))
+        });
         Self {
             child,
             lines,
@@ -37,7 +45,18 @@ impl Running {
 
     /// Reads on until a line holds this, or to the end.
     pub fn until(&mut self, text: &str) {
-        for line in self.lines.by_ref().map_while(Result::ok) {
+        loop {
+            let line = match self.lines.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => line,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    signal("-KILL", self.child.id());
+                    panic!(
+                        "nothing was said for a minute, waiting for {text:?} after: {}",
+                        self.stderr
+                    );
+                }
+            };
             self.stderr += &format!("{line}\n");
             if line.contains(text) {
                 return;
@@ -109,8 +128,6 @@ fn ctrl_c_finishes_what_is_in_flight_and_the_next_run_goes_on() {
         not started    N objects    -        -    -     -
 
         Slowest chain: #s of #s
-         #s Namespace/interrupted
-         #s ConfigMap/interrupted/c109 (waited, because it lives in that namespace)
 
         N objects not started. The same command again goes on from here; what is there already stays as it is.
         "#);
@@ -189,6 +206,46 @@ fn a_server_that_restarts_in_the_middle() {
         1201,
         "with kube-root-ca.crt"
     );
+
+    // An API group whose backend is gone stops nothing.
+    let broken = serde_json::json!({
+        "metadata": {"name": "v1.broken.example"},
+        "spec": {"group": "broken.example", "version": "v1", "groupPriorityMinimum": 1000, "versionPriority": 15,
+            "service": {"namespace": "default", "name": "nobody"}, "insecureSkipTLSVerify": true},
+    });
+    Admin::of(&plane).create("/apis/apiregistration.k8s.io/v1/apiservices", &broken);
+    let late = "apiVersion: broken.example/v1\nkind: Thing\nmetadata: {name: t, namespace: default}\n";
+    let given = Given::new(&plane, &[("a.yaml", &many("beside", 1)), ("thing.yaml", late)]);
+    insta::assert_snapshot!(given.said(&given.restore(&[]).run()), @r#"
+        exit 3
+        asking the cluster what it serves
+        reading TMP/repo
+        asking the cluster what it has
+        Repository  TMP/repo
+        Entry       the whole repository: manifests, found by itself
+        Cluster     refloat-throwaway, context refloat-throwaway, https://SERVER, 3 nodes
+        decide: The cluster does not serve these kinds and nothing declared is known to bring them; unless something does, these objects are left out (1)
+          Thing/default/t (thing.yaml:1): 1 object of kind Thing.broken.example can be restored only if an operator brings the kind: the cluster does not serve it and no CRD for it is declared
+          hint: declare its CRD, or install its operator
+        note: Could not be found out about the cluster (1)
+          not known: API group broken.example/v1: service/nobody in "default" is not present
+        created     ConfigMap/beside/c0
+        created     Namespace/beside  ready after #s
+        skipped     Thing/default/t (thing.yaml:1): the server does not serve Thing.broken.example
+        --
+        2 of 3 objects are in the cluster (#s).
+
+                      objects   ready  not waited for  failed  timed out
+        created             2       1               1       -          -
+        skipped             1       -               -       -          -
+
+        Not applied: 1
+          Thing/default/t (thing.yaml:1): the server does not serve Thing.broken.example
+
+        Slowest chain: #s of #s
+
+        Next: correct what is named above, then the same command again; what is there already stays as it is.
+        "#);
 }
 
 /// The processes whose command line holds this.
