@@ -119,11 +119,11 @@ impl Log {
         done.filter_map(|line| line["stageTimestamp"].as_str()).min()
     }
 
-    /// When its status first said that it is ready.
+    /// When its status that first said so came in: watches tell of it before the write itself is answered.
     fn ready<'a>(&'a self, object: &'a str) -> Option<&'a str> {
         let done = self.writes(object, Some("status"));
         let done = done.filter(|line| succeeded(line) && says_ready(&line["requestObject"]));
-        done.filter_map(|line| line["stageTimestamp"].as_str()).min()
+        done.filter_map(|line| line["requestReceivedTimestamp"].as_str()).min()
     }
 }
 
