@@ -159,9 +159,17 @@ impl Admin {
         answer.body
     }
 
-    /// How many are in a list.
-    fn count(&self, path: &str) -> usize {
-        self.get(path)["items"].as_array().map_or(0, Vec::len)
+    /// How many of the ConfigMaps that [`many`] declares are there.
+    fn maps(&self, namespace: &str) -> usize {
+        let list = self.get(&format!("/api/v1/namespaces/{namespace}/configmaps"));
+        let ours = |map: &&Value| {
+            map["metadata"]["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with('c'))
+        };
+        list["items"]
+            .as_array()
+            .map_or(0, |items| items.iter().filter(ours).count())
     }
 }
 

@@ -109,7 +109,7 @@ fn ctrl_c_finishes_what_is_in_flight_and_the_next_run_goes_on() {
     signal("-INT", running.child.id());
     let ran = running.end();
     assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
-    let there = Admin::of(own()).count("/api/v1/namespaces/interrupted/configmaps") - 1;
+    let there = Admin::of(own()).maps("interrupted");
     let told = ran
         .stderr
         .lines()
@@ -201,11 +201,7 @@ fn a_server_that_restarts_in_the_middle() {
         "{}",
         ran.stdout
     );
-    assert_eq!(
-        Admin::of(&plane).count("/api/v1/namespaces/restarts/configmaps"),
-        1201,
-        "with kube-root-ca.crt"
-    );
+    assert_eq!(Admin::of(&plane).maps("restarts"), 1200);
 
     // An API group whose backend is gone stops nothing.
     let broken = serde_json::json!({
