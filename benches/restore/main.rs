@@ -20,6 +20,7 @@ mod objects;
 mod raw;
 mod tool;
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
         set: Set::ConfigMaps,
         count: size(2_000, 500),
         pairs: size(5, 3),
-        connections: 16,
+        connections: 32,
         far: false,
         kubectl: 500,
     };
@@ -237,7 +238,7 @@ async fn pair(scenario: Scenario, number: usize, place: &Place, repo: &Path, fig
         let namespace = format!("bench-{who}");
         place.namespace(&namespace).await;
         if who == 0 {
-            let requests = Arc::new(raw_requests(scenario.set, scenario.count, &namespace));
+            let requests = Arc::new(in_order(scenario, repo, place, &namespace));
             raw = place.server.apply_all(requests, scenario.connections).await;
         } else {
             let (kubeconfig, folder) = (place.kubeconfig(), place.folder.path());
@@ -279,6 +280,20 @@ fn raw_requests(set: Set, count: usize, namespace: &str) -> Vec<Request> {
         }
     };
     objects::all(set, count).into_iter().map(request).collect()
+}
+
+/// The requests in the order of refloat's plan: what the cluster's controllers make of a workload must not slow down one
+/// client more than the other.
+fn in_order(scenario: Scenario, repo: &Path, place: &Place, namespace: &str) -> Vec<Request> {
+    let order = tokio::task::block_in_place(|| tool::order(repo, place.folder.path()));
+    let at: HashMap<String, usize> = order.into_iter().zip(0..).collect();
+    let ids = objects::all(scenario.set, scenario.count)
+        .into_iter()
+        .map(|object| at[&object.id()]);
+    let requests = raw_requests(scenario.set, scenario.count, namespace);
+    let mut numbered: Vec<(usize, Request)> = ids.zip(requests).collect();
+    numbered.sort_by_key(|(place, _)| *place);
+    numbered.into_iter().map(|(_, request)| request).collect()
 }
 
 async fn beside_kubectl(scenario: Scenario, place: &Place, part: &Path, figures: &mut Figures) {

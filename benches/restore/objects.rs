@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Which objects.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ fn mixed(index: usize) -> Object {
             "ConfigMap",
             "configmaps",
             name,
-            json!({"data": {"a": "b".repeat(400)}}),
+            json!({"data": (0..20).map(|key| (format!("key-{key}"), json!("some setting"))).collect::<Map<_, _>>()}),
         ),
         2 => object(
             "/api/v1",
@@ -126,8 +126,34 @@ fn mixed(index: usize) -> Object {
             "Deployment",
             "deployments",
             name.clone(),
-            json!({"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"serviceAccountName": name, "containers": [{"name": "app", "image": "app.example.com/app:1", "envFrom": [{"configMapRef": {"name": name}}]}]}}}}),
+            json!({"spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": pods(&name, &labels)}}),
         ),
+    }
+}
+
+/// A pod of the usual size.
+fn pods(name: &str, labels: &Value) -> Value {
+    let env = (0..10).map(|key| {
+        let key = format!("key-{key}");
+        json!({"name": key, "valueFrom": {"configMapKeyRef": {"name": name, "key": key}}})
+    });
+    json!({"metadata": {"labels": labels}, "spec": {
+        "serviceAccountName": name,
+        "containers": [{
+            "name": "app",
+            "image": "app.example.com/app:1",
+            "env": env.collect::<Vec<_>>(),
+            "ports": [{"name": "http", "containerPort": 8080}],
+            "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
+            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        }],
+    }})
+}
+
+impl Object {
+    /// `ConfigMap/settings-1`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.body["kind"].as_str().unwrap_or_default(), self.name)
     }
 }
 

@@ -75,6 +75,23 @@ pub fn plan(repo: &Path, folder: &Path) -> Ran {
     run(refloat, folder).unwrap_or_else(|error| panic!("refloat plan failed: {error}"))
 }
 
+/// The objects of a repository in the order in which refloat would like to write them: `ConfigMap/settings-1`.
+pub fn order(repo: &Path, folder: &Path) -> Vec<String> {
+    let mut refloat = command(env!("CARGO_BIN_EXE_refloat"));
+    refloat
+        .args(["plan", "--kube-version", "1.37", "--output", "json"])
+        .arg(repo);
+    run(refloat, folder).unwrap_or_else(|error| panic!("refloat plan failed: {error}"));
+    let text = std::fs::read(folder.join("stdout")).expect("because it was written");
+    let plan: Value = serde_json::from_slice(&text).expect("because it is JSON");
+    let steps = plan["steps"].as_array().expect("because a plan has steps");
+    let id = |step: &Value| {
+        let of = |key: &str| step["object"][key].as_str().unwrap_or_default().to_owned();
+        format!("{}/{}", of("kind"), of("name"))
+    };
+    steps.iter().map(id).collect()
+}
+
 /// `refloat restore` into a namespace.
 pub fn restore(repo: &Path, kubeconfig: &Path, namespace: &str, folder: &Path) -> Restored {
     let report = folder.join(format!("{namespace}.json"));
