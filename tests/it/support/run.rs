@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use refloat::control_plane::{Sources, obtain};
 
 /// Where caches live while tests run: the user's own, so that the control plane is built once.
 pub fn cache_home() -> PathBuf {
@@ -142,8 +145,28 @@ impl Refloat {
 
     /// Starts it, to be watched or stopped.
     pub fn start(&self) -> Child {
+        let own_cache = self.env.iter().any(|(name, _)| name == "XDG_CACHE_HOME");
+        if self.args.first().is_some_and(|command| command == "drill") && !own_cache {
+            have_programs();
+        }
         self.command().spawn().expect("because the binary was built")
     }
+}
+
+/// Builds the control plane into the cache where it is not there yet: `go` is on the PATH of the tests, not on that of a run.
+fn have_programs() {
+    static DONE: OnceLock<()> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let sources = Sources::from_environment(None, |name| std::env::var_os(name));
+        let obtaining = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("because threads can be started");
+            runtime.block_on(obtain::obtain(&sources, None, &mut |_| {}))
+        });
+        let obtained = obtaining.join().expect("because obtaining does not panic");
+        if let Err(failure) = obtained {
+            panic!("{failure}");
+        }
+    });
 }
 
 /// The folder of a program of tests/tools, built when it is not there yet.
