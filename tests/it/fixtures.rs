@@ -63,13 +63,15 @@ fn written<'a>(log: &'a [Value], resource: &str, name: &str) -> Option<(&'a str,
     ))
 }
 
-/// When the job controller last wrote the status of a Job.
+/// When the last status of a Job came in: watches tell of it before the write itself is answered.
 fn ended<'a>(log: &'a [Value], job: &str) -> Option<&'a str> {
     let status = log.iter().filter(|line| {
         let reference = &line["objectRef"];
         reference["resource"] == "jobs" && reference["name"] == job && reference["subresource"] == "status"
     });
-    status.filter_map(|line| line["stageTimestamp"].as_str()).max()
+    status
+        .filter_map(|line| line["requestReceivedTimestamp"].as_str())
+        .max()
 }
 
 #[test]

@@ -258,7 +258,7 @@ fn processes(text: &str) -> Vec<u32> {
 fn a_drill_that_is_killed_leaves_nothing() {
     let temp = tempfile::tempdir().expect("because a temporary folder can be made");
     let place = temp.path().display().to_string();
-    let repo = Given::new(own(), &[("a.yaml", &many("killed", 2000))]);
+    let repo = Given::new(own(), &[("a.yaml", &many("killed", 6000))]);
     let drill = crate::support::run::refloat(["drill".into(), repo.repo()]).env("TMPDIR", temp.path());
     let mut running = Running::new(drill.start());
     running.until("created     ConfigMap");
@@ -282,7 +282,7 @@ fn a_drill_that_is_killed_leaves_nothing() {
 #[test]
 fn a_drill_that_is_interrupted_leaves_nothing() {
     let temp = tempfile::tempdir().expect("because a temporary folder can be made");
-    let repo = Given::new(own(), &[("a.yaml", &many("killed", 2000))]);
+    let repo = Given::new(own(), &[("a.yaml", &many("killed", 6000))]);
     for until in ["starting kube-apiserver", "created     ConfigMap"] {
         let drill = crate::support::run::refloat(["drill".into(), repo.repo()]).env("TMPDIR", temp.path());
         let mut running = Running::new(drill.start());
