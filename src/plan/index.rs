@@ -49,6 +49,7 @@ pub(crate) struct Index<'a> {
     crds: HashMap<(&'a str, &'a str), u32>,
     api_services: HashMap<(&'a str, &'a str), u32>,
     claims: Pairs<'a>,
+    free_volumes: HashMap<&'a str, Vec<u32>>,
     default_classes: HashMap<(&'a str, &'a str), u32>,
     pub hooks: HashMap<UnitIndex, Weights>,
     pub change_groups: BTreeMap<&'a str, Vec<u32>>,
@@ -70,6 +71,7 @@ impl<'a> Index<'a> {
             crds: HashMap::new(),
             api_services: HashMap::new(),
             claims: Pairs::new(),
+            free_volumes: HashMap::new(),
             default_classes: HashMap::new(),
             hooks: HashMap::new(),
             change_groups: BTreeMap::new(),
@@ -127,6 +129,10 @@ impl<'a> Index<'a> {
             }
             ("", "PersistentVolume") => {
                 let (namespace, claim) = (item.text("/spec/claimRef/namespace"), item.text("/spec/claimRef/name"));
+                if claim.is_empty() {
+                    let class = item.text("/spec/storageClassName");
+                    self.free_volumes.entry(class).or_default().push(node);
+                }
                 pair(&mut self.claims, namespace, claim).push(node);
             }
             (group, kind @ ("StorageClass" | "IngressClass")) => {
@@ -225,6 +231,11 @@ impl<'a> Index<'a> {
     /// PersistentVolumes that are meant for a claim.
     pub fn volumes_for(&self, namespace: &str, claim: &str) -> &[u32] {
         of_pair(&self.claims, namespace, claim)
+    }
+
+    /// PersistentVolumes of a storage class that are meant for no claim in particular.
+    pub fn free_volumes(&self, class: &str) -> &[u32] {
+        self.free_volumes.get(class).map_or(&[], Vec::as_slice)
     }
 
     /// The class of a kind that is marked as the default.

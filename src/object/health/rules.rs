@@ -33,6 +33,7 @@ const APPS: &[&str] = &["apps", "extensions"];
 
 pub(super) const RULES: &[Rule] = &[
     rule(CORE, "Namespace", false, namespace),
+    rule(CORE, "PersistentVolume", false, volume),
     rule(CORE, "PersistentVolumeClaim", false, claim),
     rule(CORE, "Pod", false, pod),
     rule(CORE, "ReplicationController", true, replica_set),
@@ -112,6 +113,19 @@ fn claim(live: Live<'_>) -> (Health, String) {
         "Lost" => failed("its volume is lost"),
         "" => waiting("has no phase yet"),
         phase => waiting(format!("{phase}, not bound to a volume")),
+    }
+}
+
+/// A volume without a phase was not seen yet by the controller that binds; whether anything claims it is not its own matter.
+fn volume(live: Live<'_>) -> (Health, String) {
+    match live.text("/status/phase") {
+        "" => waiting("has no phase yet"),
+        "Pending" => waiting("Pending"),
+        "Failed" => failed(match live.text("/status/message") {
+            "" => "Failed",
+            message => message,
+        }),
+        phase => current(phase),
     }
 }
 

@@ -75,6 +75,30 @@ fn cases() -> Vec<(Value, Health, &'static str)> {
             "Terminating",
         ),
         (
+            core("PersistentVolume", json!({}), json!({})),
+            InProgress,
+            "has no phase yet",
+        ),
+        (
+            core("PersistentVolume", json!({}), json!({"phase": "Pending"})),
+            InProgress,
+            "Pending",
+        ),
+        (
+            core("PersistentVolume", json!({}), json!({"phase": "Available"})),
+            Current,
+            "Available",
+        ),
+        (
+            core(
+                "PersistentVolume",
+                json!({}),
+                json!({"phase": "Failed", "message": "no plugin deletes it"}),
+            ),
+            Failed,
+            "no plugin deletes it",
+        ),
+        (
             core("PersistentVolumeClaim", json!({}), json!({"phase": "Bound"})),
             Current,
             "Bound",

@@ -111,7 +111,7 @@ pub(crate) const RULES: &[Rule] = &[
     soft("device-class", Exists, "it asks for devices of that class", storage::device_class),
     soft("stateful-set-service", Exists, "its pods get their names from that Service", pods::governing_service),
     soft("storage-class", Exists, "its volumes are of that class", storage::storage_class),
-    soft("volume", Exists, "it is to be bound to that volume", storage::volume),
+    soft("volume", Ready, "it is to be bound to that volume", storage::volume),
     soft("csi-driver", Exists, "that driver makes its volumes", storage::csi_driver),
     soft("ingress-class", Exists, "that class routes it", network::ingress_class),
     soft("ingress-backend", Exists, "it routes to that Service", network::ingress_backends),

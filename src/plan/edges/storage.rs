@@ -8,6 +8,9 @@ use super::Sink;
 
 const GROUP: &str = "storage.k8s.io";
 
+/// Names the gate that stands for many free volumes of one class.
+const VOLUMES: &str = "the declared volumes of a storage class";
+
 /// A claim's spec says its class, "" for none, or nothing: then the default one is meant.
 fn wait_for_class(index: &Index<'_>, spec: &Value, sink: &mut Sink<'_, '_>) {
     match spec.get("storageClassName").and_then(Value::as_str) {
@@ -39,10 +42,19 @@ pub(super) fn storage_class(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_
     }
 }
 
-/// The volume that a claim names, or that names the claim.
+/// The volume that a claim names, that names the claim, or that is free and of its class. Until the server's volume controller
+/// has taken notice of it (its phase is Available): a claim that comes before gets a new, empty volume from a provisioner.
 pub(super) fn volume(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let item = index.item(node);
+    if item.is("apps", "StatefulSet") {
+        for claim in item.list("/spec/volumeClaimTemplates") {
+            sink.wait_all(VOLUMES, index.free_volumes(text(claim, "/spec/storageClassName")));
+        }
+    }
     if item.is("", "PersistentVolumeClaim") {
+        if item.text("/spec/volumeName").is_empty() {
+            sink.wait_all(VOLUMES, index.free_volumes(item.text("/spec/storageClassName")));
+        }
         sink.need("", "PersistentVolume", None, item.text("/spec/volumeName"));
         let namespace = item.namespace().unwrap_or_default();
         for volume in index.volumes_for(namespace, &item.id.name) {

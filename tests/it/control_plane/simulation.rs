@@ -132,6 +132,10 @@ async fn what_is_deleted_goes_and_a_declared_volume_is_taken() {
         },
     });
     create(api, "/api/v1/persistentvolumes", volume).await;
+    until(api, "/api/v1/persistentvolumes/declared", |volume| {
+        volume["status"]["phase"] == "Available"
+    })
+    .await;
     let claim = json!({
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
         "spec": {
