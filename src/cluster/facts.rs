@@ -96,7 +96,7 @@ impl Cluster {
             .map(|(id, _)| id)
             .filter(|id| is_referred_to(id) && !declared.contains_key(id));
         let foreign = if options.foreign {
-            foreign_among(&declared, &lists)
+            foreign_among(&declared, &lists, record.is_some())
         } else {
             Vec::new()
         };
@@ -277,7 +277,9 @@ fn existing(declared: &BTreeMap<&ObjectId, &Declared>, lists: &Lists) -> BTreeMa
     existing
 }
 
-fn foreign_among(declared: &BTreeMap<&ObjectId, &Declared>, lists: &Lists) -> Vec<ObjectId> {
+fn foreign_among(declared: &BTreeMap<&ObjectId, &Declared>, lists: &Lists, restored: bool) -> Vec<ObjectId> {
+    // What was restored before makes some of its own: certificates, elections, releases.
+    let made_since = |id: &ObjectId| restored && (id.is("", "ConfigMap") || id.is("", "Secret"));
     let sets: Vec<&&ObjectId> = declared.keys().filter(|id| id.is("apps", "StatefulSet")).collect();
     let claimed = |namespace: &str, claim: &str| {
         sets.iter()
@@ -286,7 +288,9 @@ fn foreign_among(declared: &BTreeMap<&ObjectId, &Declared>, lists: &Lists) -> Ve
     let looked_at = lists.iter().filter(|(kind, _)| foreign::is_looked_at(kind));
     let mut all: Vec<&ObjectId> = looked_at
         .flat_map(|(_, items)| items)
-        .filter(|(id, metadata)| !declared.contains_key(id) && foreign::is_foreign(id, metadata, claimed))
+        .filter(|(id, metadata)| {
+            !declared.contains_key(id) && !made_since(id) && foreign::is_foreign(id, metadata, claimed)
+        })
         .map(|(id, _)| id)
         .collect();
     all.sort();

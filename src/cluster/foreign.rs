@@ -5,9 +5,11 @@ use crate::object::{GroupKind, ObjectId};
 
 /// Kinds looked at: (group, kind).
 pub(super) const LOOKED_AT: &[(&str, &str)] = &[
+    ("", "ConfigMap"),
     ("", "Namespace"),
     ("", "PersistentVolumeClaim"),
     ("", "Pod"),
+    ("", "Secret"),
     ("", "Service"),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
@@ -17,6 +19,7 @@ pub(super) const LOOKED_AT: &[(&str, &str)] = &[
     ("apps", "StatefulSet"),
     ("batch", "CronJob"),
     ("batch", "Job"),
+    ("networking.k8s.io", "Ingress"),
 ];
 
 /// Objects that are there from the start: kind ("*" any), namespace pattern ("" none), name pattern, why. A `*` in a
@@ -37,6 +40,19 @@ const FROM_THE_START: &[(&str, &str, &str, &str)] = &[
     ("Namespace", "", "cilium-*", "network of many installers"),
     ("Namespace", "", "local-path-storage", "kind, k3s"),
     ("Service", "default", "kubernetes", "every cluster"),
+    ("ConfigMap", "*", "kube-root-ca.crt", "every namespace"),
+    (
+        "ConfigMap",
+        "*",
+        "openshift-service-ca.crt",
+        "OpenShift, every namespace",
+    ),
+    (
+        "Secret",
+        "*",
+        "default-token-*",
+        "every namespace, before Kubernetes 1.24",
+    ),
     (
         "*",
         "kube-*",
@@ -184,6 +200,9 @@ mod tests {
     fn what_people_made_is_foreign() {
         assert!(foreign("Namespace", None, "shop"));
         assert!(foreign("Service", Some("default"), "web"));
+        assert!(foreign("ConfigMap", Some("default"), "settings"));
+        assert!(!foreign("ConfigMap", Some("default"), "kube-root-ca.crt"));
+        assert!(!foreign("Secret", Some("kube-system"), "bootstrap-token-abcdef"));
         assert!(foreign("Deployment", Some("shop"), "kubernetes"));
         assert!(foreign(
             "CustomResourceDefinition",

@@ -53,7 +53,7 @@ fn other_entry(earlier: &RestoreRecord, now: &RestoreRecord) -> Failure {
         printable(&format!("{entry} of {}", record.repository))
     };
     Failure::new(
-        Kind::Usage,
+        Kind::Cluster,
         "nothing was changed: this cluster was restored from another place",
     )
     .because(format!("the cluster says it was restored from {}", shown(earlier)))
@@ -94,7 +94,7 @@ fn about(facts: &Facts) -> Vec<String> {
 
 fn not_confirmed(facts: &Facts, why: &str) -> Failure {
     let mut failure = Failure::new(
-        Kind::Usage,
+        Kind::Cluster,
         "nothing was changed: the cluster is not fresh and was not confirmed",
     );
     for line in about(facts) {

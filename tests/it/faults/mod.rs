@@ -159,6 +159,13 @@ impl Admin {
         answer.body
     }
 
+    /// Deletes an object.
+    #[track_caller]
+    fn delete(&self, path: &str) {
+        let answer = wait(self.0.request("DELETE", path, "", None)).expect("because the server runs");
+        assert!(answer.is_success(), "{path}: {}", answer.message());
+    }
+
     /// How many of the ConfigMaps that [`many`] declares are there.
     fn maps(&self, namespace: &str) -> usize {
         let list = self.get(&format!("/api/v1/namespaces/{namespace}/configmaps"));

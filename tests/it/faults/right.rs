@@ -42,18 +42,34 @@ fn a_cluster_is_not_taken_for_another() {
     );
     let production = ["--path", "production"];
 
+    // A ConfigMap is enough to show that somebody uses it.
+    let notes = "/api/v1/namespaces/default/configmaps";
+    admin.create(notes, &json!({"metadata": {"name": "notes"}}));
+    let ran = given.command("restore", &production).run();
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("not declared: ConfigMap/default/notes\n"),
+        "{}",
+        ran.stderr
+    );
+    admin.delete(&format!("{notes}/notes"));
+
     // Fresh: nobody is asked.
     let ran = given.command("restore", &production).run();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(noted(&admin), json!([null, "production"]));
-    // Restored from the same place before: nobody is asked.
+    // Restored from the same place before: nobody is asked, whatever Secrets were made there since.
+    admin.create(
+        "/api/v1/namespaces/bank/secrets",
+        &json!({"metadata": {"name": "certificate"}}),
+    );
     let ran = given.command("restore", &production).run();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 
     // Another place.
     let staging = ["--path", "staging", "--yes", "--context", CONTEXT];
     insta::assert_snapshot!(given.said(&given.command("restore", &staging).run()), @r#"
-        exit 2
+        exit 1
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
@@ -78,7 +94,7 @@ fn a_cluster_is_not_taken_for_another() {
         admin.create("/api/v1/namespaces/default/services", &service);
     }
     insta::assert_snapshot!(given.said(&given.command("restore", &production).run()), @r#"
-        exit 2
+        exit 1
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
@@ -95,7 +111,7 @@ fn a_cluster_is_not_taken_for_another() {
         "#);
     let unnamed = ["--path", "production", "--yes"];
     insta::assert_snapshot!(given.said(&given.command("restore", &unnamed).run()), @r#"
-        exit 2
+        exit 1
         asking the cluster what it serves
         reading TMP/repo
         asking the cluster what it has
@@ -256,18 +272,18 @@ fn a_user_who_may_not_do_everything() {
           Role/rights/clerk (rbac.yaml:1): you may not escalate Role.rbac.authorization.k8s.io in namespace rights, which is needed to grant rights that you do not have: 1 declared
           RoleBinding/rights/clerk (rbac.yaml:6): you may not bind Role.rbac.authorization.k8s.io in namespace rights, which is needed to grant rights that you do not have: 1 declared
           hint: ask for the permission, or use another account
-        note: Could not be found out about the cluster (19)
+        note: Could not be found out about the cluster (20)
           not known: list clusterroles: clusterroles.rbac.authorization.k8s.io is forbidden: User "ann" cannot list resource "clusterroles" in API group "rbac.authorization.k8s.io" at the cluster scope
           not known: list cronjobs in rights: cronjobs.batch is forbidden: User "ann" cannot list resource "cronjobs" in API group "batch" in the namespace "rights"
           not known: list customresourcedefinitions: customresourcedefinitions.apiextensions.k8s.io is forbidden: User "ann" cannot list resource "customresourcedefinitions" in API group "apiextensions.k8s.io" at the cluster scope
           not known: list daemonsets in rights: daemonsets.apps is forbidden: User "ann" cannot list resource "daemonsets" in API group "apps" in the namespace "rights"
           not known: list deployments in rights: deployments.apps is forbidden: User "ann" cannot list resource "deployments" in API group "apps" in the namespace "rights"
           not known: list ingressclasses: ingressclasses.networking.k8s.io is forbidden: User "ann" cannot list resource "ingressclasses" in API group "networking.k8s.io" at the cluster scope
+          not known: list ingresses in rights: ingresses.networking.k8s.io is forbidden: User "ann" cannot list resource "ingresses" in API group "networking.k8s.io" in the namespace "rights"
           not known: list jobs in rights: jobs.batch is forbidden: User "ann" cannot list resource "jobs" in API group "batch" in the namespace "rights"
           not known: list mutatingwebhookconfigurations: mutatingwebhookconfigurations.admissionregistration.k8s.io is forbidden: User "ann" cannot list resource "mutatingwebhookconfigurations" in API group "admissionregistration.k8s.io" at the cluster scope
           not known: list persistentvolumeclaims in rights: persistentvolumeclaims is forbidden: User "ann" cannot list resource "persistentvolumeclaims" in API group "" in the namespace "rights"
-          not known: list persistentvolumes: persistentvolumes is forbidden: User "ann" cannot list resource "persistentvolumes" in API group "" at the cluster scope
-          … and 9 more; --verbose lists them all
+          … and 10 more; --verbose lists them all
         created     ConfigMap/rights/c0
         created     Namespace/rights  ready after #s
         failed      Role/rights/clerk (rbac.yaml:1): roles.rbac.authorization.k8s.io "clerk" is forbidden: user "ann" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
