@@ -135,3 +135,26 @@ fn a_disk_that_is_full() {
         --
         "#);
 }
+
+#[test]
+fn a_cache_that_may_only_be_read() {
+    let cache = place();
+    if !mounted("mount", &["-t", "tmpfs", "-o", "ro", "tmpfs"], cache.path()) {
+        // Only root may mount. A cache that cannot be written is tested above for all.
+        return;
+    }
+    let place = place();
+    let (base, _) = serve(published());
+    let said = drilled(place.path(), cache.path(), &base);
+    assert!(mounted("umount", &[], cache.path()));
+    let said = said.replace(&cache.path().display().to_string(), "CACHE");
+    insta::assert_snapshot!(said, @r#"
+        exit 1
+        warning     TMP/refloat/control-plane/v1.37.2 cannot be written: Read-only file system (os error 30); a temporary folder is used instead of the cache
+        starting etcd
+        starting kube-apiserver
+        Error: the throwaway control plane does not run
+          because: etcd ended: TMP/refloat-programs-x/v1.37.2/etcd could not be started: Exec format error (os error 8)
+        --
+        "#);
+}

@@ -7,6 +7,7 @@ mod right;
 mod secrets;
 mod server;
 mod stopping;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
