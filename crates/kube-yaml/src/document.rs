@@ -18,6 +18,17 @@ pub struct Document {
     pub value: Result<Value, DocumentError>,
     /// What was accepted as `kubectl` accepts it, and is probably a mistake. In order of lines.
     pub warnings: Vec<Warning>,
+    /// How nulls of maps are written; told only of what is read as kustomize reads it.
+    pub nulls: Nulls,
+}
+
+/// How a document writes its nulls. kustomize's strategic merge drops those of the first kind and keeps those of the second.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Nulls {
+    /// JSON pointers of those that are written as nothing: `key:`.
+    pub empty: Vec<String>,
+    /// Whether there are others: `key: null`, `key: ~`.
+    pub written: bool,
 }
 
 /// Shows place and problems, never the content: it may be a Secret.

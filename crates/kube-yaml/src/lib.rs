@@ -41,6 +41,7 @@
 //! ```
 
 mod document;
+mod folded;
 mod json;
 mod load;
 mod open;
@@ -49,6 +50,6 @@ mod stream;
 mod tag;
 mod write;
 
-pub use document::{Document, DocumentError, Warning, WarningKind};
-pub use stream::{parse, parse_one};
+pub use document::{Document, DocumentError, Nulls, Warning, WarningKind};
+pub use stream::{parse, parse_kustomize, parse_kustomize_patch, parse_one};
 pub use write::{to_string, write_stream};

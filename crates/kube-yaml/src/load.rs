@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use serde_json::Value;
 use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use crate::document::{DocumentError, Warning, WarningKind, shown};
-use crate::open::{Content, Frame, Key, OpenMap, path};
-use crate::scalar::{Scalar, resolve};
+use crate::document::{DocumentError, Nulls, Warning, WarningKind, shown};
+use crate::folded::rewritten;
+use crate::open::{Content, Frame, Key, OpenMap, path, pointer};
+use crate::scalar::{Dialect, Scalar, resolve};
 use crate::tag::{core_suffix, tagged};
 
 /// Maps and lists within each other. Kubernetes has no such limit; no object comes near it.
@@ -22,11 +23,12 @@ pub(crate) struct Loaded {
     pub line: Option<usize>,
     pub value: Result<Value, DocumentError>,
     pub warnings: Vec<Warning>,
+    pub nulls: Nulls,
 }
 
 /// Reads the first document of `text`, which has `before` lines of the file before it. `whole_file` says that nobody has made sure
 /// that the last line ends with a line feed: go-yaml then adds none to a block scalar there.
-pub(crate) fn load(text: &str, before: usize, whole_file: bool) -> Loaded {
+pub(crate) fn load(text: &str, before: usize, whole_file: bool, dialect: Dialect) -> Loaded {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.bom_inside_document_as_content = true;
@@ -36,6 +38,7 @@ pub(crate) fn load(text: &str, before: usize, whole_file: bool) -> Loaded {
     let mut parser = Parser::new_from_str_with_options(text, options);
     let mut loader = Loader {
         before,
+        dialect,
         ..Loader::default()
     };
     let value = loader.run(&mut parser).map_err(|mut error| {
@@ -50,6 +53,7 @@ pub(crate) fn load(text: &str, before: usize, whole_file: bool) -> Loaded {
         line: loader.line.map(|line| line + before),
         value,
         warnings: loader.warnings,
+        nulls: loader.nulls,
     }
 }
 
@@ -57,9 +61,11 @@ pub(crate) fn load(text: &str, before: usize, whole_file: bool) -> Loaded {
 struct Loader {
     /// Lines of the file before the text.
     before: usize,
+    dialect: Dialect,
     frames: Vec<Frame>,
     anchors: HashMap<usize, Anchored>,
     warnings: Vec<Warning>,
+    nulls: Nulls,
     line: Option<usize>,
     root: Option<Value>,
     /// Nodes so far, those that aliases stand for counted again each time, and the latter alone:
@@ -212,9 +218,14 @@ impl Loader {
             self.set_key(Key::Merge);
             return Ok(());
         }
+        let written_as_nothing = plain && text.is_empty();
         let scalar = match tag {
             _ if plain && merge => Scalar::Text(text),
-            _ if plain => resolve(text),
+            _ if plain && !self.expects_key() && self.keeps_text(&text) => Scalar::Text(text),
+            _ if plain => self.dialect.resolve(text),
+            None if style == ScalarStyle::Folded && self.dialect != Dialect::Kubernetes && !self.keeps_text(&text) => {
+                Scalar::Text(Cow::Owned(rewritten(&text)))
+            }
             None => Scalar::Text(text),
             Some(tag) => tagged(tag, text).or_else(|message| fail(span, message))?,
         };
@@ -229,6 +240,12 @@ impl Loader {
                 None => fail(span, "null or so large a number cannot be a key; put it in quotes"),
             };
         }
+        if scalar == Scalar::Null && self.dialect != Dialect::Kubernetes {
+            match written_as_nothing {
+                true => self.nulls.empty.extend(pointer(&self.frames)),
+                false => self.nulls.written = true,
+            }
+        }
         let Some(value) = scalar.into_value() else {
             return fail(
                 span,
@@ -237,6 +254,23 @@ impl Loader {
         };
         self.remember(anchor, &value, 1);
         self.place(value, false, span)
+    }
+
+    /// Whether the value that comes next is an annotation of an object, which kustomize makes a text as it is written.
+    fn keeps_text(&self, text: &str) -> bool {
+        match self.dialect {
+            Dialect::Kubernetes => return false,
+            Dialect::KustomizePatch if matches!(text, "" | "~" | "null" | "Null" | "NULL") => return false,
+            Dialect::Kustomize | Dialect::KustomizePatch => {}
+        }
+        let is_at = |frame: &Frame, wanted: &str| matches!(&frame.content, Content::Map(OpenMap { key: Some(Key::Name(name)), .. }) if name == wanted);
+        match self.frames.as_slice() {
+            [metadata, annotations, _] => is_at(metadata, "metadata") && is_at(annotations, "annotations"),
+            [items, _, metadata, annotations, _] => {
+                is_at(items, "items") && is_at(metadata, "metadata") && is_at(annotations, "annotations")
+            }
+            _ => false,
+        }
     }
 
     fn alias(&mut self, id: usize, span: &Span) -> Result<(), DocumentError> {
@@ -337,7 +371,11 @@ impl Loader {
                 Some(Key::Name(name)) => {
                     map.entries.insert(name, value);
                 }
-                Some(Key::Merge) => return map.merge(value, alias).or_else(|message| fail(span, message)),
+                Some(Key::Merge) => {
+                    return map
+                        .merge(value, alias, self.dialect)
+                        .or_else(|message| fail(span, message));
+                }
                 // Only containers come here without a key, and `open` has refused those.
                 None => return fail(span, "a map or a list cannot be a key"),
             },

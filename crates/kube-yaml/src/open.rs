@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::document::shown;
+use crate::scalar::Dialect;
 
 /// A map or a list that is still open.
 pub(crate) struct Frame {
@@ -33,8 +34,8 @@ pub(crate) enum Key {
 
 impl OpenMap {
     /// `<<`: go-yaml sets the merged keys there and then, so they override what stands before them.
-    /// Of several maps the first wins.
-    pub(crate) fn merge(&mut self, value: Value, alias: bool) -> Result<(), &'static str> {
+    /// Of several maps the first wins. kustomize keeps what stands there already.
+    pub(crate) fn merge(&mut self, value: Value, alias: bool, dialect: Dialect) -> Result<(), &'static str> {
         let maps: Option<Vec<_>> = match value {
             Value::Object(map) => Some(vec![map]),
             Value::Array(items) if !alias => items
@@ -50,13 +51,47 @@ impl OpenMap {
         let Some(maps) = maps else {
             return Err("<< needs a map, or a list of maps");
         };
-        for (name, value) in maps.into_iter().flatten() {
+        let merged: Vec<(String, Value)> = match dialect {
+            Dialect::Kubernetes => maps.into_iter().flatten().collect(),
+            // The last of these are inserted, so the first wins here too.
+            Dialect::Kustomize | Dialect::KustomizePatch => {
+                let missing = |(name, _): &(String, Value)| !self.entries.contains_key(name);
+                maps.into_iter().flatten().filter(missing).collect()
+            }
+        };
+        for (name, value) in merged {
             if self.entries.insert(name, value).is_none() {
                 self.lines.push(0);
             }
         }
         Ok(())
     }
+}
+
+/// The JSON pointer of the value that comes next, when it comes into a map.
+pub(crate) fn pointer(frames: &[Frame]) -> Option<String> {
+    let mut pointer = String::new();
+    for frame in frames {
+        pointer.push('/');
+        match &frame.content {
+            Content::List(items) => pointer.push_str(&items.len().to_string()),
+            Content::Map(OpenMap {
+                key: Some(Key::Name(name)),
+                ..
+            }) => {
+                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+            }
+            Content::Map(_) => return None,
+        }
+    }
+    matches!(
+        frames.last(),
+        Some(Frame {
+            content: Content::Map(_),
+            ..
+        })
+    )
+    .then_some(pointer)
 }
 
 /// Where the innermost of the open maps is, such as `spec.containers[0]`.
@@ -83,4 +118,19 @@ pub(crate) fn path(frames: &[Frame]) -> String {
         }
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    /// Read off kustomize 5.8.1 and kubectl.
+    #[test]
+    fn what_a_merge_overrides() {
+        let text = b"x: &x {a: 2, b: 2}\nm:\n  a: 1\n  <<: [*x, {a: 7, c: 8}]\n  b: 3\n";
+        let read = |documents: Vec<crate::Document>| documents.into_iter().next().and_then(|it| it.value.ok());
+        let value = |a: i32| json!({"x": {"a": 2, "b": 2}, "m": {"a": a, "b": 3, "c": 8}});
+        assert_eq!(read(crate::parse_kustomize(text)), Some(value(1)));
+        assert_eq!(read(crate::parse(text)), Some(value(2)));
+    }
 }

@@ -37,6 +37,118 @@ const WORDS: &[(&[&str], Scalar<'static>)] = &[
     (&["-.inf", "-.Inf", "-.INF"], Scalar::Float(f64::NEG_INFINITY)),
 ];
 
+/// Whose rules say what a plain scalar means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dialect {
+    /// Kubernetes: go-yaml v2.
+    #[default]
+    Kubernetes,
+    /// kustomize where it reads objects: go-yaml v3, whose result is written and read again.
+    Kustomize,
+    /// The same of a patch, where a null says that something is to go.
+    KustomizePatch,
+}
+
+impl Dialect {
+    /// The type of a plain scalar.
+    pub(crate) fn resolve(self, text: Cow<'_, str>) -> Scalar<'_> {
+        match (self, text.as_bytes().first()) {
+            // Only `true` and `false` are booleans in v3.
+            (Self::Kustomize | Self::KustomizePatch, Some(b'y' | b'Y' | b'n' | b'N' | b'o' | b'O'))
+                if !matches!(&*text, "null" | "Null" | "NULL") =>
+            {
+                Scalar::Text(text)
+            }
+            // A date becomes a point in time, and is written as one.
+            (Self::Kustomize | Self::KustomizePatch, Some(b'0'..=b'9')) => {
+                match looks_like_date(&text).then(|| moment(&text)).flatten() {
+                    Some(moment) => Scalar::Text(Cow::Owned(moment)),
+                    None => resolve(text),
+                }
+            }
+            _ => resolve(text),
+        }
+    }
+}
+
+/// A date, or a date and a time, as Go writes it (RFC 3339). `None` where go-yaml v3 takes it for text.
+fn moment(text: &str) -> Option<String> {
+    let mut rest = text;
+    let mut number = |most: usize, until: &[char]| -> Option<u32> {
+        let digits = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
+        let (head, tail) = rest.split_at_checked(digits)?;
+        let value = head.parse().ok()?;
+        rest = match until {
+            [] => tail,
+            until => tail.strip_prefix(until)?,
+        };
+        Some(value)
+    };
+    let (year, month) = (number(4, &['-'])?, number(2, &['-'])?);
+    let day = number(2, &[])?;
+    let february = if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) {
+        29
+    } else {
+        28
+    };
+    let days = match month {
+        2 => february,
+        4 | 6 | 9 | 11 => 30,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        _ => return None,
+    };
+    if !(1..=days).contains(&day) {
+        return None;
+    }
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let Some(separator) = rest.chars().next() else {
+        return Some(format!("{date}T00:00:00Z"));
+    };
+    rest = rest.strip_prefix(['T', 't', ' '])?;
+    let mut number = |until: &[char]| -> Option<u32> {
+        let digits = rest.bytes().take(2).take_while(u8::is_ascii_digit).count();
+        let (head, tail) = rest.split_at_checked(digits)?;
+        let value = head.parse().ok()?;
+        rest = if until.is_empty() {
+            tail
+        } else {
+            tail.strip_prefix(until)?
+        };
+        Some(value)
+    };
+    let (hour, minute, second) = (number(&[':'])?, number(&[':'])?, number(&[])?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let digits = rest
+        .strip_prefix(['.', ','])
+        .map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+    let (fraction, zone) = rest.split_at_checked(if digits == 0 { 0 } else { digits + 1 })?;
+    let fraction = fraction.get(1..).unwrap_or_default();
+    let fraction = fraction.get(..9).unwrap_or(fraction).trim_end_matches('0');
+    let fraction = if fraction.is_empty() {
+        String::new()
+    } else {
+        format!(".{fraction}")
+    };
+    let zone = match (separator, zone) {
+        (' ', "") | ('T' | 't', "Z" | "+00:00" | "-00:00") => "Z",
+        ('T' | 't', zone) if is_offset(zone) => zone,
+        _ => return None,
+    };
+    Some(format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}"))
+}
+
+/// `+hh:mm` or `-hh:mm`.
+fn is_offset(zone: &str) -> bool {
+    let digits = |at: usize| zone.get(at..at + 2).and_then(|two| two.parse::<u32>().ok());
+    zone.len() == 6
+        && zone.starts_with(['+', '-'])
+        && zone.as_bytes().get(3) == Some(&b':')
+        && digits(1).is_some_and(|hours| hours <= 24)
+        && digits(4).is_some_and(|minutes| minutes < 60)
+}
+
 /// The type of a plain scalar. What is nothing else is text.
 pub(crate) fn resolve(text: Cow<'_, str>) -> Scalar<'_> {
     let first = text.as_bytes().first().copied();
@@ -231,4 +343,37 @@ pub(crate) fn looks_like_date(text: &str) -> bool {
     };
     let rest = &day[digits(day)..];
     (1..=2).contains(&digits(day)) && (rest.is_empty() || rest.starts_with(['T', 't', ' ']))
+}
+
+#[cfg(test)]
+mod kustomize_tests {
+    use super::*;
+
+    /// Read off kustomize 5.8.1.
+    #[test]
+    fn what_plain_scalars_mean_to_kustomize() {
+        for (text, expected) in [
+            ("yes", Scalar::Text("yes".into())),
+            ("on", Scalar::Text("on".into())),
+            ("n", Scalar::Text("n".into())),
+            ("TRUE", Scalar::Bool(true)),
+            ("false", Scalar::Bool(false)),
+            ("Null", Scalar::Null),
+            ("~", Scalar::Null),
+            ("0644", Scalar::Int(420)),
+            ("1:30", Scalar::Text("1:30".into())),
+            ("2020-01-01", Scalar::Text("2020-01-01T00:00:00Z".into())),
+            ("2020-01-01 10:00:00", Scalar::Text("2020-01-01T10:00:00Z".into())),
+            ("2020-02-30", Scalar::Text("2020-02-30".into())),
+            (
+                "2001-12-14t21:59:43.10-05:00",
+                Scalar::Text("2001-12-14T21:59:43.1-05:00".into()),
+            ),
+            ("2020-01-01T10:00:00", Scalar::Text("2020-01-01T10:00:00".into())),
+            ("2020-1-2T1:2:3Z", Scalar::Text("2020-01-02T01:02:03Z".into())),
+            ("1.10", Scalar::Float(1.1)),
+        ] {
+            assert_eq!(Dialect::Kustomize.resolve(text.into()), expected, "{text}");
+        }
+    }
 }

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::document::{Document, DocumentError, Warning, WarningKind};
+use crate::document::{Document, DocumentError, Nulls, Warning, WarningKind};
 use crate::json;
 use crate::load::load;
+use crate::scalar::Dialect;
 
 /// Reads a stream of YAML documents or JSON values the way `kubectl` does.
 ///
@@ -16,6 +17,36 @@ use crate::load::load;
 ///
 /// Never fails, and never panics on any input: problems are in [`Document::value`].
 pub fn parse(text: &[u8]) -> Vec<Document> {
+    parse_as(text, Dialect::Kubernetes)
+}
+
+/// Reads a stream of objects the way kustomize does, whose output Kubernetes then reads. It differs from [`parse`] in what
+/// plain scalars mean:
+///
+/// - `yes`, `no`, `on`, `off`, `y` and `n` are texts; only `true` and `false` are booleans.
+/// - A date is a point in time and written out as one: `2026-01-31` is the text `2026-01-31T00:00:00Z`.
+/// - `<<` does not override what stands before it.
+/// - A block of text that ends with the file, without a line feed, has none.
+/// - Annotations are texts as they are written: `1.10` stays `1.10`.
+///
+/// ```
+/// let text = b"kind: ConfigMap\nmetadata: {annotations: {version: 1.10}}\ndata: {debug: on}\n";
+/// let documents = kube_yaml::parse_kustomize(text);
+/// let value = documents[0].value.as_ref().expect("good");
+/// assert_eq!(value["metadata"]["annotations"]["version"], "1.10");
+/// assert_eq!(value["data"]["debug"], "on");
+/// ```
+pub fn parse_kustomize(text: &[u8]) -> Vec<Document> {
+    parse_as(text, Dialect::Kustomize)
+}
+
+/// Reads a stream of strategic merge patches the way kustomize does: as [`parse_kustomize`], but an annotation that is null stays
+/// null, which is to remove it.
+pub fn parse_kustomize_patch(text: &[u8]) -> Vec<Document> {
+    parse_as(text, Dialect::KustomizePatch)
+}
+
+fn parse_as(text: &[u8], dialect: Dialect) -> Vec<Document> {
     let mut out = Out::default();
     if let Some(error) = wrong_encoding(text) {
         out.push(error.line, Err(error), Vec::new());
@@ -27,7 +58,7 @@ pub fn parse(text: &[u8]) -> Vec<Document> {
         error = read_json(text, &mut place, &mut out);
     }
     for piece in pieces(&text[place.byte..], place.line) {
-        read_piece(&piece, error.take(), &mut out);
+        read_piece(&piece, error.take(), dialect, &mut out);
     }
     out.0
 }
@@ -41,6 +72,7 @@ pub fn parse_one(text: &[u8]) -> Document {
         line: 1,
         value: Ok(Value::Null),
         warnings: Vec::new(),
+        nulls: Nulls::default(),
     };
     if let Some(error) = wrong_encoding(text) {
         document.line = error.line;
@@ -53,7 +85,7 @@ pub fn parse_one(text: &[u8]) -> Document {
             document.value = Err(error);
         }
         Ok((text, warning)) => {
-            let loaded = load(text, 0, true);
+            let loaded = load(text, 0, true, Dialect::Kubernetes);
             document.line = loaded.line.unwrap_or(1);
             document.value = loaded.value.map_err(|e| explained(e, text));
             document.warnings = in_order(loaded.warnings, warning);
@@ -68,6 +100,10 @@ struct Out(Vec<Document>);
 
 impl Out {
     fn push(&mut self, line: usize, value: Result<Value, DocumentError>, warnings: Vec<Warning>) {
+        self.push_with(line, value, warnings, Nulls::default());
+    }
+
+    fn push_with(&mut self, line: usize, value: Result<Value, DocumentError>, warnings: Vec<Warning>, nulls: Nulls) {
         if matches!(value, Ok(Value::Null)) && warnings.is_empty() {
             return;
         }
@@ -76,6 +112,7 @@ impl Out {
             line,
             value,
             warnings,
+            nulls,
         });
     }
 }
@@ -164,7 +201,7 @@ fn json_error(error: &serde_json::Error, line: usize) -> DocumentError {
 /// The places of keys given twice, found by reading the value again as YAML.
 fn repeated_keys(text: &[u8], line: usize) -> Vec<Warning> {
     let warnings = std::str::from_utf8(text)
-        .map(|text| load(text, line - 1, false).warnings)
+        .map(|text| load(text, line - 1, false, Dialect::Kubernetes).warnings)
         .unwrap_or_default();
     if !warnings.is_empty() {
         return warnings;
@@ -222,7 +259,7 @@ fn pieces(text: &[u8], first_line: usize) -> Vec<Piece<'_>> {
 }
 
 /// Reads one piece. `instead` takes the place of what YAML says is wrong with it.
-fn read_piece(piece: &Piece<'_>, instead: Option<DocumentError>, out: &mut Out) {
+fn read_piece(piece: &Piece<'_>, instead: Option<DocumentError>, dialect: Dialect, out: &mut Out) {
     if piece.bad_separator {
         let error = DocumentError {
             line: piece.line,
@@ -235,12 +272,13 @@ fn read_piece(piece: &Piece<'_>, instead: Option<DocumentError>, out: &mut Out) 
         Ok(checked) => checked,
         Err(error) => return out.push(content_line(piece), Err(error), Vec::new()),
     };
-    let loaded = load(text, piece.line - 1, false);
+    // kubectl adds a line feed to the last line, kustomize does not.
+    let loaded = load(text, piece.line - 1, dialect != Dialect::Kubernetes, dialect);
     let warnings = in_order(loaded.warnings, warning);
     match loaded.value {
         // A comment or nothing: no document, whatever characters it holds.
         Ok(_) if loaded.line.is_none() => {}
-        Ok(value) => out.push(loaded.line.unwrap_or(piece.line), Ok(value), warnings),
+        Ok(value) => out.push_with(loaded.line.unwrap_or(piece.line), Ok(value), warnings, loaded.nulls),
         Err(error) => {
             let error = instead.unwrap_or_else(|| explained(error, text));
             out.push(content_line(piece), Err(error), warnings);
