@@ -70,6 +70,15 @@ impl Failure {
         self
     }
 
+    /// Consequence and causes in one line, for where it is a part of something else.
+    pub fn in_one_line(&self) -> String {
+        let all: Vec<&str> = std::iter::once(&self.consequence)
+            .chain(&self.causes)
+            .map(String::as_str)
+            .collect();
+        printable(&all.join(": "))
+    }
+
     /// The exit code that `main` returns for it.
     pub fn exit(&self) -> Exit {
         match self.kind {

@@ -185,6 +185,24 @@ pub async fn get_text(address: &str, limit: usize) -> Result<String, NetError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// The text at an address, of at most `limit` bytes, for callers that are not asynchronous.
+pub fn get_now(address: &str, limit: usize) -> Result<String, NetError> {
+    let unable = |reason: &dyn std::fmt::Display| NetError::Address {
+        address: address.to_owned(),
+        reason: reason.to_string(),
+    };
+    // A thread of its own: a runtime cannot be entered from within another.
+    std::thread::scope(|scope| {
+        let fetching = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime
+                .map_err(|cause| unable(&cause))?
+                .block_on(get_text(address, limit))
+        });
+        fetching.join().unwrap_or_else(|_| Err(unable(&"it was not fetched")))
+    })
+}
+
 /// Fetches a file: into a temporary file in the same folder first, renamed to `file` once it is whole, on the disk, and has
 /// the SHA-256 checksum `sha256` (hexadecimal) where one is given. `progress` is told bytes so far and, if known, in all.
 pub async fn download(

@@ -201,7 +201,8 @@ mod tests {
                   more than once
 
               --kustomize-binary <PATH>
-                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+                  Render kustomizations with this `kustomize` or `kubectl` instead of by
+                  itself
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
@@ -365,7 +366,8 @@ mod tests {
                   more than once
 
               --kustomize-binary <PATH>
-                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+                  Render kustomizations with this `kustomize` or `kubectl` instead of by
+                  itself
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
@@ -492,7 +494,8 @@ mod tests {
                   more than once
 
               --kustomize-binary <PATH>
-                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+                  Render kustomizations with this `kustomize` or `kubectl` instead of by
+                  itself
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
@@ -585,7 +588,8 @@ mod tests {
                   more than once
 
               --kustomize-binary <PATH>
-                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+                  Render kustomizations with this `kustomize` or `kubectl` instead of by
+                  itself
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]

@@ -46,7 +46,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "FILE")]
     pub values: Vec<String>,
 
-    /// The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+    /// Render kustomizations with this `kustomize` or `kubectl` instead of by itself
     #[arg(long, value_name = "PATH")]
     pub kustomize_binary: Option<PathBuf>,
 

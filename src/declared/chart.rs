@@ -53,6 +53,8 @@ pub(super) struct Settings {
     pub kube_version: Option<String>,
     /// APIs that templates see, sorted: `group/version` and `group/version/Kind`.
     pub api_versions: Vec<String>,
+    /// Whether the definitions in its `crds` folder are part of it.
+    pub crds: bool,
 }
 
 /// The chart of a folder, if it is one.
@@ -196,7 +198,7 @@ impl Chart {
             .arg("template")
             .arg(self.release(settings.release.as_deref()))
             .arg(if self.folder.is_empty() { "." } else { &self.folder })
-            .args(["--namespace", &settings.namespace, "--include-crds"])
+            .args(["--namespace", &settings.namespace])
             .folder(disk)
             .env("HOME", home.path())
             .inherit(["PATH", "TMPDIR"])
@@ -221,6 +223,9 @@ impl Chart {
         }
         for api in &settings.api_versions {
             tool = tool.args(["--api-versions", api]);
+        }
+        if settings.crds {
+            tool = tool.arg("--include-crds");
         }
         if skip_schema {
             tool = tool.arg("--skip-schema-validation");

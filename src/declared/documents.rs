@@ -121,6 +121,13 @@ pub(super) fn take(document: Document, provenance: Provenance, findings: &mut Fi
     expand(value, provenance, 0, findings);
 }
 
+/// An object that a renderer made.
+pub(super) fn take_value(value: Value, provenance: Provenance, findings: &mut Findings) {
+    if is_for_us(&value, &provenance.place(), findings) {
+        expand(value, provenance, 0, findings);
+    }
+}
+
 /// Whether a document is an object. With only one of `apiVersion` and `kind` it was meant to be, and that is a problem.
 fn is_for_us(value: &Value, place: &Place, findings: &mut Findings) -> bool {
     let text = |key: &str| text(value, key);

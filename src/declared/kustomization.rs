@@ -1,14 +1,14 @@
 //! Folders with a kustomization: what they reach, and how they are rendered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::documents::{self, Findings};
 use crate::object::{Place, Problem, Provenance, Renderer};
-use crate::process::{BASIC_ENVIRONMENT, Tool, ToolError, which};
+use crate::process::{BASIC_ENVIRONMENT, Tool, ToolError};
 use crate::source::Tree;
 use crate::source::path::{join, parent, resolve};
 
@@ -129,18 +129,10 @@ pub(super) fn closure(tree: &Tree, folder: &str) -> BTreeMap<String, Kustomizati
     reached
 }
 
-/// The program that renders kustomizations: the one given, `kustomize`, or `kubectl`.
-pub(super) fn program(given: Option<&Path>) -> Option<PathBuf> {
-    given
-        .map(Path::to_owned)
-        .or_else(|| which("kustomize"))
-        .or_else(|| which("kubectl"))
-}
-
-/// Renders the kustomization of a folder. `disk` is where the tree is laid out.
+/// Renders the kustomization of a folder with a program, `kustomize` or `kubectl`. `disk` is where the tree is laid out.
 ///
-/// What it names by URL is fetched by kustomize itself, as with `kubectl apply -k`.
-pub(super) fn render(tree: &Tree, disk: &Path, folder: &str, file: &str, program: Option<&Path>) -> Findings {
+/// What it names by URL is fetched by the program itself.
+pub(super) fn render(tree: &Tree, disk: &Path, folder: &str, file: &str, program: &Path) -> Findings {
     let mut findings = Findings::default();
     let output = match run(disk, folder, program) {
         Ok(output) => output,
@@ -168,7 +160,7 @@ pub(super) fn render(tree: &Tree, disk: &Path, folder: &str, file: &str, program
     findings
 }
 
-const INSTALL: &str = "install kustomize 5 or kubectl, so that it is on PATH, or name it with --kustomize-binary";
+const INSTALL: &str = "leave out --kustomize-binary: refloat renders kustomizations by itself";
 
 struct Refusal {
     cause: String,
@@ -177,15 +169,11 @@ struct Refusal {
     said: bool,
 }
 
-fn run(disk: &Path, folder: &str, program: Option<&Path>) -> Result<Vec<u8>, Refusal> {
+fn run(disk: &Path, folder: &str, program: &Path) -> Result<Vec<u8>, Refusal> {
     let not_run = |cause: String, hint| Refusal {
         cause,
         hint,
         said: false,
-    };
-    let Some(program) = program else {
-        let cause = "neither kustomize nor kubectl was found".to_owned();
-        return Err(not_run(cause, Some(INSTALL)));
     };
     let is_kubectl = program
         .file_name()

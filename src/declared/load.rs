@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use kustomize::Kustomize;
+
 use super::chart::{Chart, Settings};
 use super::crd::{brought, status_is_data};
 use super::documents::{self, Findings, Found};
 use super::entry::Parts;
+use super::kustomize::{Outside, render};
 use super::parts::{self, Dialect, Part};
 use super::{Options, entry, in_parallel, kustomization, release};
 use crate::error::{Failure, Kind, printable};
@@ -101,10 +104,7 @@ impl Assembly {
             }
         }
         self.read_files(tree, files);
-        if !kustomizations.is_empty() {
-            let disk = tree.on_disk()?;
-            self.render_kustomizations(tree, &disk, kustomizations, options);
-        }
+        self.render_kustomizations(tree, kustomizations, options)?;
         if !charts.is_empty() {
             let disk = tree.on_disk()?;
             let charts: Vec<Chart> = charts.into_values().collect();
@@ -152,11 +152,15 @@ impl Assembly {
     fn render_kustomizations(
         &mut self,
         tree: &Tree,
-        disk: &Path,
         all: BTreeMap<String, (String, bool)>,
         options: &Options,
-    ) {
-        let program = kustomization::program(options.kustomize.as_deref());
+    ) -> Result<(), Failure> {
+        let program = options.kustomize.as_deref().filter(|_| !all.is_empty());
+        let program = program
+            .map(|program| Ok::<_, Failure>((program, tree.on_disk()?)))
+            .transpose()?;
+        let outside = Outside::of(tree, in_kustomizations(options));
+        let kustomize = Kustomize::new(tree, &outside, kustomize::Options::default());
         let all: Vec<(String, (String, bool))> = all.into_iter().collect();
         let rendered = in_parallel(&all, |(folder, (file, component))| {
             if *component {
@@ -167,13 +171,17 @@ impl Assembly {
                     problems: vec![problem.hint("give the kustomization that names it")],
                 };
             }
-            kustomization::render(tree, disk, folder, file, program.as_deref())
+            match &program {
+                Some((program, disk)) => kustomization::render(tree, disk, folder, file, program),
+                None => render(&kustomize, &outside, folder, file),
+            }
         });
         let writer = Writer::ServerSide("refloat".to_owned());
         for ((folder, _), findings) in all.iter().zip(rendered) {
             self.unit(folder, Renderer::Kustomize);
             self.add(findings, folder, &writer);
         }
+        Ok(())
     }
 
     /// Charts are rendered until the set brings no API any more that they have not seen, at most three times.
@@ -351,5 +359,16 @@ fn settings(tree: &Tree, disk: &Path, options: &Options) -> Result<Settings, Fai
         values,
         kube_version: options.kube_version.clone(),
         api_versions: options.api_versions.clone(),
+        crds: true,
     })
+}
+
+/// What charts of kustomizations are rendered with; the rest is in their entries.
+fn in_kustomizations(options: &Options) -> Settings {
+    Settings {
+        program: options.helm.clone(),
+        kube_version: options.kube_version.clone(),
+        api_versions: options.api_versions.clone(),
+        ..Settings::default()
+    }
 }

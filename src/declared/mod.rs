@@ -12,6 +12,7 @@ mod crd;
 mod documents;
 mod entry;
 mod kustomization;
+mod kustomize;
 mod load;
 mod parts;
 mod release;
@@ -42,7 +43,7 @@ pub struct Options {
     /// APIs that the target serves, as `group/version` and `group/version/Kind`, beside those that helm knows and those that the
     /// set brings.
     pub api_versions: Vec<String>,
-    /// `kustomize` or `kubectl`; `None`: the first of them on PATH.
+    /// `kustomize` or `kubectl`, to render with instead of in process.
     pub kustomize: Option<PathBuf>,
     /// `helm`; `None`: the one on PATH.
     pub helm: Option<PathBuf>,

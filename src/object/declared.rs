@@ -7,7 +7,8 @@ use super::{Manifest, ObjectId, Place, Problem};
 /// Where a manifest comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
-    /// The file in the tree, `/`-separated; for rendered objects the kustomization or chart template.
+    /// The file in the tree, `/`-separated: of an object of a kustomization the file that declares it, of a generated one the
+    /// kustomization, of a chart's its template.
     pub file: String,
     /// Index of the document in the file, from 0, empty documents not counted.
     pub document: usize,
@@ -32,7 +33,7 @@ impl Provenance {
 pub enum Renderer {
     /// Read as it stands.
     Plain,
-    /// `kustomize build`.
+    /// Built from a kustomization.
     Kustomize,
     /// `helm template`.
     Helm,

@@ -1,7 +1,9 @@
 //! The tree as rooms above see it: paths, bytes, folders.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
@@ -14,6 +16,13 @@ use crate::object::{Place, Problem, Repository};
 
 /// Most bytes that are laid out on disk for renderers.
 const LARGEST_COPY: u64 = 1 << 30;
+
+static NUMBERS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The repository that this thread read last, and the number of its tree: opening its packs anew costs more than a read.
+    static OPENED: RefCell<Option<(usize, gix::Repository)>> = const { RefCell::new(None) };
+}
 
 /// Where the bytes are.
 pub(super) enum Store {
@@ -37,6 +46,8 @@ pub struct Tree {
     problems: Vec<Problem>,
     store: Store,
     copy: Mutex<Option<Arc<TempDir>>>,
+    /// Tells trees apart, for [`OPENED`].
+    number: usize,
     /// Holds the clone of a remote repository as long as the tree lives.
     _clone: Option<TempDir>,
 }
@@ -74,6 +85,7 @@ impl Tree {
             problems: view.problems,
             store,
             copy: Mutex::new(None),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             _clone: None,
         }
     }
@@ -145,6 +157,19 @@ impl Tree {
         self.bytes(stored).map_err(bad)
     }
 
+    /// The Git id of a file's content: two files with one id have the same bytes. `None` in a plain folder.
+    pub fn content(&self, path: &str) -> Option<[u8; 32]> {
+        match self.raw.get(self.files.get(path)?) {
+            Some(Raw::Blob(id)) => {
+                let mut all = [0; 32];
+                let bytes = id.as_slice();
+                all[..bytes.len()].copy_from_slice(bytes);
+                Some(all)
+            }
+            _ => None,
+        }
+    }
+
     fn bytes(&self, stored: &str) -> Result<Arc<[u8]>, String> {
         let too_large = |size: u64| {
             format!(
@@ -155,15 +180,18 @@ impl Tree {
         };
         let broken = |cause: &dyn std::fmt::Display| format!("it is not read: {cause}");
         match (&self.store, self.raw.get(stored)) {
-            (Store::Git(repository), Some(Raw::Blob(id))) => {
-                let repository = repository.to_thread_local();
+            (Store::Git(repository), Some(Raw::Blob(id))) => OPENED.with_borrow_mut(|opened| {
+                let (_, repository) = match opened {
+                    Some(here) if here.0 == self.number => here,
+                    _ => opened.insert((self.number, repository.to_thread_local())),
+                };
                 let size = repository.find_header(*id).map_err(|e| broken(&e))?.size();
                 if size > LARGEST_FILE {
                     return Err(too_large(size));
                 }
                 let blob = repository.find_blob(*id).map_err(|e| broken(&e))?;
                 Ok(Arc::from(&*blob.data))
-            }
+            }),
             (Store::Folder(root), _) => {
                 let path = root.join(stored);
                 let size = std::fs::metadata(&path).map_err(|e| broken(&e))?.len();

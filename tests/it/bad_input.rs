@@ -846,11 +846,9 @@ fn helm_and_kustomize_are_not_installed() {
         reading REPO
         Repository  REPO at e1c13535679f "declare" (2026-01-02 03:04 UTC)
         Entry       the whole repository: manifests, found by itself
-        2 errors in the repository:
+        1 error in the repository:
           error: chart/Chart.yaml: nothing of this chart is restored: helm was not found
             hint: install helm 3.16 or newer, so that it is on PATH, or name it with --helm-binary
-          error: kustom/kustomization.yaml: nothing of this kustomization is restored: neither kustomize nor kubectl was found
-            hint: install kustomize 5 or kubectl, so that it is on PATH, or name it with --kustomize-binary
         "#);
     let named = [
         "--helm-binary",
@@ -872,7 +870,7 @@ fn helm_and_kustomize_are_not_installed() {
           error: chart/Chart.yaml: nothing of this chart is restored: /nowhere/helm was not found
             hint: install helm 3.16 or newer, so that it is on PATH, or name it with --helm-binary
           error: kustom/kustomization.yaml: nothing of this kustomization is restored: /nowhere/kustomize was not found
-            hint: install kustomize 5 or kubectl, so that it is on PATH, or name it with --kustomize-binary
+            hint: leave out --kustomize-binary: refloat renders kustomizations by itself
         "#);
 }
 
@@ -902,11 +900,11 @@ fn a_kustomization_that_cannot_be_built() {
         Repository  REPO at a5e710e3b884 "declare" (2026-01-02 03:04 UTC)
         Entry       the whole repository: manifests, found by itself
         5 errors in the repository:
-          error: broken/kustomization.yaml: nothing of this kustomization is restored: invalid Kustomization: yaml: line 1: did not find expected ',' or ']'
-          error: field/kustomization.yaml: nothing of this kustomization is restored: invalid Kustomization: json: unknown field "resource"
-          error: missing/kustomization.yaml: nothing of this kustomization is restored: it names web.yaml, which the repository does not have
-          error: out/kustomization.yaml: nothing of this kustomization is restored: it names ../../../etc, which the repository does not have
-          error: patch/kustomization.yaml: nothing of this kustomization is restored: it names patch.yaml, which the repository does not have
+          error: broken/kustomization.yaml:1: nothing of this kustomization is restored: the kustomization is invalid: unclosed bracket '['
+          error: field/kustomization.yaml:1: nothing of this kustomization is restored: resource: unknown field "resource"
+          error: missing/kustomization.yaml:1: nothing of this kustomization is restored: resources[0]: there is no file or folder "web.yaml"
+          error: out/kustomization.yaml:1: nothing of this kustomization is restored: resources[0]: "../../../etc" cannot be read: security; it is out of the root of the files
+          error: patch/kustomization.yaml:2: nothing of this kustomization is restored: patches[0].path: "patch.yaml" cannot be read: there is no such file
         "#);
 }
 
@@ -1336,13 +1334,13 @@ fn no_value_of_a_secret_is_ever_told() {
           a: '***'
         ---
         apiVersion: v1
-        data:
-          a: '***'
         kind: Secret
         metadata:
           name: generated-2fcdk85276
           namespace: default
         type: Opaque
+        data:
+          a: '***'
         ---
         apiVersion: v1
         kind: Secret
@@ -1448,14 +1446,14 @@ fn no_value_of_a_secret_is_ever_told() {
           error: charts/broken/Chart.yaml: nothing of this chart is restored: YAML parse error on charts/broken/templates/secret.yaml: not valid YAML: line 5: mapping values are not allowed in this context
           error: charts/head/Chart.yaml: nothing of this chart is restored: YAML parse error on charts/head/templates/secret.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go struct field SimpleHead.kind of type string
           error: charts/type/Chart.yaml: nothing of this chart is restored: charts/type/templates/secret.yaml:4:22 executing "charts/type/templates/secret.yaml" at <.Values.password.inner.most>: can't evaluate field inner in type interface {}
-          error: kustomize/alias/kustomization.yaml: nothing of this kustomization is restored: not valid YAML: an alias (*name) without its anchor, or a text beginning with * that is not in quotes
-          error: kustomize/broken/kustomization.yaml: nothing of this kustomization is restored: accumulating resources from 'broken.yaml': not valid YAML: line 5: did not find expected key in File: broken.yaml
-          error: kustomize/json/kustomization.yaml: nothing of this kustomization is restored: one of its patches, generators or transformers cannot be used
-          error: kustomize/literal/kustomization.yaml: nothing of this kustomization is restored: a literal of a secretGenerator or configMapGenerator is not of the form key=value
-          error: kustomize/map/kustomization.yaml: nothing of this kustomization is restored: invalid Kustomization: json: cannot unmarshal string into Go struct field Kustomization.commonLabels of type map[string]string
-          error: kustomize/patch/kustomization.yaml: nothing of this kustomization is restored: one of its patches, generators or transformers cannot be used
-          error: kustomize/syntax/kustomization.yaml: nothing of this kustomization is restored: invalid Kustomization: yaml: did not find expected ',' or ']'
-          error: kustomize/twice/kustomization.yaml: nothing of this kustomization is restored: one of its files is not valid YAML, or gives a key twice
+          error: kustomize/alias/alias.yaml:4: nothing of kustomize/alias/kustomization.yaml is restored: resources[0]: malformed YAML: while parsing node, found unknown anchor
+          error: kustomize/broken/broken.yaml:6: nothing of kustomize/broken/kustomization.yaml is restored: resources[0]: malformed YAML: while parsing a block mapping, did not find expected key
+          error: kustomize/json/kustomization.yaml:2: nothing of this kustomization is restored: patches[0]: the patch begins with [ but is no JSON
+          error: kustomize/literal/kustomization.yaml:1: nothing of this kustomization is restored: secretGenerator[0]: literals[0] of "generated" is not of the form key=value
+          error: kustomize/map/kustomization.yaml:2: nothing of this kustomization is restored: commonLabels: a map of strings was expected here, and a string is here
+          error: kustomize/patch/kustomization.yaml:2: nothing of this kustomization is restored: patches[0]: the patch is neither an object nor a list of JSON patch operations
+          error: kustomize/syntax/kustomization.yaml:1: nothing of this kustomization is restored: the kustomization is invalid: mismatched bracket '[' closed by '}'
+          error: kustomize/twice/twice.yaml:4: nothing of kustomize/twice/kustomization.yaml is restored: resources[0]: the key "a" is given twice in stringData
           error: plain/again.yaml:1 and plain/text.yaml:1: Secret/shop/text: declared more than once with different content; only the last place is used
             hint: keep one of them, or give one another name or namespace
           error: plain/alias.yaml:4: this document is not restored: it is not valid YAML at column 17: while parsing node, found unknown anchor
