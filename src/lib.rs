@@ -7,6 +7,7 @@
 //!                        cluster::facts → Facts       ├ plan::build → Plan → engine::run → Outcomes → report → exit code
 //! plan      the same line, stopped at Plan            ┘
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream
+//! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
 //! drill     control_plane::start → restore → verify → timings → stop
 //! ```
 //!
@@ -25,12 +26,14 @@
 //! | [`net`] | `error`; the only HTTP client beside kube's |
 //! | [`source`] | `object`, `process`, `net`: a tree at a revision |
 //! | [`declared`] | `object`, `source`, `process`, `net`: tree → `DeclaredSet` |
+//! | [`past`] | `object`, `source`: every identity that the history ever declared, and its cache |
 //! | [`plan`] | `object`: `DeclaredSet` + `Facts` → `Plan`: pure |
+//! | [`audit`] | `object`: `DeclaredSet` + `PastSet` + `LiveSet` → `Findings`: pure |
 //! | [`event`] | `object`, `plan`: what happened, as data |
 //! | [`cluster`] | `object`: the only room that imports kube |
 //! | [`engine`] | `object`, `plan`, `event`, `cluster`: walks a plan; the one writer |
 //! | [`control_plane`] | `process`, `net`: a throwaway control plane |
-//! | [`report`] | `object`, `event`, `plan`: human, json, progress |
+//! | [`report`] | `object`, `event`, `plan`, `audit`: human, json, html, sarif, progress |
 //! | [`cli`] | `object`: clap structs and help texts, no logic |
 //! | [`command`] | everything; nothing imports it |
 //!
@@ -44,6 +47,7 @@
 //! enforces it, **soft** when Kubernetes heals it by itself. **Gate**: a node that stands for a whole unit being ready.
 //! **Facts**: what the target serves, has and allows, as a value. **Outcome**: what was done × whether it became ready.
 
+pub mod audit;
 pub mod cli;
 pub mod cluster;
 pub mod command;
@@ -54,6 +58,7 @@ pub mod error;
 pub mod event;
 pub mod net;
 pub mod object;
+pub mod past;
 pub mod plan;
 pub mod process;
 pub mod report;

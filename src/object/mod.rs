@@ -8,9 +8,11 @@ mod drift;
 mod facts;
 mod health;
 mod id;
+mod live;
 mod manifest;
 pub mod normalize;
 mod outcome;
+mod past;
 mod problem;
 mod resolve;
 
@@ -22,7 +24,9 @@ pub use facts::{
 };
 pub use health::{Assessment, Basis, Health, assess, has_contract};
 pub use id::{GroupKind, ObjectId};
+pub use live::{Comparison, FieldChange, FieldDrift, LiveObject, LiveSet, Manager, Method, Owner};
 pub use manifest::Manifest;
 pub use outcome::{Action, Outcome, Readiness, SkipReason};
+pub use past::{Commit, PastIdentity, PastSet};
 pub use problem::{Place, Problem, ProblemKind};
 pub use resolve::resolve;

@@ -11,12 +11,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("net", &[]),
     ("source", &["object", "process", "net"]),
     ("declared", &["object", "source", "process", "net"]),
+    ("past", &["object", "source"]),
     ("plan", &["object"]),
+    ("audit", &["object"]),
     ("event", &["object", "plan"]),
     ("cluster", &["object"]),
     ("engine", &["object", "plan", "event", "cluster"]),
     ("control_plane", &["process", "net"]),
-    ("report", &["object", "event", "plan"]),
+    ("report", &["object", "event", "plan", "audit"]),
     ("cli", &["object"]),
     (
         "command",
@@ -38,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O, read no clock and no environment.
-const PURE: &[&str] = &["object", "plan", "event", "error"];
+const PURE: &[&str] = &["object", "plan", "audit", "event", "error"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,0 +1,151 @@
+//! Which live objects were never in Git, and what drifted: declared, past and live in, findings out. Pure: no cluster, no files,
+//! no clock; the records of an audit log come as an iterator.
+
+use crate::object::{FieldDrift, Method, ObjectId, Place};
+
+/// Everything an audit found, in the order of a report: worst verdict first, then namespace, kind and name.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// All objects that somebody should look at, and what is missing.
+    pub findings: Vec<Finding>,
+    /// How many objects have each verdict, by [`Verdict::name`], the silent ones (in sync, owned, managed, built in) included.
+    pub counts: std::collections::BTreeMap<&'static str, usize>,
+    /// By namespace ("" for cluster-scoped): in sync, and all that count for coverage.
+    pub coverage: std::collections::BTreeMap<String, Coverage>,
+    /// Findings that `.refloatignore` hides.
+    pub ignored: usize,
+}
+
+/// In sync ÷ (in sync + drifted + never in Git + removed from Git).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Objects in sync.
+    pub in_sync: usize,
+    /// Objects that count.
+    pub counted: usize,
+}
+
+/// An object, its verdict, the evidence and how sure we are.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The object.
+    pub id: ObjectId,
+    /// What it is.
+    pub verdict: Verdict,
+    /// Where it is declared, for what is.
+    pub place: Option<Place>,
+    /// How its identity was matched with Git.
+    pub matched: Match,
+    /// Who did it, most likely first; empty means unknown.
+    pub authors: Vec<Author>,
+    /// What was seen, in words; never values of Secrets.
+    pub evidence: Vec<String>,
+    /// The command that puts it right, where there is one.
+    pub remedy: Option<String>,
+}
+
+/// What an object is to Git.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Live as declared.
+    InSync,
+    /// Declared fields differ, or fields were added.
+    Drifted {
+        /// The fields.
+        fields: Vec<FieldDrift>,
+        /// How they were compared.
+        method: Method,
+    },
+    /// Declared, and not there.
+    Missing,
+    /// Was declared until this commit (index in the past's commits).
+    RemovedFromGit {
+        /// Commit that removed it: id, subject, RFC 3339 date.
+        commit: (String, String, String),
+        /// File that had it.
+        path: String,
+    },
+    /// In the repository, and not reached from the entry.
+    NotReached {
+        /// File that has it.
+        path: String,
+    },
+    /// Nothing in Git ever named it.
+    NeverInGit,
+    /// Belongs to this top owner, which has the verdict.
+    Owned(ObjectId),
+    /// Made by a tool's unit.
+    Managed {
+        /// `Helm`, `Flux`, `Argo CD`, `kapp`, `ApplySet`.
+        tool: &'static str,
+        /// Release or unit, as the tool names it.
+        unit: String,
+        /// Whether Git declares that unit, or did: one that it does not is a finding.
+        declared: bool,
+    },
+    /// The cluster makes it by itself: this rule of `rules.toml`.
+    BuiltIn(&'static str),
+}
+
+impl Verdict {
+    /// Stable name, for `--fail-on` and JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InSync => "in-sync",
+            Self::Drifted { .. } => "drifted",
+            Self::Missing => "missing",
+            Self::RemovedFromGit { .. } => "removed-from-git",
+            Self::NotReached { .. } => "not-reached",
+            Self::NeverInGit => "never-in-git",
+            Self::Owned(_) => "owned",
+            Self::Managed { declared: true, .. } => "managed",
+            Self::Managed { declared: false, .. } => "managed-undeclared",
+            Self::BuiltIn(_) => "built-in",
+        }
+    }
+}
+
+/// How an identity was matched, best first. Kind and name alone are no evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Match {
+    /// Group, kind, namespace and name.
+    Exact,
+    /// The historic manifest says no namespace.
+    NamespaceAbsent,
+    /// Another group of the same kind (`extensions` → `apps`).
+    GroupMigrated,
+    /// Made by a chart, generator or unit that the past knows.
+    MadeByUnit,
+    /// Nothing matched.
+    None,
+}
+
+/// Who did something, with what, when, and how we know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Author {
+    /// Tool: `kubectl edit`, `Helm`, `Lens`, …; the manager's own name where it is not known.
+    pub tool: String,
+    /// User, where an audit log tells.
+    pub user: Option<String>,
+    /// Source address, where an audit log tells.
+    pub from: Option<String>,
+    /// RFC 3339, or empty.
+    pub time: String,
+    /// What was written: `create`, `update`, `patch`, `delete`, `Apply`, `Update`.
+    pub operation: String,
+    /// How sure.
+    pub confidence: Confidence,
+    /// The evidence, quoted: `managedFields: kubectl-edit Update 2026-01-02T03:04:05Z`.
+    pub evidence: String,
+}
+
+/// How sure a statement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// A record says so.
+    Certain,
+    /// Follows from records that could be forged or shared.
+    Likely,
+    /// One of several explanations.
+    Possible,
+}

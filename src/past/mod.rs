@@ -1,0 +1,1 @@
+//! Every identity that the history of a branch ever declared, and its cache.
