@@ -28,6 +28,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "net",
             "source",
             "declared",
+            "past",
+            "audit",
             "plan",
             "event",
             "cluster",
