@@ -17,7 +17,7 @@ mod problem;
 mod resolve;
 
 pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
-pub use drift::differences;
+pub use drift::{Pair, Suspects, differences};
 pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
     ServedKinds,

@@ -3,23 +3,21 @@
 //! Not a difference: other spellings of one quantity (`1000m` and `1`, `0.5Gi` and `512Mi`), `null` and absent, fields that
 //! the server or others added, the order of lists whose elements have a name, injected `caBundle`s.
 
+mod by_design;
+mod defaults;
+mod managed;
+mod pair;
+mod path;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod walk;
+
 use serde_json::{Map, Value};
 
-/// Keys by which elements of lists are told apart, the first that all elements have as a scalar. From the list-map keys of
-/// the built-in types (`x-kubernetes-list-map-keys` of the API server's schema).
-const LIST_KEYS: &[&[&str]] = &[
-    &["name"],
-    &["mountPath"],
-    &["devicePath"],
-    &["containerPort", "protocol"],
-    &["containerPort"],
-    &["port", "protocol"],
-    &["port"],
-    &["key", "effect"],
-    &["ip"],
-    &["type"],
-    &["topologyKey"],
-];
+pub use pair::{Pair, Suspects};
+use path::{child, keys_of, label};
+use scalar::{is_nothing, same_scalar};
 
 /// The declared fields that are missing or different in `live`, as paths (`.spec.replicas`), sorted; never values.
 pub fn differences(declared: &Value, live: &Value) -> Vec<String> {
@@ -91,122 +89,8 @@ fn compare_lists(declared: &[Value], live: &[Value], path: &str, found: &mut Vec
     }
 }
 
-/// The key fields by which all elements can be told apart.
-fn keys_of(list: &[Value]) -> Option<&'static [&'static str]> {
-    let usable = |keys: &&&'static [&'static str]| {
-        let named = |v: &Value| {
-            keys.iter()
-                .all(|k| v.get(k).is_some_and(|k| k.is_string() || k.is_number()))
-        };
-        let key = |v: &Value| keys.iter().map(|k| v.get(k).map(Value::to_string)).collect::<Vec<_>>();
-        let mut seen: Vec<_> = list.iter().map(key).collect();
-        seen.sort();
-        seen.dedup();
-        list.iter().all(named) && seen.len() == list.len()
-    };
-    LIST_KEYS.iter().find(usable).copied()
-}
-
-fn label(element: &Value, keys: &[&str]) -> String {
-    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    keys.iter()
-        .filter_map(|key| Some(format!("{key}={}", shown(element.get(key)?))))
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
-fn child(path: &str, key: &str) -> String {
-    if key.contains(['.', '/', '[']) {
-        format!("{path}[{key}]")
-    } else {
-        format!("{path}.{key}")
-    }
-}
-
-/// Values that the server leaves out: `null`, empty maps and lists, and the zero values of fields with `omitempty`.
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(map) => map.values().all(is_nothing),
-        Value::Array(list) => list.is_empty(),
-        Value::Bool(flag) => !flag,
-        Value::String(text) => text.is_empty(),
-        Value::Number(number) => number.as_f64() == Some(0.0),
-    }
-}
-
-fn same_scalar(declared: &Value, live: &Value) -> bool {
-    if declared == live || (is_nothing(declared) && is_nothing(live)) {
-        return true;
-    }
-    if let (Some(declared), Some(live)) = (declared.as_f64(), live.as_f64()) {
-        return declared == live;
-    }
-    match (quantity(declared), quantity(live)) {
-        (Some(declared), Some(live)) => declared == live,
-        _ => false,
-    }
-}
-
-/// A Kubernetes quantity in billionths, rounded up; `None` for other values.
-/// Suffixes as in apimachinery's `resource.Quantity`.
-fn quantity(value: &Value) -> Option<i128> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-' || c == '+'));
-    let (number, suffix) = text.split_at(split.unwrap_or(text.len()));
-    if number.is_empty() {
-        None
-    } else {
-        billionths(number, suffix)
-    }
-}
-
-fn billionths(number: &str, suffix: &str) -> Option<i128> {
-    let nano: i128 = 1_000_000_000;
-    let factor: i128 = match suffix {
-        "" => nano,
-        "n" => 1,
-        "u" => 1_000,
-        "m" => 1_000_000,
-        "k" => nano * 1_000,
-        "M" => nano * 1_000_000,
-        "G" => nano * 1_000_000_000,
-        "T" => nano * 1_000_000_000_000,
-        "P" => nano * 1_000_000_000_000_000,
-        "E" => nano * 1_000_000_000_000_000_000,
-        "Ki" => nano << 10,
-        "Mi" => nano << 20,
-        "Gi" => nano << 30,
-        "Ti" => nano << 40,
-        "Pi" => nano << 50,
-        "Ei" => nano << 60,
-        _ => nano.checked_mul(10_i128.checked_pow(suffix.strip_prefix(['e', 'E'])?.parse().ok()?)?)?,
-    };
-    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-    let whole_value = if whole.is_empty() {
-        0
-    } else {
-        whole.parse::<i128>().ok()?
-    }
-    .checked_mul(factor)?;
-    if part.is_empty() {
-        return Some(whole_value);
-    }
-    let scale = 10_i128.checked_pow(u32::try_from(part.len()).ok()?)?;
-    let part_value = part.parse::<i128>().ok()?.checked_mul(factor)? / scale;
-    Some(if whole.starts_with('-') {
-        whole_value - part_value
-    } else {
-        whole_value + part_value
-    })
-}
-
 #[cfg(test)]
-mod tests {
+mod offline {
     use super::*;
     use serde_json::json;
 
