@@ -23,7 +23,7 @@ mod tests;
 mod types;
 
 pub use build::build;
-pub use prepare::with_written_ids;
+pub use prepare::{with_written_ids, with_written_manifests};
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
     Target, Until,

@@ -122,3 +122,14 @@ pub fn with_written_ids(mut set: DeclaredSet, kinds: &ServedKinds, options: &Pla
     }
     set
 }
+
+/// Likewise with the manifests that are written, to compare them with what is live.
+pub fn with_written_manifests(mut set: DeclaredSet, kinds: &ServedKinds, options: &PlanOptions) -> DeclaredSet {
+    for declared in &mut set.objects {
+        if let (true, Migration::Rewritten(new, _)) = (options.migrate, migrate(&declared.manifest, kinds)) {
+            new.group().clone_into(&mut declared.id.group);
+            declared.manifest = new;
+        }
+    }
+    set
+}
