@@ -107,9 +107,11 @@ struct OldServed {
 
 /// What is collected on the way.
 #[derive(Default)]
-struct Found {
-    kinds: BTreeMap<GroupKind, ServedKind>,
-    gaps: Vec<FactGap>,
+pub(super) struct Found {
+    pub kinds: BTreeMap<GroupKind, ServedKind>,
+    /// Kinds of which objects can be listed and changed, each with the first version in which, in the server's order of groups.
+    pub listable: Vec<(GroupKind, String)>,
+    pub gaps: Vec<FactGap>,
 }
 
 impl Found {
@@ -134,6 +136,11 @@ impl Found {
         }
         let has = |verb: &str| verbs.iter().any(|known| known == verb);
         served.watchable |= has("list") && has("watch");
+        // What can only be read (metrics, the health of parts) is computed, not kept.
+        let kept = ["create", "update", "patch", "delete"].into_iter().any(has);
+        if has("list") && kept && !self.listable.iter().any(|(known, _)| *known == served.kind) {
+            self.listable.push((served.kind.clone(), version.to_owned()));
+        }
     }
 
     fn gap(&mut self, group: &str, version: &str, reason: String) {
@@ -155,6 +162,12 @@ impl Cluster {
     /// # Errors
     /// Neither `/api` nor `/apis` could be read: why.
     pub async fn discover(&self) -> Result<(ServedKinds, Vec<FactGap>), crate::error::Failure> {
+        let found = self.served().await?;
+        Ok((ServedKinds(found.kinds), found.gaps))
+    }
+
+    /// Likewise, with what can be listed.
+    pub(super) async fn served(&self) -> Result<Found, crate::error::Failure> {
         let (core, groups) = tokio::join!(self.root("/api"), self.root("/apis"));
         let mut found = Found::default();
         for (path, root) in [("/api", core), ("/apis", groups)] {
@@ -175,7 +188,7 @@ impl Cluster {
             }
         }
         found.gaps.sort();
-        Ok((ServedKinds(found.kinds), found.gaps))
+        Ok(found)
     }
 
     async fn root(&self, path: &str) -> Result<Root, Trouble> {
@@ -294,6 +307,13 @@ mod tests {
             &verbs,
         );
         found.add("apps", "v1", "", "orphans", Scope::Cluster, &verbs);
+        assert!(found.listable.is_empty(), "because nothing can be changed");
+        let all = ["list", "watch", "delete"].map(str::to_owned);
+        found.add("apps", "v1beta1", "Deployment", "deployments", Scope::Namespaced, &all);
+        assert_eq!(
+            found.listable,
+            [(GroupKind::new("apps", "Deployment"), "v1beta1".to_owned())]
+        );
         found.add(
             "",
             "v1",

@@ -16,6 +16,8 @@ use super::Cluster;
 /// `Accept` of metadata-only requests (PartialObjectMetadata, Kubernetes 1.15 and later).
 pub(super) const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+/// Likewise of one object. No other form is accepted: it may be a Secret.
+pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 /// `Accept` of everything else.
 pub(super) const JSON: &str = "application/json";
 

@@ -1,5 +1,6 @@
 //! The tool as users run it, against a real API server. One test binary, so that tests share a control plane.
 
+mod audit;
 mod bad_input;
 mod cases;
 mod cluster;
