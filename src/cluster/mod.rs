@@ -6,6 +6,7 @@
 
 mod ask;
 mod client_side;
+mod compare;
 mod connect;
 mod discover;
 mod dry_run;
@@ -25,6 +26,7 @@ mod wire;
 pub mod write;
 
 pub use ask::NoAnswer;
+pub use compare::{CompareOptions, Compared};
 pub use connect::{Cluster, ConnectOptions};
 pub use endpoint::Endpoint;
 pub use facts::FactsOptions;

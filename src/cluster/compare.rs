@@ -1,0 +1,392 @@
+//! How declared objects that exist differ from what is declared, with the server's help where it gives it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use http::{Method as Verb, StatusCode};
+use serde_json::Value;
+
+use super::endpoint::segment;
+use super::listed::Metadata;
+use super::refusal::{self, Verdict};
+use super::wire::{Ask, JSON, Reply, Status, Trouble};
+use super::{Cluster, Endpoint, client_side, unknown, write};
+use crate::error::Failure;
+use crate::object::{
+    Comparison, Declared, DeclaredSet, FactGap, FieldDrift, GroupKind, LiveObject, Method, ObjectId, Pair, ServedKinds,
+    Writer,
+};
+
+/// How often a server that is busy is asked.
+const TRIES: usize = 3;
+/// How often an object that changes meanwhile (its status, while it rolls out) is compared, with growing pauses.
+const ROUNDS: u32 = 6;
+/// The first of those pauses; each is twice the one before.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Kinds that set the replicas of others: (group, kind).
+const AUTOSCALERS: &[(&str, &str)] = &[("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
+
+/// How to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompareOptions {
+    /// Ask the server what applying would change, without changing anything. Otherwise all is compared offline.
+    pub dry_run: bool,
+}
+
+impl Default for CompareOptions {
+    fn default() -> Self {
+        Self { dry_run: true }
+    }
+}
+
+/// What came of comparing.
+#[derive(Debug, Clone, Default)]
+pub struct Compared {
+    /// Of every declared object that exists and could be read.
+    pub comparisons: BTreeMap<ObjectId, Comparison>,
+    /// What could not be compared, sorted.
+    pub gaps: Vec<FactGap>,
+}
+
+/// What a declared object is asked about with.
+struct Question<'a> {
+    declared: &'a Declared,
+    at: Endpoint,
+    scaled: bool,
+}
+
+/// Why the server does not say what a write would do.
+enum NoWord {
+    /// The object is not there, or not as it was read.
+    Meanwhile,
+    /// In words.
+    Because(String),
+}
+
+/// One object of an autoscaler: kind, namespace and name.
+type Scaled = BTreeSet<(GroupKind, Option<String>, String)>;
+
+impl Cluster {
+    /// Compares each declared object that exists with what is declared. The set's scopes must be resolved and its identities
+    /// those that are served. Secrets are compared here in memory; of their values nothing is told.
+    ///
+    /// Costs a GET for each object and, with dry runs, a PATCH, and a PUT for those that have fields of somebody else's; both
+    /// with `dryRun=All`, so that nothing is changed.
+    ///
+    /// # Errors
+    /// The server does not say which kinds it serves.
+    pub async fn compare(&self, set: &DeclaredSet, options: CompareOptions) -> Result<Compared, Failure> {
+        let (kinds, _) = self.discover().await?;
+        let mut gaps = Gaps::default();
+        let scaled = self.scaled(set, &kinds, &mut gaps).await;
+        let mut questions = Vec::new();
+        for declared in &set.objects {
+            let Some(served) = kinds.get(&declared.id.group_kind()) else {
+                continue;
+            };
+            let manifest = &declared.manifest;
+            let version = manifest.version();
+            if manifest.group() != served.kind.group || !served.versions.iter().any(|known| known == version) {
+                let reason = format!("declared as {}, which is not served", manifest.api_version());
+                gaps.add(&served.kind, reason);
+                continue;
+            }
+            let id = &declared.id;
+            questions.push(Question {
+                declared,
+                at: Endpoint::new(served.kind.clone(), version, &*served.plural, served.scope),
+                scaled: scaled.contains(&(served.kind.clone(), id.namespace.clone(), id.name.clone())),
+            });
+        }
+        let asked = stream::iter(questions).map(|question| async move {
+            let answer = self.compare_one(&question, options).await;
+            (question, answer)
+        });
+        let mut comparisons = BTreeMap::new();
+        for (question, answer) in asked.buffer_unordered(self.in_flight()).collect::<Vec<_>>().await {
+            match answer {
+                Ok(Some(comparison)) => {
+                    comparisons.insert(question.declared.id.clone(), comparison);
+                }
+                Ok(None) => {}
+                Err(reason) => gaps.add(&question.at.kind, reason),
+            }
+        }
+        Ok(Compared {
+            comparisons,
+            gaps: gaps.sorted(),
+        })
+    }
+
+    /// `None` if it is not there; an error says why it could not be read.
+    async fn compare_one(
+        &self,
+        question: &Question<'_>,
+        options: CompareOptions,
+    ) -> Result<Option<Comparison>, String> {
+        let Question { declared, at, scaled } = question;
+        let secret = write::secret(&declared.manifest);
+        let mut round = 0;
+        loop {
+            round += 1;
+            let read = self
+                .get_as::<Value>(at, declared.id.namespace.as_deref(), &declared.id.name)
+                .await;
+            let Some(live) = read.map_err(|trouble| said(trouble, secret))? else {
+                return Ok(None);
+            };
+            let object = metadata(&live);
+            let pair = Pair::new(declared, &live, &object, *scaled);
+            let compared = if options.dry_run {
+                self.ask(question, &pair, &live).await
+            } else {
+                Err(NoWord::Because("dry runs were switched off".to_owned()))
+            };
+            let (fields, method) = match compared {
+                Ok((fields, None)) => (fields, Method::DryRun),
+                Ok((fields, Some(why))) => (fields, Method::Offline(why)),
+                Err(NoWord::Meanwhile) if round < ROUNDS => {
+                    tokio::time::sleep(PAUSE * 2_u32.pow(round - 1)).await;
+                    continue;
+                }
+                Err(NoWord::Meanwhile) => (offline(&pair), Method::Offline("it keeps changing".to_owned())),
+                Err(NoWord::Because(why)) => (offline(&pair), Method::Offline(why)),
+            };
+            return Ok(Some(Comparison {
+                fields: sorted(fields),
+                method,
+                live: object,
+            }));
+        }
+    }
+
+    /// The fields that differ by the server's word; with a reason where what was added had to be judged without it.
+    async fn ask(
+        &self,
+        question: &Question<'_>,
+        pair: &Pair<'_>,
+        live: &Value,
+    ) -> Result<(Vec<FieldDrift>, Option<String>), NoWord> {
+        let then = self.applied(question, live).await?;
+        let then = then.as_ref().unwrap_or(live);
+        let mut fields = pair.changed_by(then);
+        let suspects = pair.suspects(Some(then), true);
+        if suspects.is_empty() {
+            return Ok((fields, None));
+        }
+        match self.replaced(question, &Pair::without(&suspects, then)).await {
+            Ok(replaced) => {
+                fields.extend(pair.added(&suspects, &replaced));
+                Ok((fields, None))
+            }
+            Err(NoWord::Meanwhile) => Err(NoWord::Meanwhile),
+            Err(NoWord::Because(why)) => {
+                fields.extend(pair.added_offline(&pair.suspects(Some(then), false)));
+                Ok((fields, Some(why)))
+            }
+        }
+    }
+
+    /// What the object would be after an apply by its declarer; `None`: as it is.
+    async fn applied(&self, question: &Question<'_>, live: &Value) -> Result<Option<Value>, NoWord> {
+        let Question { declared, at, .. } = question;
+        let manifest = &declared.manifest;
+        let wanted = write::without_placeholders(manifest);
+        let path = at.object(declared.id.namespace.as_deref(), &declared.id.name);
+        let manager = segment(declared.writer.manager());
+        let reply = match &declared.writer {
+            Writer::ServerSide(_) => {
+                let path = format!("{path}?dryRun=All&fieldManager={manager}&force=true");
+                let ask = |body| Ask::with(Verb::PATCH, &*path, write::APPLY_PATCH, body);
+                let sent = || async { unknown::send(self, &wanted, false, ask).await.0 };
+                self.patiently(sent).await
+            }
+            Writer::ClientSide(_) => {
+                let strategic = client_side::is_strategic(manifest.group());
+                let mut patch = client_side::patch(&client_side::with_last_applied(&wanted), live, strategic);
+                // That the memory of the last apply is another one changes nothing that is declared.
+                forget_last_applied(&mut patch);
+                if patch.as_object().is_some_and(serde_json::Map::is_empty) {
+                    return Ok(None);
+                }
+                let path = format!("{path}?dryRun=All&fieldManager={manager}");
+                let ask = Ask::with(Verb::PATCH, path, client_side::form(strategic), patch.to_string());
+                let sent = || async { self.send(&ask).await.map_err(Trouble::from) };
+                self.patiently(sent).await
+            }
+        };
+        word(reply, write::secret(manifest)).map(Some)
+    }
+
+    /// What the server would make of the object, were this put in its place.
+    async fn replaced(&self, question: &Question<'_>, value: &Value) -> Result<Value, NoWord> {
+        let Question { declared, at, .. } = question;
+        let path = at.object(declared.id.namespace.as_deref(), &declared.id.name);
+        let manager = segment(declared.writer.manager());
+        let path = format!("{path}?dryRun=All&fieldManager={manager}");
+        let ask = Ask::with(Verb::PUT, path, JSON, value.to_string());
+        let sent = || async { self.send(&ask).await.map_err(Trouble::from) };
+        word(self.patiently(sent).await, at.is_secret().then_some(value))
+    }
+
+    /// Asks again while the server is busy or a webhook does not answer.
+    async fn patiently<F: Future<Output = Result<Reply, Trouble>>>(
+        &self,
+        send: impl Fn() -> F,
+    ) -> Result<Reply, Trouble> {
+        let mut pause = Duration::from_millis(100);
+        for _ in 1..TRIES {
+            match send().await {
+                Ok(reply) if !reply.status.is_success() && !is_conflict(&reply) => {
+                    if refusal::verdict(&Status::of(&reply)) != Verdict::Retry {
+                        return Ok(reply);
+                    }
+                }
+                Err(trouble) if trouble.passes() => {}
+                other => return other,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 4;
+        }
+        send().await
+    }
+
+    /// What autoscalers scale, declared ones and live ones.
+    async fn scaled(&self, set: &DeclaredSet, kinds: &ServedKinds, gaps: &mut Gaps) -> Scaled {
+        let mut scaled: Scaled = set
+            .objects
+            .iter()
+            .filter(|declared| AUTOSCALERS.iter().any(|(group, kind)| declared.id.is(group, kind)))
+            .filter_map(|declared| target(declared.manifest.value(), declared.id.namespace.as_deref()))
+            .collect();
+        let could_be = |declared: &Declared| {
+            declared.id.group == "apps" || declared.manifest.value().pointer("/spec/replicas").is_some()
+        };
+        if !set.objects.iter().any(could_be) {
+            return scaled;
+        }
+        for (group, kind) in AUTOSCALERS {
+            let Some(served) = kinds.get(&GroupKind::new(*group, *kind)) else {
+                continue;
+            };
+            let Some(at) = Endpoint::preferred(served) else {
+                continue;
+            };
+            match self.list(&at, None).await {
+                Ok(all) => {
+                    let namespace = |one: &Value| one.pointer("/metadata/namespace")?.as_str().map(str::to_owned);
+                    scaled.extend(all.iter().filter_map(|one| target(one, namespace(one).as_deref())));
+                }
+                Err(why) => gaps.add(&served.kind, why.to_string()),
+            }
+        }
+        scaled
+    }
+}
+
+/// What is not drift by the offline comparison alone, and what is.
+fn offline(pair: &Pair<'_>) -> Vec<FieldDrift> {
+    let mut fields = pair.changed_offline();
+    fields.extend(pair.added_offline(&pair.suspects(None, false)));
+    fields
+}
+
+fn sorted(mut fields: Vec<FieldDrift>) -> Vec<FieldDrift> {
+    fields.sort_by(|a, b| (&a.path, a.change).cmp(&(&b.path, b.change)));
+    fields.dedup_by(|later, first| later.path == first.path);
+    fields
+}
+
+/// The metadata of an object that was read whole.
+fn metadata(live: &Value) -> LiveObject {
+    let read = live
+        .get("metadata")
+        .cloned()
+        .map(serde_json::from_value::<Metadata<Value>>);
+    let metadata = read.and_then(Result::ok).unwrap_or_default();
+    let secret_type = live
+        .get("type")
+        .and_then(Value::as_str)
+        .filter(|_| live["kind"] == "Secret");
+    metadata.into_live(secret_type.unwrap_or_default().to_owned())
+}
+
+/// The object in an answer to a dry run.
+fn word(reply: Result<Reply, Trouble>, secret: Option<&Value>) -> Result<Value, NoWord> {
+    let because = |trouble: Trouble| NoWord::Because(format!("no dry run: {}", said(trouble, secret)));
+    let reply = reply.map_err(because)?;
+    // Made anew, gone, or changed since it was read.
+    if reply.status == StatusCode::CREATED || reply.status == StatusCode::NOT_FOUND || is_conflict(&reply) {
+        return Err(NoWord::Meanwhile);
+    }
+    reply.read().map_err(because)
+}
+
+fn is_conflict(reply: &Reply) -> bool {
+    reply.status == StatusCode::CONFLICT && Status::of(reply).message.contains("the object has been modified")
+}
+
+/// The server's words, of a Secret without what may be a value.
+fn said(trouble: Trouble, secret: Option<&Value>) -> String {
+    match trouble {
+        Trouble::Refused(status) => refusal::words(&status, secret),
+        Trouble::Broken(broken) => broken.text,
+    }
+}
+
+/// Takes `last-applied-configuration` out of a patch, and the mappings that are empty then.
+fn forget_last_applied(patch: &mut Value) {
+    let Some(metadata) = patch.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.shift_remove(write::LAST_APPLIED);
+        if annotations.is_empty() {
+            metadata.shift_remove("annotations");
+        }
+    }
+    if metadata.is_empty()
+        && let Some(patch) = patch.as_object_mut()
+    {
+        patch.shift_remove("metadata");
+    }
+}
+
+/// What an autoscaler scales. KEDA's `scaleTargetRef` may leave the kind out: a Deployment.
+fn target(autoscaler: &Value, namespace: Option<&str>) -> Option<(GroupKind, Option<String>, String)> {
+    let reference = autoscaler.pointer("/spec/scaleTargetRef")?;
+    let text = |key: &str| reference.get(key).and_then(Value::as_str);
+    let kind = text("kind").unwrap_or("Deployment");
+    let group = text("apiVersion").map_or("apps", |version| version.split_once('/').map_or("", |(group, _)| group));
+    Some((
+        GroupKind::new(group, kind),
+        namespace.map(str::to_owned),
+        text("name")?.to_owned(),
+    ))
+}
+
+/// Gaps by kind and reason, so that a user who may read little gets few of them.
+#[derive(Default)]
+struct Gaps(BTreeMap<GroupKind, (usize, String)>);
+
+impl Gaps {
+    fn add(&mut self, kind: &GroupKind, reason: String) {
+        let gap = self.0.entry(kind.clone()).or_insert_with(|| (0, reason.clone()));
+        gap.0 += 1;
+        // Whichever is answered first.
+        gap.1 = reason.min(std::mem::take(&mut gap.1));
+    }
+
+    fn sorted(self) -> Vec<FactGap> {
+        let gap = |(kind, (count, reason)): (GroupKind, (usize, String))| FactGap {
+            what: match count {
+                1 => format!("compare 1 {kind}"),
+                count => format!("compare {count} of kind {kind}"),
+            },
+            reason,
+        };
+        self.0.into_iter().map(gap).collect()
+    }
+}
