@@ -24,7 +24,12 @@ pub(super) fn declare(
     )));
     let at = args.at.as_deref().map(source::parse_date).transpose()?;
     let rev = args.rev.clone();
-    let tree = source::open(&args.repo, &source::Options { rev, at, cache: None })?;
+    let options = source::Options {
+        rev,
+        at,
+        ..source::Options::default()
+    };
+    let tree = source::open(&args.repo, &options)?;
     for note in tree.notes() {
         say(&Event::Warned(note.clone()));
     }

@@ -4,6 +4,7 @@ use kube_yaml::Document;
 use serde_json::Value;
 
 use crate::object::{Place, Problem, Provenance, Renderer};
+pub(super) use crate::source::path::is_manifest_name;
 
 /// One object as it is written.
 pub(super) struct Found {
@@ -49,16 +50,6 @@ fn is_for_clients(api_version: &str, kind: &str) -> bool {
     CLIENT_KINDS
         .iter()
         .any(|(g, k)| *g == group && (*k == "*" || *k == kind))
-}
-
-/// Whether a file may hold manifests by its name: YAML or JSON, not hidden.
-pub(super) fn is_manifest_name(path: &str) -> bool {
-    let hidden = path.split('/').any(|part| part.starts_with('.'));
-    let name = path.rsplit('/').next().unwrap_or(path);
-    !hidden
-        && [".yaml", ".yml", ".json"]
-            .iter()
-            .any(|end| name.len() > end.len() && name.ends_with(end))
 }
 
 /// Objects of a file. Documents that have neither `apiVersion` nor `kind` are something else (Helm values, Compose files) and
@@ -282,22 +273,5 @@ mod tests {
     fn json_is_read_too() {
         let text = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}"#;
         assert_eq!(read(text).0, ["ConfigMap a a.yaml:1"]);
-    }
-
-    #[test]
-    fn names_of_manifest_files() {
-        for yes in ["a.yaml", "x/b.yml", "c.json"] {
-            assert!(is_manifest_name(yes), "{yes}");
-        }
-        for no in [
-            ".yaml",
-            ".sops.yaml",
-            ".github/a.yaml",
-            "a.yaml.j2",
-            "README.md",
-            "x/.hidden/a.yaml",
-        ] {
-            assert!(!is_manifest_name(no), "{no}");
-        }
     }
 }

@@ -93,8 +93,7 @@ fn fetch(address: &str) -> Fetched {
         let rev = Some(repository.reference).filter(|rev| !rev.is_empty());
         let options = source::Options {
             rev,
-            at: None,
-            cache: None,
+            ..source::Options::default()
         };
         let tree = source::open(&repository.clone, &options).map_err(|failure| failure.in_one_line())?;
         return Ok((Arc::new(tree), PathBuf::from(repository.path)));

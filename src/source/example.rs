@@ -85,7 +85,7 @@ mod tests {
         Options {
             rev: rev.map(str::to_owned),
             at: date.map(|date| parse_date(date).expect("because it is a date")),
-            cache: None,
+            ..Options::default()
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod folder;
 mod git;
+mod history;
 mod links;
 pub mod path;
 mod remote;
@@ -22,7 +23,8 @@ use jiff::Timestamp;
 
 use crate::error::{Failure, Kind, printable};
 
-pub use revision::parse_date;
+pub use history::{Beginning, FileChange, GitId, History, Reader, Revision, Unread, Walk};
+pub use revision::{parse_date, parse_since};
 pub use tree::Tree;
 
 /// Largest file that is read, in bytes. Generated files of tens of megabytes exist; they are no manifests.
@@ -37,6 +39,8 @@ pub struct Options {
     pub at: Option<Timestamp>,
     /// Where clones of remote repositories are kept; `None`: in a temporary folder, gone with the [`Tree`].
     pub cache: Option<PathBuf>,
+    /// The history is wanted too: a remote repository is cloned with all of it, whatever the revision needs.
+    pub history: bool,
 }
 
 /// Opens a tree at a revision.

@@ -34,6 +34,16 @@ pub fn is_within(path: &str, folder: &str) -> bool {
     folder.is_empty() || path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Whether a file may hold manifests by its name: YAML or JSON, not hidden.
+pub fn is_manifest_name(path: &str) -> bool {
+    let hidden = path.split('/').any(|part| part.starts_with('.'));
+    let name = path.rsplit('/').next().unwrap_or(path);
+    !hidden
+        && [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|end| name.len() > end.len() && name.ends_with(end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +54,22 @@ mod tests {
         assert_eq!(resolve("a", "../.."), None);
         assert_eq!(resolve("", "x/").as_deref(), Some("x"));
         assert!(is_within("a/b", "a") && is_within("a", "a") && is_within("x", "") && !is_within("ab", "a"));
+    }
+
+    #[test]
+    fn names_of_manifest_files() {
+        for yes in ["a.yaml", "x/b.yml", "c.json"] {
+            assert!(is_manifest_name(yes), "{yes}");
+        }
+        for no in [
+            ".yaml",
+            ".sops.yaml",
+            ".github/a.yaml",
+            "a.yaml.j2",
+            "README.md",
+            "x/.hidden/a.yaml",
+        ] {
+            assert!(!is_manifest_name(no), "{no}");
+        }
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn open(location: &str, options: &Options) -> Result<Tree, Failure> {
 /// `Some(name)`: one commit of that branch or tag (of `HEAD` for `Some(None)`) is enough.
 #[allow(clippy::option_option, reason = "the outer one is whether, the inner one is which")]
 fn shallow_name(options: &Options) -> Option<Option<&str>> {
-    if options.at.is_some() {
+    if options.at.is_some() || options.history {
         return None;
     }
     let Some(spec) = options.rev.as_deref() else {

@@ -176,19 +176,34 @@ pub(super) fn at<'r>(from: Commit<'r>, at: Timestamp, shown: &str) -> Result<Com
 /// # Errors
 /// When it is none of these.
 pub fn parse_date(text: &str) -> Result<Timestamp, Failure> {
+    date(text, jiff::civil::time(23, 59, 59, 0), "the end")
+}
+
+/// Reads a date as [`parse_date`] does, from which on something counts: of `2026-01-31` the beginning.
+///
+/// # Errors
+/// When it is none.
+pub fn parse_since(text: &str) -> Result<Timestamp, Failure> {
+    date(text, jiff::civil::Time::midnight(), "the beginning")
+}
+
+/// A date; one without a time means this time of the day, which `meant` says.
+fn date(text: &str, time_of_day: jiff::civil::Time, meant: &str) -> Result<Timestamp, Failure> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
-    let end = jiff::civil::time(23, 59, 59, 0);
     let is_date = text.len() == "2026-01-31".len();
     let civil = match is_date {
-        true => text.parse::<jiff::civil::Date>().map(|date| date.to_datetime(end)),
+        true => text
+            .parse::<jiff::civil::Date>()
+            .map(|date| date.to_datetime(time_of_day)),
         false => text.parse::<jiff::civil::DateTime>(),
     };
     let time = civil.and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC));
     time.map(|zoned| zoned.timestamp()).map_err(|_| {
-        Failure::new(Kind::Usage, format!("the date {} is not understood", printable(text)))
-            .hint("write 2026-01-31 (the end of that day, UTC), 2026-01-31T10:00:00Z or 2026-01-31T10:00:00+02:00")
+        Failure::new(Kind::Usage, format!("the date {} is not understood", printable(text))).hint(format!(
+            "write 2026-01-31 ({meant} of that day, UTC), 2026-01-31T10:00:00Z or 2026-01-31T10:00:00+02:00"
+        ))
     })
 }
 
@@ -222,8 +237,10 @@ mod tests {
         ] {
             assert_eq!(parse_date(text).expect(text).to_string(), meant);
         }
+        let since = parse_since("2026-01-31").expect("because it is a date");
+        assert_eq!(since.to_string(), "2026-01-31T00:00:00Z");
         for text in ["yesterday", "2026-13-01", ""] {
-            assert!(parse_date(text).is_err(), "{text}");
+            assert!(parse_date(text).is_err() && parse_since(text).is_err(), "{text}");
         }
     }
 

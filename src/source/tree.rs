@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::LARGEST_FILE;
+use super::history::{GitId, History};
 use super::links::{self, Raw};
 use super::path::{is_within, join};
 use crate::error::{Failure, Kind};
@@ -202,6 +203,16 @@ impl Tree {
             }
             _ => Err("it is not there".to_owned()),
         }
+    }
+
+    /// The history of the commit that is read; `None` for a plain directory.
+    pub fn history(&self) -> Option<History<'_>> {
+        let Store::Git(repository) = &self.store else {
+            return None;
+        };
+        let head = GitId::from_hex(self.repository.commit.as_deref()?.as_bytes()).ok()?;
+        let is_temporary = self._clone.is_some();
+        Some(History::new(repository, head, &self.repository.location, is_temporary))
     }
 
     /// The whole tree on disk, for renderers that read files: laid out on the first call, in a temporary folder that is

@@ -61,6 +61,7 @@ fn at(rev: Option<&str>, date: Option<&str>, cache: Option<PathBuf>) -> Options 
         rev: rev.map(str::to_owned),
         at: date.map(|date| parse_date(date).expect("because it is a date")),
         cache,
+        history: false,
     }
 }
 
