@@ -5,6 +5,7 @@
 pub mod builtin;
 mod declared;
 mod drift;
+mod edit;
 mod facts;
 mod health;
 mod id;
@@ -15,9 +16,11 @@ mod outcome;
 mod past;
 mod problem;
 mod resolve;
+mod revision;
 
 pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
 pub use drift::{Pair, Suspects, differences};
+pub use edit::edits;
 pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
     ServedKinds,
@@ -30,3 +33,4 @@ pub use outcome::{Action, Outcome, Readiness, SkipReason};
 pub use past::{Commit, PastIdentity, PastSet};
 pub use problem::{Place, Problem, ProblemKind};
 pub use resolve::resolve;
+pub use revision::{Edit, FieldEdit, ObjectEdit, PastRevision, Revisions};

@@ -16,7 +16,7 @@ mod walk;
 use serde_json::{Map, Value};
 
 pub use pair::{Pair, Suspects};
-use path::{child, keys_of, label};
+pub(in crate::object) use path::{child, keys_of, label};
 use scalar::{is_nothing, same_scalar};
 
 /// The declared fields that are missing or different in `live`, as paths (`.spec.replicas`), sorted; never values.

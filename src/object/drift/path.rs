@@ -177,7 +177,7 @@ impl fmt::Display for Path {
 }
 
 /// The key fields by which all elements can be told apart.
-pub(super) fn keys_of(list: &[Value]) -> Option<Keys> {
+pub(in crate::object) fn keys_of(list: &[Value]) -> Option<Keys> {
     LIST_KEYS.iter().find(|keys| tell_apart(keys, list)).copied()
 }
 
@@ -199,7 +199,7 @@ fn tell_apart(keys: Keys, list: &[Value]) -> bool {
     list.iter().all(named) && seen.len() == list.len()
 }
 
-pub(super) fn label(element: &Value, keys: &[&str]) -> String {
+pub(in crate::object) fn label(element: &Value, keys: &[&str]) -> String {
     keys.iter()
         .filter_map(|key| Some(format!("{key}={}", shown(element.get(key)?))))
         .collect::<Vec<_>>()
@@ -210,7 +210,7 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-pub(super) fn child(path: &str, key: &str) -> String {
+pub(in crate::object) fn child(path: &str, key: &str) -> String {
     if key.contains(['.', '/', '[']) {
         format!("{path}[{key}]")
     } else {
