@@ -3,6 +3,7 @@
 mod drill;
 mod duration;
 mod guard;
+mod history;
 mod plan;
 mod render;
 mod restore;
@@ -12,10 +13,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub use drill::DrillArgs;
 pub use guard::GuardArgs;
+pub use history::{HistoryArgs, HistoryOutput};
 pub use plan::{PlanArgs, PlanOutput};
 pub use render::{RenderArgs, RenderOutput};
 pub use restore::{RestoreArgs, RightClusterArgs};
-pub use shared::{ChangeArgs, ReportArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
+pub use shared::{ChangeArgs, PastArgs, ReportArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
 
 /// Rebuild a Kubernetes cluster from Git, in dependency order.
 #[derive(Debug, Parser)]
@@ -37,6 +39,7 @@ Examples:
   refloat drill ./gitops             rehearse: restore into a throwaway cluster
   refloat plan ./gitops              what would be done, in which order, and why
   refloat restore ./gitops           do it
+  refloat history ./gitops           what it declared before, to go back to
 
 Exit codes:
   0    done, nothing to report
@@ -59,6 +62,9 @@ pub enum Command {
     /// Print everything a repository declares, as manifests
     #[command(long_about = render::ABOUT)]
     Render(Box<RenderArgs>),
+    /// List the revisions of what a repository declares, and what each changed
+    #[command(long_about = history::ABOUT)]
+    History(Box<HistoryArgs>),
     /// Rehearse: restore into a throwaway control plane on this machine
     #[command(long_about = drill::ABOUT)]
     Drill(Box<DrillArgs>),
@@ -106,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_help_fits_80_columns() {
-        for name in ["", "restore", "plan", "render", "drill"] {
+        for name in ["", "restore", "plan", "render", "history", "drill"] {
             for line in help(name).lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
             }
@@ -115,7 +121,7 @@ mod tests {
 
     #[test]
     fn help_of_refloat() {
-        insta::assert_snapshot!(help(""), @r#"
+        insta::assert_snapshot!(help(""), @r"
         Rebuild a Kubernetes cluster from Git, in dependency order
 
         Usage: refloat <COMMAND>
@@ -124,6 +130,8 @@ mod tests {
           restore  Restore everything a repository declares into a cluster
           plan     Show what a restore would do, in which order, and why
           render   Print everything a repository declares, as manifests
+          history  List the revisions of what a repository declares, and what each
+                   changed
           drill    Rehearse: restore into a throwaway control plane on this machine
           help     Print this message or the help of the given subcommand(s)
 
@@ -138,6 +146,7 @@ mod tests {
           refloat drill ./gitops             rehearse: restore into a throwaway cluster
           refloat plan ./gitops              what would be done, in which order, and why
           refloat restore ./gitops           do it
+          refloat history ./gitops           what it declared before, to go back to
 
         Exit codes:
           0    done, nothing to report
@@ -147,7 +156,7 @@ mod tests {
           130  interrupted; the summary so far is printed
 
         Data goes to standard output, everything else to standard error.
-        "#);
+        ");
     }
 
     #[test]
@@ -537,6 +546,119 @@ mod tests {
     }
 
     #[test]
+    fn help_of_history() {
+        insta::assert_snapshot!(help("history"), @r"
+        List the revisions of what a repository declares, and what each changed
+
+        Newest first, along the main line: merges count as one step. Each has the id
+        that `refloat restore --rev` takes. Objects are those written in the changed
+        files; other files (values, kustomizations) are named. Needs no cluster.
+
+        Without --path, and where a repository has several places to choose from, it is
+        the history of all of it. What was read of the history of objects is kept in
+        ~/.cache/refloat/past, without any values.
+
+        Usage: refloat history [OPTIONS] <REPO> [OBJECT]
+
+        Arguments:
+          <REPO>
+                  The repository: a folder, a clone, a bare repository, or a Git URL
+
+                  URLs may be https://, ssh://, git@host:path or file://. From a clone
+                  the last commit is read, not the working tree. A folder without Git is
+                  read as it stands.
+
+          [OBJECT]
+                  Only the revisions that changed this object, with the fields:
+                  Deployment/shop/checkout
+
+                  Manifests that name no namespace are taken for one of any. Values of
+                  Secrets are not shown.
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in the repository; may be given more
+                  than once
+
+                  Such as clusters/production or config-root. Without it refloat looks
+                  for the place itself: one candidate is taken and named, several are
+                  listed.
+
+              --rev <REV>
+                  The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+
+              --at <DATE>
+                  The state at a date: the last commit on the main line before it
+
+                  Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: that of the context]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --kustomize-binary <PATH>
+                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+
+              --helm-binary <PATH>
+                  The `helm` to use [default: from PATH]
+
+              --strict
+                  Refuse to go on if anything in the repository is wrong or in doubt
+
+                  Otherwise what cannot be used is named and left out, and the rest goes
+                  on.
+
+              --history-since <DATE>
+                  Read history back to this date only
+
+                  Such as 2026-01-31 (from its beginning, UTC) or 2026-01-31T08:00:00Z.
+
+              --kube-version <VERSION>
+                  The Kubernetes version that charts are rendered for, such as 1.37
+                  [default: the newest refloat knows]
+
+        Output:
+              --limit <N>
+                  At most so many revisions
+
+                  [default: 20]
+
+              --render <N>
+                  For the newest N of them, compare what is declared after rendering
+
+                  So it shows what changed values and kustomizations did to objects.
+
+              --output <FORMAT>
+                  How the history is printed
+
+                  Possible values:
+                  - human: For people: a list
+                  - json:  One JSON document
+
+                  [default: human]
+
+          -v, --verbose
+                  List everything, also what is otherwise cut short
+
+        Examples:
+          refloat history ./gitops --path clusters/production
+          refloat history ./gitops Deployment/shop/checkout
+          refloat history ./gitops --render 1
+          refloat history ./gitops --output json | jq -r '.revisions[].id'
+
+        To go back to one of them:
+          refloat restore ./gitops --rev ID
+        ");
+    }
+
+    #[test]
     fn help_of_drill() {
         insta::assert_snapshot!(help("drill"), @r#"
         Rehearse: restore into a throwaway control plane on this machine
@@ -711,6 +833,7 @@ mod tests {
             "refloat plan r --kube-version 1.37 --context c",
             "refloat plan r --kube-version latest",
             "refloat render r --output dot",
+            "refloat history r --limit 0",
         ] {
             let error = parsed(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -9,7 +9,7 @@ use clap::Args;
 use super::duration;
 
 /// Which repository, at which commit, from which place in it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Source")]
 pub struct SourceArgs {
     /// The repository: a folder, a clone, a bare repository, or a Git URL
@@ -59,6 +59,17 @@ pub struct SourceArgs {
     /// Otherwise what cannot be used is named and left out, and the rest goes on.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// How much of the history is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Source")]
+pub struct PastArgs {
+    /// Read history back to this date only
+    ///
+    /// Such as 2026-01-31 (from its beginning, UTC) or 2026-01-31T08:00:00Z.
+    #[arg(long, value_name = "DATE")]
+    pub history_since: Option<String>,
 }
 
 /// Which of the declared objects, and which of them first.
@@ -142,7 +153,7 @@ pub struct RunArgs {
     pub concurrency: NonZeroUsize,
 }
 
-fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("{text:?} is no number from 1 on"))
 }
 

@@ -3,6 +3,8 @@
 mod console;
 mod declare;
 mod drill;
+mod history;
+mod past;
 mod plan;
 mod prepare;
 mod render;
@@ -28,6 +30,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Restore(args) => wait(restore::run(&args)),
         Command::Plan(args) => wait(plan::run(&args)),
         Command::Render(args) => render::run(&args),
+        Command::History(args) => history::run(&args),
         Command::Drill(args) => wait(drill::run(&args)),
         Command::Guard(args) => return control_plane::guard::run(&args.rest),
     };

@@ -12,6 +12,7 @@ mod fixtures;
 mod house;
 mod jobs;
 mod mobile_bank;
+mod past;
 mod readme;
 mod requests;
 mod runbooks;

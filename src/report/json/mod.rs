@@ -66,6 +66,18 @@
 //! | `problems` | list of `kind` (`error`, `warning`), `places`, `object`, `message`, `hint` |
 //! | `cuts` | list of `ring` (objects), `until`, `strength`, `because` of the edge that was cut, `weakened_to` (left out when dropped) |
 //!
+//! # History
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `repository`, `commit` | whose history it is, and from which commit it goes back |
+//! | `paths` | folders and files whose changes count; empty: all |
+//! | `object` | the object that was asked for, as it was named |
+//! | `revisions` | newest first: list of `id` (as `restore --rev` takes it), `time` (author's, seconds since 1970), `author`, `subject`, `rendered` (objects are those after rendering), `objects`, `files` (changed files that changed no object by themselves) |
+//! | `objects` | list of `object` (as written: the namespace may be absent), `change` (`added`, `changed`, `moved`, `removed`), `file`, `from` (the file before, when moved), `fields`: of changed ones, list of `path`, `before`, `after`, `hidden` (of a Secret: values are not given) |
+//! | `more` | there are older ones |
+//! | `incomplete` | where the history that was read begins, when that is not its beginning; in words |
+//!
 //! # Verified
 //!
 //! | field | meaning |
@@ -79,6 +91,7 @@
 //! | `times` | `api`: times are those of the API, without images and volumes |
 
 mod event;
+mod history;
 mod plan;
 mod shape;
 mod summary;
@@ -88,6 +101,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub use event::{event, failure};
+pub use history::history;
 pub use plan::plan;
 pub(super) use summary::report;
 pub use summary::{Extra, verified};
