@@ -1,5 +1,31 @@
 //! Which live objects were never in Git, and what drifted: declared, past and live in, findings out. Pure: no cluster, no files,
 //! no clock; the records of an audit log come as an iterator.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `classify` | the verdicts, in the order in which they are tried |
+//! | `owner`, `managed`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
+//! | `rules` + `rules.yaml` | what a cluster makes by itself |
+//! | `tools` + `managers.yaml` | which tool is behind a field manager |
+//! | `log`, `author` | the audit log of the API server; who did it |
+//! | `ignore`, `remedy` | what reports leave out; the command that puts a finding right |
+
+mod author;
+mod classify;
+mod glob;
+mod ignore;
+mod log;
+mod managed;
+mod owner;
+mod remedy;
+mod rules;
+mod tools;
+mod was;
+
+pub use classify::{NOT_COMPARED, Options, classify};
+pub use ignore::{Ignore, propose};
+pub use log::{Log, Request};
+pub use rules::{Rule, rules};
 
 use crate::object::{FieldDrift, Method, ObjectId, Place};
 
@@ -16,7 +42,7 @@ pub struct Findings {
     pub ignored: usize,
 }
 
-/// In sync ÷ (in sync + drifted + never in Git + removed from Git).
+/// In sync ÷ (in sync + drifted + never in Git + removed from Git); what a unit made that Git never declared counts as never in Git.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Objects in sync.
@@ -87,7 +113,39 @@ pub enum Verdict {
     BuiltIn(&'static str),
 }
 
+impl Finding {
+    /// A finding about which nothing else is known yet.
+    pub fn new(id: ObjectId, verdict: Verdict) -> Self {
+        Self {
+            id,
+            verdict,
+            place: None,
+            matched: Match::None,
+            authors: Vec::new(),
+            evidence: Vec::new(),
+            remedy: None,
+        }
+    }
+}
+
 impl Verdict {
+    /// The verdicts that are findings, worst first; by [`name`](Self::name).
+    pub const FINDINGS: [&'static str; 6] = [
+        "never-in-git",
+        "managed-undeclared",
+        "drifted",
+        "missing",
+        "removed-from-git",
+        "not-reached",
+    ];
+
+    /// Place in the order of a report, worst first.
+    pub fn rank(&self) -> usize {
+        let name = self.name();
+        let place = Self::FINDINGS.iter().position(|one| *one == name);
+        place.unwrap_or(Self::FINDINGS.len())
+    }
+
     /// Stable name, for `--fail-on` and JSON.
     pub fn name(&self) -> &'static str {
         match self {
@@ -120,6 +178,19 @@ pub enum Match {
     None,
 }
 
+impl Match {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Exact => "matched by group, kind, namespace and name",
+            Self::NamespaceAbsent => "matched by group, kind and name; the manifest in Git says no namespace",
+            Self::GroupMigrated => "matched by kind, namespace and name; Git had it in an earlier API group",
+            Self::MadeByUnit => "made by a unit that Git knows",
+            Self::None => "nothing in Git matched",
+        }
+    }
+}
+
 /// Who did something, with what, when, and how we know.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Author {
@@ -149,3 +220,6 @@ pub enum Confidence {
     /// One of several explanations.
     Possible,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,487 @@
+//! Who did it, with what, when: from managedFields and, where given, from the audit log. Evidence is quoted.
+
+use std::collections::BTreeMap;
+
+use super::log::{Log, Request};
+use super::tools::{self, By};
+use super::{Author, Confidence};
+use crate::object::{Comparison, FieldChange, GroupKind, LiveObject, Manager, ObjectId};
+
+/// The largest number of authors of a finding.
+const AT_MOST: usize = 6;
+/// How far apart the server's time of a write and the log's time of the request may be, in seconds: managedFields has whole
+/// seconds, and admission takes its time.
+const APART: i64 = 3;
+
+/// Where authors are looked up.
+pub(super) struct Records<'a> {
+    /// The audit log, if one was given.
+    pub log: Option<&'a Log>,
+    /// Plural resource names, by kind.
+    pub plurals: &'a BTreeMap<GroupKind, String>,
+}
+
+impl Records<'_> {
+    /// Who made an object that is not declared, and who changed it, the first first.
+    pub(super) fn of_live(&self, id: &ObjectId, live: &LiveObject) -> Vec<Author> {
+        let mut requests = self.requests(id);
+        // An object that was there before under the same name is another one.
+        if let Some(last) = requests.iter().rposition(|request| is_delete(request)) {
+            requests.drain(..=last);
+        }
+        requests.retain(|request| !request.is_of_the_cluster());
+        let mut authors: Vec<Author> = requests
+            .iter()
+            .map(|request| said(request, Confidence::Certain))
+            .collect();
+        let mut managers: Vec<&Manager> = live.managers.iter().filter(|one| one.subresource != "status").collect();
+        // By hand before engines before the cluster, then by time.
+        managers.sort_by_key(|one| (rank(one), one.time.clone()));
+        let logged = |manager: &Manager| requests.iter().any(|request| is_of(request, manager));
+        authors.extend(managers.into_iter().filter(|one| !logged(one)).map(wrote));
+        without_repeats(authors)
+    }
+
+    /// Who changed the fields that differ.
+    pub(super) fn of_drift(&self, id: &ObjectId, declarer: &str, comparison: &Comparison) -> Vec<Author> {
+        let live = &comparison.live;
+        let requests = self.requests(id);
+        let mut authors = Vec::new();
+        for field in &comparison.fields {
+            let manager = field.manager.and_then(|index| live.managers.get(index));
+            let manager = manager.or_else(|| owner_of_the_whole(&live.managers, declarer, &field.path));
+            match manager {
+                Some(manager) => {
+                    let request = requests.iter().rev().find(|request| is_of(request, manager));
+                    let mut author =
+                        request.map_or_else(|| wrote(manager), |request| said(request, Confidence::Certain));
+                    if field.path.contains("kubectl.kubernetes.io/restartedAt") && author.tool == "kubectl rollout" {
+                        "kubectl rollout restart".clone_into(&mut author.tool);
+                    }
+                    authors.push(author);
+                }
+                // Nobody owns a removed field: only the log can tell.
+                None => authors.extend(changed(&requests, declarer, &field.path, field.change)),
+            }
+        }
+        authors.sort_by_key(|author| author.confidence);
+        without_repeats(authors)
+    }
+
+    /// Who deleted a declared object.
+    pub(super) fn of_missing(&self, id: &ObjectId) -> Vec<Author> {
+        let requests = self.requests(id);
+        let by_people = |request: &&&Request| is_delete(request) && !request.is_of_the_cluster();
+        let mut authors = Vec::new();
+        if let Some(request) = requests.iter().rev().find(by_people) {
+            authors.push(said(request, Confidence::Certain));
+        } else if let Some(request) = self.namespace_deletion(id) {
+            let mut author = said(request, Confidence::Likely);
+            author.evidence = format!("{}, of its Namespace", author.evidence);
+            authors.push(author);
+        } else if let Some(request) = requests.iter().rev().find(|request| is_delete(request)) {
+            authors.push(said(request, Confidence::Likely));
+        }
+        authors
+    }
+
+    /// Whether a person's tool changed an object that somebody else made, by the log: not all kinds keep managers.
+    pub(super) fn is_changed_by_hand(&self, id: &ObjectId) -> bool {
+        let by_hand = |request: &&Request| request.tool().is_some_and(|tool| tool.by == By::Hand);
+        let requests = self.requests(id);
+        let mut changes = requests
+            .iter()
+            .filter(|request| !is_delete(request) && request.verb != "create");
+        changes.any(|request| !request.is_of_the_cluster() && by_hand(request))
+    }
+
+    fn namespace_deletion(&self, id: &ObjectId) -> Option<&Request> {
+        let namespace = id.namespace.as_deref()?;
+        let of = self.log?.of("", "namespaces", None, namespace);
+        of.into_iter()
+            .rev()
+            .find(|request| is_delete(request) && !request.is_of_the_cluster())
+    }
+
+    fn requests(&self, id: &ObjectId) -> Vec<&Request> {
+        let Some(log) = self.log else {
+            return Vec::new();
+        };
+        let plural = self
+            .plurals
+            .get(&id.group_kind())
+            .cloned()
+            .unwrap_or_else(|| plural(&id.kind));
+        log.of(&id.group, &plural, id.namespace.as_deref(), &id.name)
+    }
+}
+
+/// The plural that nearly all kinds have, for one that is no longer served.
+fn plural(kind: &str) -> String {
+    let lower = kind.to_lowercase();
+    match lower.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ if lower.ends_with(['s', 'x']) || lower.ends_with("ch") => format!("{lower}es"),
+        _ => format!("{lower}s"),
+    }
+}
+
+/// Somebody else who owns something around a field as one piece: a list that the server takes as a whole, which they wrote without it.
+fn owner_of_the_whole<'m>(managers: &'m [Manager], declarer: &str, path: &str) -> Option<&'m Manager> {
+    let whole = |manager: &&Manager| {
+        let mut at = manager.fields.as_ref();
+        // What is within selectors is deeper than what is looked for.
+        for part in path.split('.').skip(1) {
+            let name = part.split('[').next().unwrap_or_default();
+            let Some(below) = at.and_then(|fields| fields.get(format!("f:{name}"))) else {
+                return false;
+            };
+            if below.as_object().is_some_and(serde_json::Map::is_empty) {
+                return true;
+            }
+            at = Some(below);
+        }
+        false
+    };
+    let others = managers
+        .iter()
+        .filter(|one| one.name != declarer && one.subresource != "status");
+    others.filter(whole).max_by(|a, b| a.time.cmp(&b.time))
+}
+
+fn is_delete(request: &Request) -> bool {
+    matches!(request.verb.as_str(), "delete" | "deletecollection")
+}
+
+fn rank(manager: &Manager) -> u8 {
+    match tools::of_manager(manager).map(|tool| tool.by) {
+        Some(By::Hand) => 0,
+        None => 1,
+        Some(By::Engine) => 2,
+        Some(By::Cluster) => 3,
+    }
+}
+
+/// Whether a request is what made an entry of managedFields what it is.
+fn is_of(request: &Request, manager: &Manager) -> bool {
+    let time = |text: &str| text.parse::<jiff::Timestamp>().map(|time| time.as_second()).ok();
+    let near = match (time(&request.time), time(&manager.time)) {
+        (Some(one), Some(other)) => (one - other).abs() <= APART,
+        // Entries of the scale subresource have no time.
+        _ => manager.time.is_empty(),
+    };
+    near && request.manager == manager.name && request.subresource == manager.subresource && !is_delete(request)
+}
+
+/// Requests that may have changed a field that nobody owns: by people and engines, after the declarer wrote last.
+fn changed(requests: &[&Request], declarer: &str, path: &str, change: FieldChange) -> Vec<Author> {
+    let after = requests
+        .iter()
+        .rposition(|request| request.manager == declarer)
+        .map_or(0, |index| index + 1);
+    let late: Vec<&&Request> = requests[after..]
+        .iter()
+        .filter(|request| !is_delete(request) && !request.is_of_the_cluster() && request.subresource.is_empty())
+        .filter(|request| request.touches(path) != Some(false) || change == FieldChange::Removed)
+        .collect();
+    let sure: Vec<&&&Request> = late
+        .iter()
+        .filter(|request| request.touches(path) == Some(true))
+        .collect();
+    match (sure.as_slice(), late.as_slice()) {
+        ([.., last], _) => vec![said(last, Confidence::Certain)],
+        ([], [only]) => vec![said(only, Confidence::Likely)],
+        ([], several) => several
+            .iter()
+            .map(|request| said(request, Confidence::Possible))
+            .collect(),
+    }
+}
+
+/// What the audit log says.
+fn said(request: &Request, confidence: Confidence) -> Author {
+    let tool = request
+        .tool()
+        .map_or_else(|| request.manager.clone(), |tool| tool.tool.clone());
+    let tool = if is_delete(request) && request.agent.starts_with("kubectl") {
+        "kubectl delete".to_owned()
+    } else {
+        tool
+    };
+    let from = request
+        .from
+        .as_deref()
+        .map(|from| format!(" from {from}"))
+        .unwrap_or_default();
+    let of = if request.subresource.is_empty() {
+        String::new()
+    } else {
+        format!(" of {}", request.subresource)
+    };
+    Author {
+        tool,
+        user: Some(request.who()),
+        from: request.from.clone(),
+        time: request.time.clone(),
+        operation: request.verb.clone(),
+        confidence,
+        evidence: format!(
+            "audit log: {} {}{of}{from} {}",
+            request.who(),
+            request.verb,
+            request.time
+        ),
+    }
+}
+
+/// What an entry of managedFields says. Names of managers can be chosen, so this is likely, never certain.
+fn wrote(manager: &Manager) -> Author {
+    let tool = tools::of_manager(manager).map_or_else(|| manager.name.clone(), |tool| tool.tool.clone());
+    let of = if manager.subresource.is_empty() {
+        String::new()
+    } else {
+        format!(" of {}", manager.subresource)
+    };
+    Author {
+        tool,
+        user: None,
+        from: None,
+        time: manager.time.clone(),
+        operation: manager.operation.clone(),
+        confidence: Confidence::Likely,
+        evidence: format!(
+            "managedFields: {} {}{of} {}",
+            manager.name, manager.operation, manager.time
+        ),
+    }
+}
+
+fn without_repeats(authors: Vec<Author>) -> Vec<Author> {
+    let mut kept: Vec<Author> = Vec::new();
+    for author in authors {
+        if !kept.iter().any(|one| one.evidence == author.evidence) {
+            kept.push(author);
+        }
+    }
+    kept.truncate(AT_MOST);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{FieldDrift, Method};
+    use serde_json::{Value, json};
+
+    fn event(verb: &str, user: &str, manager: &str, second: u32, body: Option<Value>) -> String {
+        let mut event = json!({"apiVersion": "audit.k8s.io/v1", "stage": "ResponseComplete", "verb": verb,
+            "requestURI": format!("/x?fieldManager={manager}"), "user": {"username": user}, "sourceIPs": ["10.1.2.3"],
+            "userAgent": "kubectl/v1.32", "objectRef": {"resource": "deployments", "apiGroup": "apps", "namespace": "shop", "name": "web"},
+            "responseStatus": {"code": 200}, "requestReceivedTimestamp": format!("2026-01-02T03:04:{second:02}.500000Z")});
+        if let Some(body) = body {
+            event["requestObject"] = body;
+        }
+        event.to_string()
+    }
+
+    fn manager(name: &str, second: u32) -> Manager {
+        Manager {
+            name: name.to_owned(),
+            operation: "Update".to_owned(),
+            subresource: String::new(),
+            time: format!("2026-01-02T03:04:{second:02}Z"),
+            fields: None,
+        }
+    }
+
+    fn id() -> ObjectId {
+        ObjectId::new("apps", "Deployment", Some("shop"), "web")
+    }
+
+    fn log(lines: Vec<String>) -> Log {
+        let mut log = Log::default();
+        log.read("a", lines.into_iter().map(Ok));
+        assert!(log.problems.is_empty());
+        log
+    }
+
+    fn told(authors: &[Author]) -> Vec<String> {
+        authors
+            .iter()
+            .map(|one| {
+                let user = one.user.as_deref().unwrap_or("unknown");
+                format!("{user} {} {:?}", one.tool, one.confidence)
+            })
+            .collect()
+    }
+
+    fn drift(change: FieldChange, manager: Option<usize>, managers: Vec<Manager>) -> Comparison {
+        Comparison {
+            fields: vec![FieldDrift {
+                path: ".spec.replicas".to_owned(),
+                change,
+                declared: None,
+                live: None,
+                manager,
+            }],
+            method: Method::DryRun,
+            live: LiveObject {
+                managers,
+                ..LiveObject::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_maker_is_told_by_the_log_else_by_the_manager() {
+        let live = LiveObject {
+            managers: vec![manager("kube-controller-manager", 9), manager("kubectl-create", 5)],
+            ..LiveObject::default()
+        };
+        let plurals = BTreeMap::new();
+        let records = |log| Records { log, plurals: &plurals };
+        assert_eq!(
+            told(&records(None).of_live(&id(), &live)),
+            ["unknown kubectl create Likely", "unknown the controller manager Likely"]
+        );
+        let log = log(vec![
+            event("create", "mallory", "kubectl-create", 1, None),
+            event("delete", "mallory", "", 2, None),
+            event("create", "alice", "kubectl-create", 5, None),
+            event(
+                "patch",
+                "system:serviceaccount:kube-system:x",
+                "kube-controller-manager",
+                9,
+                None,
+            ),
+        ]);
+        assert_eq!(
+            told(&records(Some(&log)).of_live(&id(), &live)),
+            ["alice kubectl create Certain", "unknown the controller manager Likely"]
+        );
+    }
+
+    #[test]
+    fn a_field_s_owner_is_found_in_the_log_by_manager_and_time() {
+        let plurals = BTreeMap::new();
+        let log = log(vec![
+            event("patch", "dev", "refloat", 1, None),
+            event("patch", "bob", "kubectl-edit", 3, None),
+            event("patch", "alice", "kubectl-edit", 20, None),
+        ]);
+        let records = Records {
+            log: Some(&log),
+            plurals: &plurals,
+        };
+        let owned = drift(FieldChange::Changed, Some(0), vec![manager("kubectl-edit", 20)]);
+        let authors = records.of_drift(&id(), "refloat", &owned);
+        assert_eq!(told(&authors), ["alice kubectl edit Certain"]);
+        assert_eq!(
+            authors[0].evidence,
+            "audit log: alice patch from 10.1.2.3 2026-01-02T03:04:20.500000Z"
+        );
+        let none = Records {
+            log: None,
+            plurals: &plurals,
+        };
+        assert_eq!(
+            told(&none.of_drift(&id(), "refloat", &owned)),
+            ["unknown kubectl edit Likely"]
+        );
+    }
+
+    #[test]
+    fn only_the_log_knows_who_removed_a_field() {
+        let plurals = BTreeMap::new();
+        let removed = drift(FieldChange::Removed, None, vec![manager("refloat", 1)]);
+        let none = Records {
+            log: None,
+            plurals: &plurals,
+        };
+        assert!(none.of_drift(&id(), "refloat", &removed).is_empty(), "unknown");
+        let told_by = |events: Vec<String>| {
+            let log = log(events);
+            let records = Records {
+                log: Some(&log),
+                plurals: &plurals,
+            };
+            told(&records.of_drift(&id(), "refloat", &removed))
+        };
+        let first = || event("patch", "dev", "refloat", 1, None);
+        let touching = json!({"spec": {"replicas": null}});
+        assert_eq!(
+            told_by(vec![first(), event("patch", "alice", "kubectl-edit", 5, None)]),
+            ["alice kubectl edit Likely"]
+        );
+        assert_eq!(
+            told_by(vec![
+                first(),
+                event("patch", "alice", "kubectl-edit", 5, None),
+                event("patch", "bob", "kubectl-patch", 6, None)
+            ]),
+            ["alice kubectl edit Possible", "bob kubectl patch Possible"]
+        );
+        assert_eq!(
+            told_by(vec![
+                first(),
+                event("patch", "alice", "kubectl-edit", 5, Some(touching)),
+                event("patch", "bob", "kubectl-patch", 6, None)
+            ]),
+            ["alice kubectl edit Certain"]
+        );
+        assert!(
+            told_by(vec![event("patch", "alice", "kubectl-edit", 1, None), first()]).is_empty(),
+            "before the declarer wrote"
+        );
+    }
+
+    #[test]
+    fn who_wrote_a_whole_list_removed_what_is_not_in_it() {
+        let plurals = BTreeMap::new();
+        let none = Records {
+            log: None,
+            plurals: &plurals,
+        };
+        let mut patch = manager("kubectl-patch", 5);
+        patch.fields = Some(json!({"f:spec": {"f:ingress": {}}}));
+        let mut removed = drift(FieldChange::Removed, None, vec![manager("refloat", 1), patch]);
+        removed.fields[0].path = ".spec.ingress[0].from".to_owned();
+        assert_eq!(
+            told(&none.of_drift(&id(), "refloat", &removed)),
+            ["unknown kubectl patch Likely"]
+        );
+        for path in [".spec.egress[0]", ".metadata.labels.ingress", ".spec"] {
+            path.clone_into(&mut removed.fields[0].path);
+            assert!(none.of_drift(&id(), "refloat", &removed).is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_log_knows_who_deleted() {
+        let plurals = BTreeMap::new();
+        let of = |log: Option<&Log>| told(&Records { log, plurals: &plurals }.of_missing(&id()));
+        assert!(of(None).is_empty());
+        assert_eq!(
+            of(Some(&log(vec![event("delete", "alice", "", 5, None)]))),
+            ["alice kubectl delete Certain"]
+        );
+        let namespace = event("delete", "alice", "", 5, None)
+            .replace(r#""apiGroup":"apps","#, "")
+            .replace(r#""deployments""#, r#""namespaces""#)
+            .replace(r#""name":"web""#, r#""name":"shop""#);
+        assert_eq!(of(Some(&log(vec![namespace]))), ["alice kubectl delete Likely"]);
+    }
+
+    #[test]
+    fn plurals_are_guessed_where_a_kind_is_gone() {
+        for (kind, expected) in [
+            ("NetworkPolicy", "networkpolicies"),
+            ("Ingress", "ingresses"),
+            ("Gateway", "gateways"),
+            ("Secret", "secrets"),
+        ] {
+            assert_eq!(plural(kind), expected);
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The verdicts: declared, past and live in, findings out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::author::Records;
+use super::managed::{Unit, Units};
+use super::owner::{Owned, Owners};
+use super::rules::{Ruled, judge};
+use super::tools::{Hands, hands};
+use super::was::{Was, was};
+use super::{Coverage, Finding, Findings, Ignore, Log, Match, Verdict, remedy};
+use crate::object::{Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Method, ObjectId, PastSet};
+
+/// Declared objects whose kind could not be read, or that were not compared: neither in sync nor anything else.
+pub const NOT_COMPARED: &str = "not-compared";
+
+/// What an audit is told beside the three sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// What reports leave out.
+    pub ignore: &'a Ignore,
+    /// The audit log of the API server, if one was given.
+    pub log: Option<&'a Log>,
+    /// Plural resource names of the kinds that are served: the log names objects by them.
+    pub plurals: &'a BTreeMap<GroupKind, String>,
+}
+
+/// Judges every declared and every live object.
+///
+/// An object gets the first verdict that fits: declared (in sync, drifted, missing) · owned, by an owner that exists and not by a
+/// person's word alone · built in · managed by a unit that Git declares or did · known to the past (removed, not reached) · managed by
+/// a unit that Git never declared (one finding for the unit) · never in Git.
+pub fn classify(
+    declared: &DeclaredSet,
+    past: &PastSet,
+    live: &LiveSet,
+    compared: &BTreeMap<ObjectId, Comparison>,
+    options: &Options<'_>,
+) -> Findings {
+    let by_id: BTreeMap<&ObjectId, &Declared> = declared.objects.iter().map(|one| (&one.id, one)).collect();
+    let mut audit = Audit {
+        set: declared,
+        past,
+        live,
+        compared,
+        options,
+        records: Records {
+            log: options.log,
+            plurals: options.plurals,
+        },
+        owners: Owners::new(live, &by_id),
+        units: Units::new(live, &by_id, past),
+        listed: live.listed.iter().collect(),
+        undeclared: BTreeMap::new(),
+        found: Findings::default(),
+    };
+    for one in by_id.values() {
+        audit.declared(one);
+    }
+    for (id, object) in live.objects.iter().filter(|(id, _)| !by_id.contains_key(id)) {
+        audit.undeclared(id, object);
+    }
+    audit.units();
+    audit.finish()
+}
+
+struct Audit<'a> {
+    set: &'a DeclaredSet,
+    past: &'a PastSet,
+    live: &'a LiveSet,
+    compared: &'a BTreeMap<ObjectId, Comparison>,
+    options: &'a Options<'a>,
+    records: Records<'a>,
+    owners: Owners<'a>,
+    units: Units<'a>,
+    listed: BTreeSet<&'a GroupKind>,
+    /// Objects of units that Git does not declare.
+    undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
+    found: Findings,
+}
+
+impl<'a> Audit<'a> {
+    fn declared(&mut self, declared: &Declared) {
+        let id = &declared.id;
+        if !self.live.objects.contains_key(id) {
+            if self.is_unread(&id.group_kind()) {
+                self.count(NOT_COMPARED, 1);
+            } else if goes_by_itself(declared) {
+                self.silent(id, &Verdict::InSync);
+            } else {
+                let mut finding = Finding::new(id.clone(), Verdict::Missing);
+                finding.place = Some(declared.provenance.place());
+                finding.matched = Match::Exact;
+                finding.authors = self.records.of_missing(id);
+                if self.options.plurals.contains_key(&id.group_kind()) {
+                    finding.remedy = remedy::of(id, &finding.verdict, self.set);
+                } else {
+                    finding
+                        .evidence
+                        .push(format!("the cluster does not serve {}", id.group_kind()));
+                }
+                self.found(finding);
+            }
+            return;
+        }
+        let Some(comparison) = self.compared.get(id) else {
+            self.count(NOT_COMPARED, 1);
+            return;
+        };
+        if comparison.fields.is_empty() {
+            self.silent(id, &Verdict::InSync);
+            return;
+        }
+        let verdict = Verdict::Drifted {
+            fields: comparison.fields.clone(),
+            method: comparison.method.clone(),
+        };
+        let mut finding = Finding::new(id.clone(), verdict);
+        finding.place = Some(declared.provenance.place());
+        finding.matched = Match::Exact;
+        finding.authors = self.records.of_drift(id, declared.writer.manager(), comparison);
+        if let Method::Offline(reason) = &comparison.method {
+            finding.evidence.push(format!("compared offline: {reason}"));
+        }
+        finding.remedy = remedy::of(id, &finding.verdict, self.set);
+        self.found(finding);
+    }
+
+    /// A kind that is served and was not listed whole, or whose group did not answer.
+    fn is_unread(&self, kind: &GroupKind) -> bool {
+        if self.listed.contains(kind) {
+            return false;
+        }
+        let group_is_a_gap = !kind.group.is_empty() && self.live.gaps.iter().any(|gap| gap.what.contains(&kind.group));
+        self.options.plurals.contains_key(kind) || group_is_a_gap
+    }
+
+    fn undeclared(&mut self, id: &'a ObjectId, object: &'a LiveObject) {
+        let hands = hands(object);
+        let mut evidence = Vec::new();
+        match self.owners.of(id, object) {
+            Owned::By(top) | Owned::ByUnread(top) if hands != Hands::Only => {
+                return self.silent(id, &Verdict::Owned(top));
+            }
+            Owned::By(owner) | Owned::ByUnread(owner) => {
+                evidence.push(format!(
+                    "it names {owner} as its owner, and only a person's tool wrote it"
+                ));
+            }
+            Owned::Gone(owner) => evidence.push(format!("its owner {owner} does not exist")),
+            Owned::Ring(owner) => evidence.push(format!("its owners own each other: {owner}")),
+            Owned::No => {}
+        }
+        let ruled = match judge(id, object) {
+            Ruled::BuiltIn(rule) if !rule.by_hand && self.records.is_changed_by_hand(id) => Ruled::ChangedByHand(rule),
+            ruled => ruled,
+        };
+        match ruled {
+            Ruled::BuiltIn(rule) => return self.silent(id, &Verdict::BuiltIn(&rule.rule)),
+            Ruled::ChangedByHand(rule) => {
+                evidence.push(format!(
+                    "the cluster makes it ({}: {}); changed by hand since",
+                    rule.rule, rule.reason
+                ));
+                let mut finding = self.finding(id, object, Verdict::NeverInGit, evidence);
+                finding.remedy = finding
+                    .remedy
+                    .map(|command| command.replace("kubectl delete", "kubectl edit"));
+                return self.found(finding);
+            }
+            Ruled::No => {}
+        }
+        let unit = self.unit(id, object, hands, &mut evidence);
+        let declared_unit = unit.as_ref().filter(|unit| self.units.is_declared(unit));
+        if let Some(unit) = declared_unit {
+            let verdict = managed(unit, true);
+            return self.silent(id, &verdict);
+        }
+        match was(id, self.past, self.live) {
+            Ok(Was { verdict, matched }) => {
+                let mut finding = self.finding(id, object, verdict, evidence);
+                finding.matched = matched;
+                finding.evidence.insert(0, matched.words().to_owned());
+                self.found(finding);
+            }
+            Err(doubt) => {
+                evidence.extend(doubt);
+                match unit {
+                    Some(unit) => {
+                        self.count("managed-undeclared", 1);
+                        self.undeclared.entry(unit).or_default().push(id);
+                    }
+                    None => {
+                        let finding = self.finding(id, object, Verdict::NeverInGit, evidence);
+                        self.found(finding);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The unit that made an object. Labels that came along with a copied manifest are none of its doing.
+    fn unit(&self, id: &ObjectId, object: &LiveObject, hands: Hands, evidence: &mut Vec<String>) -> Option<Unit> {
+        let unit = self.units.of(id, object);
+        match unit {
+            Some(unit) if hands == Hands::Only && unit.tool != "ApplySet" => {
+                let (tool, name) = (unit.tool, &unit.name);
+                evidence.push(format!(
+                    "it has the marks of {tool} {name}, and only a person's tool wrote it"
+                ));
+                None
+            }
+            Some(unit) => Some(unit),
+            None => self.units.earlier_generation(id).filter(|_| hands != Hands::Only),
+        }
+    }
+
+    fn finding(&self, id: &ObjectId, object: &LiveObject, verdict: Verdict, evidence: Vec<String>) -> Finding {
+        let mut finding = Finding::new(id.clone(), verdict);
+        finding.authors = self.records.of_live(id, object);
+        finding.evidence = evidence;
+        if !object.created.is_empty() {
+            finding.evidence.push(format!("created {}", object.created));
+        }
+        if object.terminating {
+            finding.evidence.push("it is being deleted".to_owned());
+        }
+        if let Verdict::RemovedFromGit {
+            commit: (id, subject, date),
+            path,
+        } = &finding.verdict
+        {
+            let id: String = id.chars().take(12).collect();
+            finding
+                .evidence
+                .push(format!("{path} had it until commit {id} \"{subject}\" ({date})"));
+        }
+        finding.remedy = remedy::of(id, &finding.verdict, self.set);
+        finding
+    }
+
+    /// One finding for each unit that Git does not declare. Where the object that stands for the unit has a finding of its own, that
+    /// one tells of what it manages.
+    fn units(&mut self) {
+        for (unit, members) in std::mem::take(&mut self.undeclared) {
+            let count = members.len();
+            let manages = match count {
+                1 => "it manages 1 object".to_owned(),
+                _ => format!("it manages {count} objects"),
+            };
+            for id in &members {
+                let coverage = self
+                    .found
+                    .coverage
+                    .entry(id.namespace.clone().unwrap_or_default())
+                    .or_default();
+                coverage.counted += 1;
+            }
+            if let Some(object) = &unit.object
+                && let Some(own) = self.found.findings.iter_mut().find(|finding| finding.id == *object)
+            {
+                own.evidence.push(manages);
+                continue;
+            }
+            let by_object = unit
+                .object
+                .as_ref()
+                .filter(|object| self.live.objects.contains_key(object));
+            let Some(id) = by_object.or(members.first().copied()) else {
+                continue;
+            };
+            let empty = LiveObject::default();
+            let object = self.live.objects.get(id).unwrap_or(&empty);
+            let mut finding = Finding::new(id.clone(), managed(&unit, false));
+            finding.authors = self.records.of_live(id, object);
+            finding.evidence = vec![
+                manages,
+                format!("Git neither declares nor declared {} {}", unit.tool, unit.name),
+            ];
+            finding.remedy = remedy::of_unit(&unit, id);
+            if self.options.ignore.hides(id) {
+                self.found.ignored += 1;
+            } else {
+                self.found.findings.push(finding);
+            }
+        }
+    }
+
+    /// A verdict that nobody needs to look at.
+    fn silent(&mut self, id: &ObjectId, verdict: &Verdict) {
+        self.count(verdict.name(), 1);
+        self.cover(id, verdict);
+    }
+
+    fn found(&mut self, finding: Finding) {
+        if self.options.ignore.hides(&finding.id) {
+            self.found.ignored += 1;
+            return;
+        }
+        self.count(finding.verdict.name(), 1);
+        self.cover(&finding.id, &finding.verdict);
+        self.found.findings.push(finding);
+    }
+
+    fn count(&mut self, name: &'static str, number: usize) {
+        *self.found.counts.entry(name).or_default() += number;
+    }
+
+    fn cover(&mut self, id: &ObjectId, verdict: &Verdict) {
+        let in_sync = matches!(verdict, Verdict::InSync) && self.live.objects.contains_key(id);
+        let counts = in_sync
+            || matches!(
+                verdict,
+                Verdict::Drifted { .. } | Verdict::NeverInGit | Verdict::RemovedFromGit { .. }
+            );
+        if counts {
+            let namespace = id.namespace.clone().unwrap_or_default();
+            let coverage: &mut Coverage = self.found.coverage.entry(namespace).or_default();
+            coverage.counted += 1;
+            coverage.in_sync += usize::from(in_sync);
+        }
+    }
+
+    fn finish(mut self) -> Findings {
+        let place = |finding: &Finding| {
+            let id = &finding.id;
+            (id.namespace.clone(), id.kind.clone(), id.name.clone(), id.group.clone())
+        };
+        self.found.findings.sort_by(|a, b| {
+            a.verdict
+                .rank()
+                .cmp(&b.verdict.rank())
+                .then_with(|| place(a).cmp(&place(b)))
+        });
+        self.found
+    }
+}
+
+fn managed(unit: &Unit, declared: bool) -> Verdict {
+    Verdict::Managed {
+        tool: unit.tool,
+        unit: unit.name.clone(),
+        declared,
+    }
+}
+
+/// Declared objects that are not there after a while, as meant: hooks, and Jobs that are collected when they are done.
+fn goes_by_itself(declared: &Declared) -> bool {
+    let manifest = &declared.manifest;
+    let collected = declared.id.is("batch", "Job") && !manifest.value()["spec"]["ttlSecondsAfterFinished"].is_null();
+    let hook = declared.hook.is_some()
+        || manifest.annotation("helm.sh/hook").is_some()
+        || manifest.annotation("argocd.argoproj.io/hook").is_some();
+    collected || hook
+}

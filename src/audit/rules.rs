@@ -1,0 +1,230 @@
+//! What a cluster makes by itself: the table `rules.yaml`, read once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::glob::fits;
+use super::tools;
+use crate::object::{LiveObject, ObjectId};
+
+/// A row of the table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its name, in reports.
+    pub rule: String,
+    /// Why it is nobody's to declare.
+    pub reason: String,
+    kind: String,
+    #[serde(default)]
+    kinds: Vec<String>,
+    namespace: Option<String>,
+    #[serde(default)]
+    name: Names,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    /// People write such objects as a matter of course.
+    #[serde(default)]
+    pub by_hand: bool,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what the test of the table fires the row with")
+    )]
+    example: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    #[default]
+    Any,
+    One(String),
+    Several(Vec<String>),
+}
+
+/// What the rules say of an object.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ruled {
+    /// No rule is about it.
+    No,
+    /// The cluster makes it by itself.
+    BuiltIn(&'static Rule),
+    /// The cluster made it, and a person's tool wrote to it since.
+    ChangedByHand(&'static Rule),
+}
+
+/// Judges an object.
+pub(super) fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
+    let table = table();
+    let own = table.by_kind.get(&(id.group.as_str(), id.kind.as_str()));
+    let indices = own.into_iter().flatten().chain(&table.patterns);
+    let mut fitting: Vec<usize> = indices
+        .copied()
+        .filter(|index| table.rules[*index].is_about(id, live))
+        .collect();
+    fitting.sort_unstable();
+    let Some(rule) = fitting.first().map(|index| &table.rules[*index]) else {
+        return Ruled::No;
+    };
+    match tools::hands(live) {
+        _ if rule.by_hand => Ruled::BuiltIn(rule),
+        tools::Hands::None => Ruled::BuiltIn(rule),
+        tools::Hands::Some => Ruled::ChangedByHand(rule),
+        tools::Hands::Only => Ruled::No,
+    }
+}
+
+impl Rule {
+    fn is_about(&self, id: &ObjectId, live: &LiveObject) -> bool {
+        let (kind, group) = self.kind.split_once('.').unwrap_or((&self.kind, ""));
+        let named = match &self.name {
+            Names::Any => true,
+            Names::One(name) => fits(name, &id.name),
+            Names::Several(names) => names.iter().any(|name| fits(name, &id.name)),
+        };
+        let namespace = self.namespace.as_deref();
+        named
+            && fits(kind, &id.kind)
+            && fits_group(group, &id.group)
+            && (self.kinds.is_empty() || self.kinds.contains(&id.kind))
+            && namespace.is_none_or(|pattern| fits(pattern, id.namespace.as_deref().unwrap_or_default()))
+            && has(&live.labels, &self.labels)
+            && has(&live.annotations, &self.annotations)
+    }
+
+    fn is_of_one_kind(&self) -> bool {
+        !self.kind.contains('*')
+    }
+}
+
+/// A group of a row also stands for the groups below it.
+fn fits_group(pattern: &str, group: &str) -> bool {
+    fits(pattern, group) || (!pattern.is_empty() && group.strip_suffix(pattern).is_some_and(|rest| rest.ends_with('.')))
+}
+
+fn has(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    let there = |(key, pattern): (&String, &String)| found.get(key).is_some_and(|value| fits(pattern, value));
+    wanted.iter().all(there)
+}
+
+struct Table {
+    rules: &'static [Rule],
+    /// Rows of one kind.
+    by_kind: HashMap<(&'static str, &'static str), Vec<usize>>,
+    /// Rows of many kinds.
+    patterns: Vec<usize>,
+}
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let rules = rules();
+        let mut by_kind: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut patterns = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            if rule.is_of_one_kind() {
+                let (kind, group) = rule.kind.split_once('.').unwrap_or((&rule.kind, ""));
+                by_kind.entry((group, kind)).or_default().push(index);
+            } else {
+                patterns.push(index);
+            }
+        }
+        Table {
+            rules,
+            by_kind,
+            patterns,
+        }
+    })
+}
+
+/// All rows, in order.
+pub fn rules() -> &'static [Rule] {
+    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
+    RULES.get_or_init(|| {
+        serde_yaml::from_str(include_str!("rules.yaml")).expect("the table is part of the program, and a test reads it")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Manager;
+
+    fn example(rule: &Rule) -> (ObjectId, LiveObject) {
+        let parts: Vec<&str> = rule.example.split('/').collect();
+        let (kind, group) = parts[0].split_once('.').unwrap_or((parts[0], ""));
+        let namespace = (parts.len() == 3).then(|| parts[1]);
+        let id = ObjectId::new(group, kind, namespace, parts[parts.len() - 1]);
+        let values = |wanted: &BTreeMap<String, String>| {
+            let value = |(key, pattern): (&String, &String)| (key.clone(), pattern.replace('*', "x"));
+            wanted.iter().map(value).collect()
+        };
+        let live = LiveObject {
+            labels: values(&rule.labels),
+            annotations: values(&rule.annotations),
+            ..LiveObject::default()
+        };
+        (id, live)
+    }
+
+    fn written_by(manager: &str) -> Manager {
+        Manager {
+            name: manager.to_owned(),
+            operation: "Update".to_owned(),
+            subresource: String::new(),
+            time: "2026-01-02T03:04:05Z".to_owned(),
+            fields: None,
+        }
+    }
+
+    #[test]
+    fn every_row_fires() {
+        assert!(rules().len() > 90, "the table is read");
+        let mut names: Vec<&str> = rules().iter().map(|rule| rule.rule.as_str()).collect();
+        for rule in rules() {
+            let (id, live) = example(rule);
+            match judge(&id, &live) {
+                Ruled::BuiltIn(found) => assert_eq!(found.rule, rule.rule, "{id}"),
+                other => panic!("{}: {id}: {other:?}", rule.rule),
+            }
+            assert!(rule.reason.len() > 8, "{}", rule.rule);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), rules().len(), "names are unique");
+    }
+
+    #[test]
+    fn a_row_does_not_hide_what_a_person_made_or_changed() {
+        let id = ObjectId::new("", "ConfigMap", Some("shop"), "kube-root-ca.crt");
+        let mut live = LiveObject {
+            managers: vec![written_by("kubectl-create")],
+            ..LiveObject::default()
+        };
+        assert!(matches!(judge(&id, &live), Ruled::No));
+        live.managers.push(written_by("kube-controller-manager"));
+        assert!(matches!(judge(&id, &live), Ruled::ChangedByHand(_)));
+        live.managers.remove(0);
+        assert!(matches!(judge(&id, &live), Ruled::BuiltIn(_)));
+        let node = ObjectId::new("", "Node", None, "a");
+        live.managers.push(written_by("kubectl"));
+        assert!(matches!(judge(&node, &live), Ruled::BuiltIn(_)));
+    }
+
+    #[test]
+    fn what_people_make_is_no_rule_s() {
+        for id in [
+            ObjectId::new("", "ConfigMap", Some("shop"), "settings"),
+            ObjectId::new("", "Namespace", None, "shop"),
+            ObjectId::new("apps", "Deployment", Some("kube-system"), "miner"),
+            ObjectId::new("rbac.authorization.k8s.io", "ClusterRole", None, "system:evil"),
+            ObjectId::new("", "Secret", Some("shop"), "db"),
+        ] {
+            assert!(matches!(judge(&id, &LiveObject::default()), Ruled::No), "{id}");
+        }
+    }
+}

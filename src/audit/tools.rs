@@ -1,0 +1,120 @@
+//! From the name of a field manager to the tool: the table `managers.yaml`, read once.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::glob::fits;
+use crate::object::{LiveObject, Manager};
+
+/// Who is behind a manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum By {
+    /// A person with a tool.
+    Hand,
+    /// A deployer.
+    Engine,
+    /// Kubernetes or an operator.
+    Cluster,
+}
+
+/// A row of the table.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tool {
+    manager: String,
+    operation: Option<String>,
+    subresource: Option<String>,
+    /// As people call it.
+    pub tool: String,
+    /// Who is behind it.
+    pub by: By,
+    /// How the name comes about.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the table gives it for those who read the table")
+    )]
+    reason: String,
+}
+
+/// The row for a manager.
+pub(super) fn of(manager: &str, operation: &str, subresource: &str) -> Option<&'static Tool> {
+    tools().iter().find(|row| {
+        fits(&row.manager, manager)
+            && row.operation.as_deref().is_none_or(|one| one == operation)
+            && row.subresource.as_deref().is_none_or(|one| one == subresource)
+    })
+}
+
+/// The row for an entry of `managedFields`.
+pub(super) fn of_manager(manager: &Manager) -> Option<&'static Tool> {
+    of(&manager.name, &manager.operation, &manager.subresource)
+}
+
+/// What a person's tools have to do with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hands {
+    /// Nothing that the server tells of.
+    None,
+    /// They wrote to it, and so did others.
+    Some,
+    /// Nobody else did.
+    Only,
+}
+
+/// Which of the writers of an object, status aside, are people's tools.
+pub(super) fn hands(live: &LiveObject) -> Hands {
+    let writers = || live.managers.iter().filter(|manager| manager.subresource != "status");
+    let by_hand = |manager: &Manager| of_manager(manager).is_some_and(|tool| tool.by == By::Hand);
+    match writers().filter(|manager| by_hand(manager)).count() {
+        0 => Hands::None,
+        some if some == writers().count() => Hands::Only,
+        _ => Hands::Some,
+    }
+}
+
+fn tools() -> &'static [Tool] {
+    static TOOLS: OnceLock<Vec<Tool>> = OnceLock::new();
+    TOOLS.get_or_init(|| {
+        serde_yaml::from_str(include_str!("managers.yaml"))
+            .expect("the table is part of the program, and a test reads it")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_fires() {
+        assert!(tools().len() > 60, "the table is read");
+        for row in tools() {
+            let manager = row.manager.replace('*', "x");
+            let operation = row.operation.as_deref().unwrap_or("Update");
+            let found = of(&manager, operation, row.subresource.as_deref().unwrap_or_default());
+            assert!(
+                found.is_some_and(|found| std::ptr::eq(found, row)),
+                "{}: {found:?}",
+                row.manager
+            );
+            assert!(row.reason.len() > 8, "{}", row.manager);
+        }
+    }
+
+    #[test]
+    fn kubectl_is_told_apart_by_what_it_does() {
+        for (manager, operation, subresource, tool) in [
+            ("kubectl", "Update", "scale", "kubectl scale"),
+            ("kubectl", "Apply", "", "kubectl apply --server-side"),
+            ("kubectl", "Update", "", "kubectl"),
+            ("kubectl.exe", "Update", "", "kubectl"),
+            ("kubectl-edit", "Update", "", "kubectl edit"),
+            ("node-fetch", "Update", "scale", "Lens"),
+        ] {
+            let found = of(manager, operation, subresource).map(|row| row.tool.as_str());
+            assert_eq!(found, Some(tool), "{manager} {operation} {subresource}");
+        }
+        assert!(of("somebody", "Update", "").is_none());
+    }
+}
