@@ -1,5 +1,6 @@
 //! The command line: clap structs and help texts, one file a command, no logic.
 
+mod audit;
 mod drill;
 mod duration;
 mod guard;
@@ -11,6 +12,7 @@ mod shared;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use audit::{AuditArgs, AuditOutput};
 pub use drill::DrillArgs;
 pub use guard::GuardArgs;
 pub use history::{HistoryArgs, HistoryOutput};
@@ -62,6 +64,9 @@ pub enum Command {
     /// Print everything a repository declares, as manifests
     #[command(long_about = render::ABOUT)]
     Render(Box<RenderArgs>),
+    /// Find what was made or changed by hand, and what is missing
+    #[command(long_about = audit::ABOUT)]
+    Audit(Box<AuditArgs>),
     /// List the revisions of what a repository declares, and what each changed
     #[command(long_about = history::ABOUT)]
     History(Box<HistoryArgs>),
@@ -112,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_help_fits_80_columns() {
-        for name in ["", "restore", "plan", "render", "history", "drill"] {
+        for name in ["", "restore", "plan", "render", "audit", "history", "drill"] {
             for line in help(name).lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
             }
@@ -130,6 +135,7 @@ mod tests {
           restore  Restore everything a repository declares into a cluster
           plan     Show what a restore would do, in which order, and why
           render   Print everything a repository declares, as manifests
+          audit    Find what was made or changed by hand, and what is missing
           history  List the revisions of what a repository declares, and what each
                    changed
           drill    Rehearse: restore into a throwaway control plane on this machine
@@ -324,6 +330,127 @@ mod tests {
           In a pipeline:
             refloat restore https://git.example.com/gitops.git --rev v42 \
               --context prod-2 --yes --output json --report restore.json
+        "#);
+    }
+
+    #[test]
+    fn help_of_audit() {
+        insta::assert_snapshot!(help("audit"), @r#"
+        Find what was made or changed by hand, and what is missing
+
+        Compares a live cluster with what the repository declares and ever declared.
+        Says of each object that differs what it is, who wrote it, with what and when,
+        and which command puts it right. Nothing is written. Ends with exit code 3 if
+        anything was found or could not be read.
+
+        Usage: refloat audit [OPTIONS] <REPO>
+
+        Arguments:
+          <REPO>
+                  The repository: a folder, a clone, a bare repository, or a Git URL
+
+                  URLs may be https://, ssh://, git@host:path or file://. From a clone
+                  the last commit is read, not the working tree. A folder without Git is
+                  read as it stands.
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in the repository; may be given more
+                  than once
+
+                  Such as clusters/production or config-root. Without it refloat looks
+                  for the place itself: one candidate is taken and named, several are
+                  listed.
+
+              --rev <REV>
+                  The commit to restore: branch, tag, commit id, main~3 [default: HEAD]
+
+              --at <DATE>
+                  The state at a date: the last commit on the main line before it
+
+                  Such as 2026-11-20 or 2026-11-20T08:00:00Z.
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: that of the context]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --kustomize-binary <PATH>
+                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+
+              --helm-binary <PATH>
+                  The `helm` to use [default: from PATH]
+
+              --strict
+                  Refuse to go on if anything in the repository is wrong or in doubt
+
+                  Otherwise what cannot be used is named and left out, and the rest goes
+                  on.
+
+              --history-since <DATE>
+                  Read history back to this date only
+
+                  Such as 2026-01-31 (from its beginning, UTC) or 2026-01-31T08:00:00Z.
+
+        Cluster:
+              --kubeconfig <FILE>
+                  The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+
+              --context <NAME>
+                  The context in the kubeconfig [default: its current one]
+
+        Audit:
+              --no-dry-run
+                  Compare offline, without asking the server what an apply would change
+
+                  Dry runs change nothing, but they need the right to patch and update.
+
+              --audit-log <FILE>...
+                  Audit log of the API server: JSON lines, also gzipped; may be given
+                  more than once
+
+                  Only it can tell users, and who deleted an object or removed a field.
+
+              --fail-on <VERDICT>...
+                  Exit with 3 for these verdicts only; may be given more than once
+                  [default: any]
+
+                  What could not be read ends with 3 all the same.
+
+                  [possible values: never-in-git, managed-undeclared, drifted, missing,
+                  removed-from-git, not-reached]
+
+              --write-ignore <FILE>
+                  Write a .refloatignore that would hide what was found, to be read and
+                  given reasons
+
+        Output:
+              --output <FORMAT>
+                  How the findings are printed
+
+                  Possible values:
+                  - human: For people: by verdict and namespace, worst first
+                  - json:  One JSON document
+                  - sarif: SARIF 2.1.0, for code scanning
+                  - html:  One page, to be opened in a browser
+
+                  [default: human]
+
+              --report <FILE>
+                  Also write the report to a file: by its name JSON (.json), SARIF
+                  (.sarif), HTML (.html) or text
+
+        Examples:
+          refloat audit ./gitops --path clusters/production
+          refloat audit ./gitops --audit-log /var/log/kubernetes/audit.log
+          refloat audit ./gitops --fail-on never-in-git --output json
+          refloat audit ./gitops --report audit.html
         "#);
     }
 
@@ -554,10 +681,6 @@ mod tests {
         that `refloat restore --rev` takes. Objects are those written in the changed
         files; other files (values, kustomizations) are named. Needs no cluster.
 
-        Without --path, and where a repository has several places to choose from, it is
-        the history of all of it. What was read of the history of objects is kept in
-        ~/.cache/refloat/past, without any values.
-
         Usage: refloat history [OPTIONS] <REPO> [OBJECT]
 
         Arguments:
@@ -567,13 +690,6 @@ mod tests {
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
                   read as it stands.
-
-          [OBJECT]
-                  Only the revisions that changed this object, with the fields:
-                  Deployment/shop/checkout
-
-                  Manifests that name no namespace are taken for one of any. Values of
-                  Secrets are not shown.
 
         Options:
           -h, --help
@@ -623,6 +739,13 @@ mod tests {
               --kube-version <VERSION>
                   The Kubernetes version that charts are rendered for, such as 1.37
                   [default: the newest refloat knows]
+
+          [OBJECT]
+                  Only the revisions that changed this object, with the fields:
+                  Deployment/shop/checkout
+
+                  Manifests that name no namespace are taken for one of any. Values of
+                  Secrets are not shown.
 
         Output:
               --limit <N>

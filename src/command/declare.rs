@@ -5,7 +5,7 @@ use crate::declared;
 use crate::error::{Failure, Kind};
 use crate::event::Event;
 use crate::object::{DeclaredSet, KubeVersion, RestoreRecord, ServedKinds, resolve};
-use crate::source;
+use crate::source::{self, Tree};
 
 /// Reads what the repository declares for a target that serves these kinds.
 ///
@@ -18,6 +18,15 @@ pub(super) fn declare(
     namespace: &str,
     say: &mut dyn FnMut(&Event),
 ) -> Result<DeclaredSet, Failure> {
+    let tree = open(args, false, say)?;
+    read(args, &tree, kinds, version, namespace)
+}
+
+/// Opens the repository at the revision that was asked for; with its history where that is wanted.
+///
+/// # Errors
+/// The repository or the revision cannot be read.
+pub(super) fn open(args: &SourceArgs, history: bool, say: &mut dyn FnMut(&Event)) -> Result<Tree, Failure> {
     say(&Event::Progress(format!(
         "reading {}",
         source::without_credentials(&args.repo)
@@ -27,12 +36,27 @@ pub(super) fn declare(
     let options = source::Options {
         rev,
         at,
+        history,
         ..source::Options::default()
     };
     let tree = source::open(&args.repo, &options)?;
     for note in tree.notes() {
         say(&Event::Warned(note.clone()));
     }
+    Ok(tree)
+}
+
+/// Reads what a tree declares for a target that serves these kinds.
+///
+/// # Errors
+/// The entry cannot be read.
+pub(super) fn read(
+    args: &SourceArgs,
+    tree: &Tree,
+    kinds: &ServedKinds,
+    version: KubeVersion,
+    namespace: &str,
+) -> Result<DeclaredSet, Failure> {
     let options = declared::Options {
         paths: args.path.clone(),
         namespace: namespace.to_owned(),
@@ -43,7 +67,7 @@ pub(super) fn declare(
         helm: args.helm_binary.clone(),
         ..declared::Options::default()
     };
-    let set = declared::load(&tree, &options)?;
+    let set = declared::load(tree, &options)?;
     Ok(resolve(set, kinds, namespace))
 }
 

@@ -1,5 +1,6 @@
 //! One file a command: the straight line of each.
 
+mod audit;
 mod console;
 mod declare;
 mod drill;
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Restore(args) => wait(restore::run(&args)),
         Command::Plan(args) => wait(plan::run(&args)),
         Command::Render(args) => render::run(&args),
+        Command::Audit(args) => wait(audit::run(&args)),
         Command::History(args) => history::run(&args),
         Command::Drill(args) => wait(drill::run(&args)),
         Command::Guard(args) => return control_plane::guard::run(&args.rest),

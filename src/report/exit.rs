@@ -1,6 +1,6 @@
 //! The exit code of a run.
 
-use super::preflight;
+use super::{Audited, preflight};
 use crate::error::Exit;
 use crate::event::Summary;
 use crate::object::{Problem, ProblemKind};
@@ -35,6 +35,22 @@ pub fn exit_of(summary: Option<&Summary>, problems: &[Problem], notes: &[Note]) 
         .iter()
         .any(|note| preflight::stays_open(note.kind) && !settled(note));
     if unusable || open { Exit::LookAt } else { Exit::Done }
+}
+
+/// What an audit returns: 3 with findings of these verdicts (none given: any), with gaps, or with an input that could not be used;
+/// else 0. Pure.
+pub fn exit_of_audit(audited: &Audited<'_>, fail_on: &[String]) -> Exit {
+    let counts = |name: &str| fail_on.is_empty() || fail_on.iter().any(|one| one == name);
+    let found = audited.findings.findings.iter().any(|one| counts(one.verdict.name()));
+    let unusable = audited
+        .problems
+        .iter()
+        .any(|problem| problem.kind == ProblemKind::Error);
+    if found || unusable || !audited.gaps.is_empty() {
+        Exit::LookAt
+    } else {
+        Exit::Done
+    }
 }
 
 #[cfg(test)]

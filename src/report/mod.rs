@@ -4,6 +4,7 @@
 //! to standard output, everything else to standard error.
 
 mod about;
+mod audit;
 mod drill;
 mod exit;
 mod file;
@@ -26,8 +27,9 @@ mod words;
 mod yaml;
 
 pub use about::{About, about};
+pub use audit::Audited;
 pub use drill::{Verified, verified};
-pub use exit::exit_of;
+pub use exit::{exit_of, exit_of_audit};
 pub use file::Report;
 pub use history::{Detail, HistoryOf, history, history_end};
 pub use human::Lines;

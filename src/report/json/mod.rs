@@ -89,7 +89,36 @@
 //! | `second_run_changed` | objects |
 //! | `not_simulated` | kinds (`group`, `kind`) whose controller is not played |
 //! | `times` | `api`: times are those of the API, without images and volumes |
+//!
+//! # Audit
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `about` | as in the summary |
+//! | `declared`, `live` | how many objects are |
+//! | `counts` | by verdict: `in-sync`, `drifted`, `missing`, `removed-from-git`, `not-reached`, `never-in-git`, `owned`, `managed`, `managed-undeclared`, `built-in`, and `not-compared`: declared objects that could not be read |
+//! | `ignored` | findings that `.refloatignore` leaves out |
+//! | `coverage` | `in_sync`, `counted` (in sync, drifted, never in Git, removed, made by a unit that Git never declared), `percent` |
+//! | `namespaces` | the same for each `namespace` ("" for cluster-scoped objects) |
+//! | `findings` | worst first: see below |
+//! | `gaps` | list of `what` could not be read and the `reason` |
+//! | `history` | `commits` read, `incomplete` (where and why it begins late), `skipped`: files by reason |
+//! | `log` | of the audit log: `lines`, `from` and `until` (RFC 3339), `problems` |
+//! | `problems` | as in the plan |
+//!
+//! | field of a finding | meaning |
+//! |---|---|
+//! | `object`, `verdict`, `place` (where declared) | |
+//! | `matched` | how its identity was matched with Git: `exact`, `namespace-absent`, `group-migrated`, `made-by-unit`, `none` |
+//! | `fields` | of a drifted object: list of `path`, `change` (`changed`, `removed`, `added`), `declared`, `live`; values of Secrets are never there |
+//! | `compared`, `offline_because` | `dry-run` or `offline`, and why |
+//! | `commit` | that removed it: `id`, `subject`, `time`; `path`: the file that has it or had it |
+//! | `unit` | that made it: `tool`, `name` |
+//! | `authors` | most likely first, none: unknown; `tool`, `user`, `from` (source address), `time`, `operation`, `confidence` (`certain`, `likely`, `possible`), `evidence` |
+//! | `evidence` | what was seen, in words |
+//! | `remedy` | the command that puts it right |
 
+mod audit;
 mod event;
 mod history;
 mod plan;
@@ -100,6 +129,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+pub use audit::audited;
 pub use event::{event, failure};
 pub use history::history;
 pub use plan::plan;

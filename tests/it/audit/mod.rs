@@ -2,6 +2,7 @@
 
 mod compare;
 mod live;
+mod whole;
 
 use std::path::{Path, PathBuf};
 

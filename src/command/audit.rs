@@ -1,0 +1,185 @@
+//! `refloat audit`: what is live and was never in Git, and what drifted.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::console::{self, Console};
+use super::{declare, past as reading, prepare};
+use crate::audit::{self, Ignore, Log};
+use crate::cli::{AuditArgs, AuditOutput, Output};
+use crate::cluster::{Cluster, CompareOptions, ConnectOptions, LiveOptions};
+use crate::error::{Exit, Failure, Kind};
+use crate::event::Event;
+use crate::object::GroupKind;
+use crate::report::{self, About, Audited};
+use crate::source::Tree;
+use crate::{past, plan};
+
+const IGNORE_FILE: &str = ".refloatignore";
+/// The first bytes of a gzip file.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
+    let mut console = Console::new(Output::Human);
+    let log = read_logs(&args.audit_log)?;
+    let connect = ConnectOptions {
+        kubeconfig: args.target.kubeconfig.clone(),
+        context: args.target.context.clone(),
+        ..ConnectOptions::default()
+    };
+    let cluster = Cluster::connect(connect).await?;
+    console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
+    let (kinds, _) = cluster.discover().await?;
+    let namespace = prepare::namespace(&args.source, &cluster).to_owned();
+    // Reading and rendering block; nothing else runs meanwhile.
+    let (set, past, ignore) = tokio::task::block_in_place(|| -> Result<_, Failure> {
+        let mut say = |event: &Event| console.say(event);
+        let tree = declare::open(&args.source, true, &mut say)?;
+        let set = declare::read(&args.source, &tree, &kinds, cluster.version(), &namespace)?;
+        say(&Event::Progress("reading the history".to_owned()));
+        let past = past::read(&tree, &reading::options(&args.past)?)?;
+        Ok((set, past, ignore(&tree)?))
+    })?;
+    declare::strict(&args.source, &set)?;
+    let set = plan::with_written_manifests(set, &kinds, &plan::PlanOptions::default());
+    console.say(&Event::Progress("listing what is live".to_owned()));
+    let namespaces = set.objects.iter().filter_map(|one| one.id.namespace.clone()).collect();
+    let live = cluster.live(&LiveOptions { namespaces }).await?;
+    console.say(&Event::Progress(format!(
+        "comparing {} declared objects",
+        set.objects.len()
+    )));
+    let options = CompareOptions {
+        dry_run: !args.no_dry_run,
+    };
+    let compared = cluster.compare(&set, options).await?;
+    let plurals: BTreeMap<GroupKind, String> = kinds
+        .0
+        .iter()
+        .map(|(kind, served)| (kind.clone(), served.plural.clone()))
+        .collect();
+    let findings = audit::classify(
+        &set,
+        &past,
+        &live,
+        &compared.comparisons,
+        &audit::Options {
+            ignore: &ignore,
+            log: log.as_ref(),
+            plurals: &plurals,
+        },
+    );
+    let mut gaps = [live.gaps, compared.gaps].concat();
+    gaps.sort();
+    let audited = Audited {
+        about: About {
+            repository: &set.repository,
+            entry: &set.entry,
+            unreached: set.unreached,
+            context: Some(cluster.context()),
+        },
+        findings: &findings,
+        gaps: &gaps,
+        past: &past,
+        log: log.as_ref(),
+        problems: &set.problems,
+        declared: set.objects.len(),
+        live: live.objects.len(),
+    };
+    tell(args, &audited, &mut console)?;
+    Ok(report::exit_of_audit(&audited, &args.fail_on))
+}
+
+fn tell(args: &AuditArgs, audited: &Audited<'_>, console: &mut Console) -> Result<(), Failure> {
+    console.pause();
+    if let Some(path) = &args.write_ignore {
+        write_file(path, "the proposal for .refloatignore", |out| {
+            out.write_all(audit::propose(audited.findings).as_bytes())
+        })?;
+    }
+    if let Some(path) = &args.report {
+        write_file(path, "the report", |out| print(audited, by_name(path), out))?;
+    }
+    console::data(|out| print(audited, args.output, out));
+    Ok(())
+}
+
+fn print(audited: &Audited<'_>, output: AuditOutput, out: &mut dyn Write) -> io::Result<()> {
+    match output {
+        AuditOutput::Human => audited.human(out),
+        AuditOutput::Json => audited.json(out),
+        AuditOutput::Sarif => audited.sarif(out),
+        AuditOutput::Html => audited.html(out),
+    }
+}
+
+fn by_name(path: &Path) -> AuditOutput {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("json") => AuditOutput::Json,
+        Some("sarif") => AuditOutput::Sarif,
+        Some("html" | "htm") => AuditOutput::Html,
+        _ => AuditOutput::Human,
+    }
+}
+
+/// Whole or not at all.
+fn write_file(path: &Path, what: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut bytes = Vec::new();
+    let written = write(&mut bytes).and_then(|()| std::fs::write(path, bytes));
+    written.map_err(|error| {
+        Failure::new(Kind::Io, format!("{what} was not written"))
+            .because(format!("{}: {error}", path.display()))
+            .hint("nothing was changed in the cluster")
+    })
+}
+
+/// The ignore file of the repository, at the revision that is audited; none where there is none.
+fn ignore(tree: &Tree) -> Result<Ignore, Failure> {
+    if !tree.is_file(IGNORE_FILE) {
+        return Ok(Ignore::default());
+    }
+    let not_audited = || Failure::new(Kind::Input, "nothing was audited");
+    let bytes = tree
+        .read(IGNORE_FILE)
+        .map_err(|problem| not_audited().because(problem))?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ignore::parse(&text).map_err(|broken| {
+        let failure = not_audited();
+        let failure = broken.into_iter().fold(failure, |failure, (line, message)| {
+            failure.because(format!("{IGNORE_FILE}:{line}: {message}"))
+        });
+        failure.hint("mend the lines in Git: a broken line could hide what it is not about")
+    })
+}
+
+/// Reads the files in the order given; `None` without any.
+fn read_logs(files: &[PathBuf]) -> Result<Option<Log>, Failure> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut log = Log::default();
+    for path in files {
+        let lines = lines(path).map_err(|error| {
+            Failure::new(Kind::Io, "nothing was audited: an audit log could not be read")
+                .because(format!("{}: {error}", path.display()))
+        })?;
+        log.read(&path.display().to_string(), lines);
+    }
+    Ok(Some(log))
+}
+
+/// The lines of a file, unpacked where it is gzipped. Bytes that are no UTF-8 are replaced.
+fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+    let mut file = BufReader::new(File::open(path)?);
+    let packed = file.fill_buf()?.starts_with(&GZIP);
+    let plain: Box<dyn Read> = if packed {
+        Box::new(flate2::bufread::MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    let lines = BufReader::new(plain).split(b'\n');
+    Ok(lines.map(|line| line.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())))
+}

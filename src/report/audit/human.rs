@@ -1,0 +1,230 @@
+//! An audit for people.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::super::text::{count, message, one_line};
+use super::super::{about, problems};
+use super::{Audited, by, coverage, per_cent, shows_values, title};
+use crate::audit::{Confidence, Finding, NOT_COMPARED, Verdict};
+use crate::object::{FieldChange, FieldDrift};
+
+/// The largest number of characters of a value that are shown.
+const WIDTH: usize = 60;
+
+pub(super) fn write(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    about(&audited.about, out)?;
+    read(audited, out)?;
+    writeln!(out)?;
+    problems(audited.problems, out)?;
+    if !audited.problems.is_empty() {
+        writeln!(out)?;
+    }
+    findings(audited, out)?;
+    summary(audited, out)
+}
+
+/// What was read beside the cluster.
+fn read(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let past = audited.past;
+    let mut text = count(past.walked, "commit");
+    if let Some(why) = &past.incomplete {
+        text.push_str(&format!("; {}", one_line(why)));
+    }
+    let skipped: usize = past.skipped.values().sum();
+    if skipped > 0 {
+        let reasons: Vec<String> = past
+            .skipped
+            .iter()
+            .map(|(why, number)| format!("{number} {}", one_line(why)))
+            .collect();
+        text.push_str(&format!(
+            "; {} not read: {}",
+            count(skipped, "file"),
+            reasons.join(", ")
+        ));
+    }
+    writeln!(out, "History     {text}")?;
+    if let Some(log) = audited.log {
+        let span = log.span.as_ref().map_or_else(String::new, |(first, last)| {
+            format!(", {} to {}", one_line(first), one_line(last))
+        });
+        writeln!(out, "Audit log   {}{span}", count(log.lines, "line"))?;
+        for problem in &log.problems {
+            writeln!(out, "            {}", one_line(problem))?;
+        }
+    }
+    Ok(())
+}
+
+fn findings(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for verdict in Verdict::FINDINGS {
+        let of: Vec<&Finding> = audited
+            .findings
+            .findings
+            .iter()
+            .filter(|one| one.verdict.name() == verdict)
+            .collect();
+        if of.is_empty() {
+            continue;
+        }
+        writeln!(out, "{} ({})", title(verdict), of.len())?;
+        let mut namespaces: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+        for finding in of {
+            namespaces
+                .entry(finding.id.namespace.as_deref().unwrap_or_default())
+                .or_default()
+                .push(finding);
+        }
+        for (namespace, findings) in namespaces {
+            let name = if namespace.is_empty() {
+                "cluster-scoped".to_owned()
+            } else {
+                one_line(namespace)
+            };
+            writeln!(out, "  {name}")?;
+            for one in findings {
+                finding(one, audited.log.is_some(), out)?;
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn finding(one: &Finding, with_log: bool, out: &mut dyn Write) -> io::Result<()> {
+    let place = one
+        .place
+        .as_ref()
+        .map(|place| format!("  {}", one_line(place)))
+        .unwrap_or_default();
+    writeln!(out, "    {}{place}", one_line(&one.id))?;
+    match &one.verdict {
+        Verdict::Drifted { fields, .. } => {
+            for drift in fields {
+                writeln!(out, "      {}", field(drift, shows_values(one)))?;
+            }
+        }
+        Verdict::NotReached { path } => writeln!(out, "      {}", one_line(path))?,
+        Verdict::Managed { tool, unit, .. } => writeln!(out, "      {tool} {}", one_line(unit))?,
+        _ => {}
+    }
+    for line in &one.evidence {
+        writeln!(out, "      {}", message(line, "        "))?;
+    }
+    if one.authors.is_empty() {
+        let why = match with_log {
+            true => "neither managedFields nor the audit log tells",
+            false => "managedFields does not tell, an audit log would",
+        };
+        writeln!(out, "      by: unknown; {why}")?;
+    }
+    for author in &one.authors {
+        let sure = match author.confidence {
+            Confidence::Certain => "certain",
+            Confidence::Likely => "likely",
+            Confidence::Possible => "possible",
+        };
+        writeln!(
+            out,
+            "      by: {} [{sure}; {}]",
+            one_line(by(author)),
+            one_line(&author.evidence)
+        )?;
+    }
+    if let Some(remedy) = &one.remedy {
+        writeln!(out, "      $ {}", one_line(remedy))?;
+    }
+    Ok(())
+}
+
+/// `changed  .spec.replicas: 3 → 5`.
+pub(super) fn field(drift: &FieldDrift, values: bool) -> String {
+    let word = change(drift.change);
+    let shown = |value: &Option<Value>| value.as_ref().filter(|_| values).map(short);
+    let path = one_line(&drift.path);
+    match (shown(&drift.declared), shown(&drift.live)) {
+        (Some(declared), Some(live)) => format!("{word:<8} {path}: {declared} → {live}"),
+        (Some(declared), None) => format!("{word:<8} {path}: declared {declared}"),
+        (None, Some(live)) => format!("{word:<8} {path}: {live}"),
+        (None, None) => format!("{word:<8} {path}"),
+    }
+}
+
+pub(super) fn change(change: FieldChange) -> &'static str {
+    match change {
+        FieldChange::Changed => "changed",
+        FieldChange::Removed => "removed",
+        FieldChange::Added => "added",
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = one_line(value);
+    if text.chars().count() <= WIDTH {
+        return text;
+    }
+    text.chars().take(WIDTH - 1).chain(['…']).collect()
+}
+
+fn summary(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let findings = audited.findings;
+    let counts: Vec<String> = findings
+        .counts
+        .iter()
+        .map(|(name, number)| format!("{number} {}", name.replace('-', " ")))
+        .collect();
+    if findings.findings.is_empty() {
+        writeln!(out, "Nothing found.")?;
+    } else {
+        writeln!(out, "{}.", count(findings.findings.len(), "finding"))?;
+    }
+    writeln!(
+        out,
+        "{} declared, {} live: {}.",
+        audited.declared,
+        audited.live,
+        counts.join(", ")
+    )?;
+    if findings.counts.contains_key(NOT_COMPARED) {
+        writeln!(out, "Not compared: declared objects that could not be read; see below.")?;
+    }
+    if findings.ignored > 0 {
+        writeln!(
+            out,
+            "{} left out by .refloatignore.",
+            count(findings.ignored, "finding")
+        )?;
+    }
+    let all = coverage(findings);
+    writeln!(
+        out,
+        "Coverage {:.1} %: {} of {} are in the cluster as Git declares them.",
+        per_cent(all),
+        all.in_sync,
+        count(all.counted, "object")
+    )?;
+    for (namespace, one) in findings.coverage.iter().filter(|(_, one)| one.in_sync < one.counted) {
+        let name = if namespace.is_empty() {
+            "cluster-scoped".to_owned()
+        } else {
+            one_line(namespace)
+        };
+        writeln!(
+            out,
+            "  {:>5.1} %  {name} ({} of {})",
+            per_cent(*one),
+            one.in_sync,
+            one.counted
+        )?;
+    }
+    if !audited.gaps.is_empty() {
+        writeln!(out, "\nNot read ({}): what is there is not known", audited.gaps.len())?;
+        for gap in audited.gaps {
+            writeln!(out, "  {}: {}", one_line(&gap.what), message(&gap.reason, "    "))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! One audit in every format: with a Secret, names that would drive a terminal or a page, and a gap.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::audit::{Confidence, Match, Verdict};
+use crate::object::{FieldChange, FieldDrift, Method, ObjectId, Place};
+use crate::report::sample;
+
+fn finding(id: ObjectId, verdict: Verdict) -> Finding {
+    let mut finding = Finding::new(id, verdict);
+    finding.authors = vec![Author {
+        tool: "kubectl edit".to_owned(),
+        user: Some("alice".to_owned()),
+        from: Some("10.1.2.3".to_owned()),
+        time: "2026-01-02T03:04:05Z".to_owned(),
+        operation: "patch".to_owned(),
+        confidence: Confidence::Certain,
+        evidence: "audit log: alice patch".to_owned(),
+    }];
+    finding
+}
+
+fn drifted(kind: &str, path: &str) -> Finding {
+    let field = FieldDrift {
+        path: path.to_owned(),
+        change: FieldChange::Changed,
+        declared: Some(json!("canary-declared")),
+        live: Some(json!("canary-live")),
+        manager: None,
+    };
+    let fields = Verdict::Drifted {
+        fields: vec![field],
+        method: Method::DryRun,
+    };
+    let mut one = finding(sample::id(kind, "db"), fields);
+    one.place = Some(Place::at("a b/db.yaml", 7));
+    one.matched = Match::Exact;
+    one
+}
+
+fn found() -> Findings {
+    let mut odd = Finding::new(
+        ObjectId::new("", "ConfigMap", Some("bank"), "<b>\u{1b}[31m"),
+        Verdict::NeverInGit,
+    );
+    odd.remedy = Some("kubectl delete configmap/x".to_owned());
+    let removed = Verdict::RemovedFromGit {
+        commit: (
+            "0123".to_owned(),
+            "drop it".to_owned(),
+            "2026-01-01T00:00:00Z".to_owned(),
+        ),
+        path: "old.yaml".to_owned(),
+    };
+    Findings {
+        findings: vec![
+            odd,
+            drifted("Deployment", ".spec.x"),
+            drifted("Secret", ".data.password"),
+            finding(sample::id("Namespace", "gone"), removed),
+        ],
+        counts: BTreeMap::from([("never-in-git", 1), ("drifted", 2), ("in-sync", 6)]),
+        coverage: BTreeMap::from([("bank".to_owned(), Coverage { in_sync: 6, counted: 9 })]),
+        ignored: 1,
+    }
+}
+
+fn told(format: &str) -> String {
+    let (repository, entry, context) = sample::about();
+    let (findings, past) = (
+        found(),
+        PastSet {
+            walked: 12,
+            incomplete: Some("shallow".to_owned()),
+            ..PastSet::default()
+        },
+    );
+    let gaps = [FactGap {
+        what: "list secrets".to_owned(),
+        reason: "forbidden".to_owned(),
+    }];
+    let mut out = Vec::new();
+    let audited = Audited {
+        about: About {
+            repository: &repository,
+            entry: &entry,
+            unreached: 0,
+            context: Some(&context),
+        },
+        findings: &findings,
+        gaps: &gaps,
+        past: &past,
+        log: None,
+        problems: &[],
+        declared: 9,
+        live: 20,
+    };
+    let written = match format {
+        "human" => audited.human(&mut out),
+        "json" => audited.json(&mut out),
+        "sarif" => audited.sarif(&mut out),
+        _ => audited.html(&mut out),
+    };
+    written.expect("because a Vec takes all");
+    let text = String::from_utf8(out).expect("because it is text");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    text
+}
+
+#[test]
+fn for_people() {
+    let text = told("human");
+    let shown = text.split_once("History").map_or("", |(_, rest)| rest.trim_start());
+    insta::assert_snapshot!(shown, @r#"
+    12 commits; shallow
+
+    Never in Git (1)
+      bank
+        ConfigMap/bank/<b>\u{1b}[31m
+          by: unknown; managedFields does not tell, an audit log would
+          $ kubectl delete configmap/x
+
+    Drifted (2)
+      bank
+        Deployment/bank/db  a b/db.yaml:7
+          changed  .spec.x: "canary-declared" → "canary-live"
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
+        Secret/bank/db  a b/db.yaml:7
+          changed  .data.password
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
+
+    Removed from Git (1)
+      cluster-scoped
+        Namespace/gone
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
+
+    4 findings.
+    9 declared, 20 live: 2 drifted, 6 in sync, 1 never in git.
+    1 finding left out by .refloatignore.
+    Coverage 66.6 %: 6 of 9 objects are in the cluster as Git declares them.
+       66.6 %  bank (6 of 9)
+
+    Not read (1): what is there is not known
+      list secrets: forbidden
+    "#);
+}
+
+#[test]
+fn values_of_secrets_are_in_no_format() {
+    for format in ["human", "json", "sarif", "html"] {
+        let text = told(format);
+        assert_eq!(
+            text.matches("canary-declared").count(),
+            1,
+            "of the Deployment only: {text}"
+        );
+        assert_eq!(text.matches("canary-live").count(), 1, "of the Deployment only: {text}");
+        assert!(text.contains(".data.password"));
+    }
+}
+
+#[test]
+fn as_json() {
+    let value: Value = serde_json::from_str(&told("json")).expect("because it is JSON");
+    assert_eq!(value["version"], 1);
+    assert_eq!(value["coverage"], json!({"in_sync": 6, "counted": 9, "percent": 66.6}));
+    assert_eq!(
+        value["findings"][1]["fields"],
+        json!([{"path": ".spec.x", "change": "changed", "declared": "canary-declared", "live": "canary-live"}])
+    );
+    assert_eq!(value["findings"][1]["place"], json!({"file": "a b/db.yaml", "line": 7}));
+    assert_eq!(
+        value["findings"][3]["commit"],
+        json!({"id": "0123", "subject": "drop it", "time": "2026-01-01T00:00:00Z"})
+    );
+    assert_eq!(value["findings"][0]["authors"], json!([]));
+    assert_eq!(value["gaps"], json!([{"what": "list secrets", "reason": "forbidden"}]));
+    assert_eq!(
+        (&value["ignored"], &value["history"]["commits"]),
+        (&json!(1), &json!(12))
+    );
+}
+
+#[test]
+fn as_sarif() {
+    let value: Value = serde_json::from_str(&told("sarif")).expect("because it is JSON");
+    assert_eq!(value["version"], "2.1.0");
+    let run = &value["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("because it has rules");
+    for result in run["results"].as_array().expect("because it has results") {
+        let index = result["ruleIndex"]
+            .as_u64()
+            .and_then(|index| usize::try_from(index).ok());
+        assert_eq!(index.map(|index| &rules[index]["id"]), Some(&result["ruleId"]));
+    }
+    let place = &run["results"][1]["locations"][0]["physicalLocation"];
+    assert_eq!(
+        *place,
+        json!({"artifactLocation": {"uri": "a%20b/db.yaml"}, "region": {"startLine": 7}})
+    );
+    let note = &run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
+    assert_eq!(note, "not read: list secrets: forbidden");
+}
+
+#[test]
+fn as_a_page() {
+    let text = told("html");
+    assert!(text.starts_with("<!doctype html>") && text.trim_end().ends_with("</html>"));
+    assert!(!text.contains("<!--"), "every place is filled in");
+    assert!(
+        text.contains("&lt;b&gt;\\u{1b}[31m") && !text.contains("<b>"),
+        "names are text"
+    );
+    assert_eq!(text.matches("<tr data-v=").count(), 4);
+    assert!(text.contains("width:66.6%") && text.contains("list secrets: forbidden"));
+    for way in ["src=", "href=", "url(", "@import", "fetch("] {
+        assert!(!text.contains(way), "it needs no network: {way}");
+    }
+}
+
+#[test]
+fn coverage_is_full_only_when_it_is() {
+    let percent = |in_sync, counted| per_cent(Coverage { in_sync, counted });
+    assert_eq!(
+        (percent(9999, 10_000), percent(1, 1), percent(0, 0), percent(0, 3)),
+        (99.9, 100.0, 100.0, 0.0)
+    );
+}

@@ -1,0 +1,255 @@
+//! An audit, as one document.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::shape::{Object, Where, Wrong, wrongs};
+use super::summary::Subject;
+use super::{VERSION, document};
+use crate::audit::{Author, Confidence, Coverage, Finding, Match, Verdict};
+use crate::object::{FactGap, FieldChange, FieldDrift, Method};
+use crate::report::audit::{Audited, coverage, per_cent, shows_values};
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    version: u32,
+    about: Subject<'a>,
+    declared: usize,
+    live: usize,
+    counts: &'a BTreeMap<&'static str, usize>,
+    ignored: usize,
+    coverage: Covered<'a>,
+    namespaces: Vec<Covered<'a>>,
+    findings: Vec<Found<'a>>,
+    gaps: Vec<Gap<'a>>,
+    history: History<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<Logged<'a>>,
+    problems: Vec<Wrong<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Covered<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    in_sync: usize,
+    counted: usize,
+    percent: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Gap<'a> {
+    what: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct History<'a> {
+    commits: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incomplete: Option<&'a str>,
+    skipped: &'a BTreeMap<String, usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Logged<'a> {
+    lines: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<&'a str>,
+    problems: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    object: Object<'a>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Where>,
+    matched: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<Field<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offline_because: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<Commit<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<Unit<'a>>,
+    authors: Vec<By<'a>>,
+    evidence: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Field<'a> {
+    path: &'a str,
+    change: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<&'a Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Commit<'a> {
+    id: &'a str,
+    subject: &'a str,
+    time: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Unit<'a> {
+    tool: &'a str,
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct By<'a> {
+    tool: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    time: &'a str,
+    operation: &'a str,
+    confidence: &'static str,
+    evidence: &'a str,
+}
+
+/// Writes an audit as one document.
+///
+/// # Errors
+/// Those of the writer.
+pub fn audited(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let findings = audited.findings;
+    let whole = Document {
+        version: VERSION,
+        about: Subject::from(audited.about),
+        declared: audited.declared,
+        live: audited.live,
+        counts: &findings.counts,
+        ignored: findings.ignored,
+        coverage: covered(None, coverage(findings)),
+        namespaces: findings
+            .coverage
+            .iter()
+            .map(|(name, one)| covered(Some(name), *one))
+            .collect(),
+        findings: findings.findings.iter().map(found).collect(),
+        gaps: audited
+            .gaps
+            .iter()
+            .map(|FactGap { what, reason }| Gap { what, reason })
+            .collect(),
+        history: History {
+            commits: audited.past.walked,
+            incomplete: audited.past.incomplete.as_deref(),
+            skipped: &audited.past.skipped,
+        },
+        log: audited.log.map(|log| Logged {
+            lines: log.lines,
+            from: log.span.as_ref().map(|span| span.0.as_str()),
+            until: log.span.as_ref().map(|span| span.1.as_str()),
+            problems: &log.problems,
+        }),
+        problems: wrongs(audited.problems),
+    };
+    document(&whole, out)
+}
+
+fn covered(namespace: Option<&str>, one: Coverage) -> Covered<'_> {
+    Covered {
+        namespace,
+        in_sync: one.in_sync,
+        counted: one.counted,
+        percent: per_cent(one),
+    }
+}
+
+fn found(finding: &Finding) -> Found<'_> {
+    let mut one = Found {
+        object: Object::from(&finding.id),
+        verdict: finding.verdict.name(),
+        place: finding.place.as_ref().map(Where::from),
+        matched: matched(finding.matched),
+        fields: None,
+        compared: None,
+        offline_because: None,
+        commit: None,
+        path: None,
+        unit: None,
+        authors: finding.authors.iter().map(by).collect(),
+        evidence: &finding.evidence,
+        remedy: finding.remedy.as_deref(),
+    };
+    match &finding.verdict {
+        Verdict::Drifted { fields, method } => {
+            one.fields = Some(fields.iter().map(|drift| field(drift, shows_values(finding))).collect());
+            (one.compared, one.offline_because) = match method {
+                Method::DryRun => (Some("dry-run"), None),
+                Method::Offline(why) => (Some("offline"), Some(why.as_str())),
+            };
+        }
+        Verdict::RemovedFromGit { commit, path } => {
+            one.path = Some(path);
+            one.commit = Some(Commit {
+                id: &commit.0,
+                subject: &commit.1,
+                time: &commit.2,
+            });
+        }
+        Verdict::NotReached { path } => one.path = Some(path),
+        Verdict::Managed { tool, unit, .. } => one.unit = Some(Unit { tool, name: unit }),
+        _ => {}
+    }
+    one
+}
+
+fn field(drift: &FieldDrift, values: bool) -> Field<'_> {
+    Field {
+        path: &drift.path,
+        change: match drift.change {
+            FieldChange::Changed => "changed",
+            FieldChange::Removed => "removed",
+            FieldChange::Added => "added",
+        },
+        declared: drift.declared.as_ref().filter(|_| values),
+        live: drift.live.as_ref().filter(|_| values),
+    }
+}
+
+fn by(author: &Author) -> By<'_> {
+    By {
+        tool: &author.tool,
+        user: author.user.as_deref(),
+        from: author.from.as_deref(),
+        time: &author.time,
+        operation: &author.operation,
+        confidence: match author.confidence {
+            Confidence::Certain => "certain",
+            Confidence::Likely => "likely",
+            Confidence::Possible => "possible",
+        },
+        evidence: &author.evidence,
+    }
+}
+
+fn matched(level: Match) -> &'static str {
+    match level {
+        Match::Exact => "exact",
+        Match::NamespaceAbsent => "namespace-absent",
+        Match::GroupMigrated => "group-migrated",
+        Match::MadeByUnit => "made-by-unit",
+        Match::None => "none",
+    }
+}
