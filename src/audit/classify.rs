@@ -52,6 +52,7 @@ pub fn classify(
         units: Units::new(live, &by_id, past),
         listed: live.listed.iter().collect(),
         undeclared: BTreeMap::new(),
+        known: BTreeMap::new(),
         found: Findings::default(),
     };
     for one in by_id.values() {
@@ -76,6 +77,8 @@ struct Audit<'a> {
     listed: BTreeSet<&'a GroupKind>,
     /// Objects of units that Git does not declare.
     undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
+    /// Whether Git declares a unit, or did.
+    known: BTreeMap<Unit, bool>,
     found: Findings,
 }
 
@@ -171,10 +174,10 @@ impl<'a> Audit<'a> {
             Ruled::No => {}
         }
         let unit = self.unit(id, object, hands, &mut evidence);
-        let declared_unit = unit.as_ref().filter(|unit| self.units.is_declared(unit));
-        if let Some(unit) = declared_unit {
-            let verdict = managed(unit, true);
-            return self.silent(id, &verdict);
+        if let Some(unit) = &unit
+            && self.git_has(unit)
+        {
+            return self.silent(id, &managed(unit, true));
         }
         match was(id, self.past, self.live) {
             Ok(Was { verdict, matched }) => {
@@ -197,6 +200,16 @@ impl<'a> Audit<'a> {
                 }
             }
         }
+    }
+
+    /// Whether Git declares a unit, or did; asked once for each.
+    fn git_has(&mut self, unit: &Unit) -> bool {
+        if let Some(known) = self.known.get(unit) {
+            return *known;
+        }
+        let declared = self.units.is_declared(unit);
+        self.known.insert(unit.clone(), declared);
+        declared
     }
 
     /// The unit that made an object. Labels that came along with a copied manifest are none of its doing.

@@ -35,6 +35,8 @@ pub(super) struct Units<'a> {
     sets: BTreeMap<&'a str, &'a ObjectId>,
     /// Live Argo CD Applications, by name.
     applications: BTreeMap<&'a str, &'a ObjectId>,
+    /// ConfigMaps of kapp's apps.
+    apps: Vec<&'a ObjectId>,
 }
 
 impl<'a> Units<'a> {
@@ -55,6 +57,12 @@ impl<'a> Units<'a> {
             releases: declared.values().flat_map(|one| releases_of(one)).collect(),
             generated: declared.iter().filter_map(|(id, one)| generated_as(id, one)).collect(),
             sets: parents.collect(),
+            apps: live
+                .objects
+                .iter()
+                .filter(|(id, object)| is_app(id, object))
+                .map(|(id, _)| id)
+                .collect(),
             applications: applications.map(|id| (id.name.as_str(), id)).collect(),
         }
     }
@@ -123,17 +131,8 @@ impl<'a> Units<'a> {
 
     /// kapp's label is a number; the ConfigMap of the app has the name.
     fn kapp(&self, id: &ObjectId, app: &str) -> Unit {
-        let own = |other: &LiveObject| {
-            other.labels.contains_key("kapp.k14s.io/is-app")
-                || other.annotations.contains_key("kapp.k14s.io/app-changes-use-app-label")
-        };
-        let maps = self
-            .live
-            .objects
-            .iter()
-            .filter(|(other, object)| other.is("", "ConfigMap") && own(object));
+        let maps = self.apps.iter().copied();
         let here: Vec<&ObjectId> = maps
-            .map(|(other, _)| other)
             .filter(|other| id.namespace.is_none() || other.namespace == id.namespace)
             .collect();
         let object = match here[..] {
@@ -231,6 +230,15 @@ impl<'a> Units<'a> {
 
 fn is(id: &ObjectId, (group, kind): (&str, &str)) -> bool {
     id.is(group, kind)
+}
+
+/// Whether kapp keeps an app in this ConfigMap.
+fn is_app(id: &ObjectId, object: &LiveObject) -> bool {
+    id.is("", "ConfigMap")
+        && (object.labels.contains_key("kapp.k14s.io/is-app")
+            || object
+                .annotations
+                .contains_key("kapp.k14s.io/app-changes-use-app-label"))
 }
 
 /// The application of a tracking id, `app:group/Kind:namespace/name`, if it is about this object: annotations are copied with manifests.
