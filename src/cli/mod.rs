@@ -382,7 +382,8 @@ mod tests {
                   more than once
 
               --kustomize-binary <PATH>
-                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+                  Render kustomizations with this `kustomize` or `kubectl` instead of by
+                  itself
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
@@ -674,12 +675,16 @@ mod tests {
 
     #[test]
     fn help_of_history() {
-        insta::assert_snapshot!(help("history"), @r"
+        insta::assert_snapshot!(help("history"), @r#"
         List the revisions of what a repository declares, and what each changed
 
         Newest first, along the main line: merges count as one step. Each has the id
         that `refloat restore --rev` takes. Objects are those written in the changed
         files; other files (values, kustomizations) are named. Needs no cluster.
+
+        Without --path, and where a repository has several places to choose from, it is
+        the history of all of it. What was read of the history of objects is kept in
+        ~/.cache/refloat/past, without any values.
 
         Usage: refloat history [OPTIONS] <REPO> [OBJECT]
 
@@ -690,6 +695,13 @@ mod tests {
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
                   read as it stands.
+
+          [OBJECT]
+                  Only the revisions that changed this object, with the fields:
+                  Deployment/shop/checkout
+
+                  Manifests that name no namespace are taken for one of any. Values of
+                  Secrets are not shown.
 
         Options:
           -h, --help
@@ -720,7 +732,8 @@ mod tests {
                   more than once
 
               --kustomize-binary <PATH>
-                  The `kustomize` to use [default: from PATH, else `kubectl kustomize`]
+                  Render kustomizations with this `kustomize` or `kubectl` instead of by
+                  itself
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
@@ -739,13 +752,6 @@ mod tests {
               --kube-version <VERSION>
                   The Kubernetes version that charts are rendered for, such as 1.37
                   [default: the newest refloat knows]
-
-          [OBJECT]
-                  Only the revisions that changed this object, with the fields:
-                  Deployment/shop/checkout
-
-                  Manifests that name no namespace are taken for one of any. Values of
-                  Secrets are not shown.
 
         Output:
               --limit <N>
@@ -778,7 +784,7 @@ mod tests {
 
         To go back to one of them:
           refloat restore ./gitops --rev ID
-        ");
+        "#);
     }
 
     #[test]
