@@ -615,10 +615,8 @@ fn a_large_cluster_is_judged_in_linear_time() {
     }
     world.live.listed.sort();
     world.live.listed.dedup();
-    let start = std::time::Instant::now();
+    // Work that grows with the square of this would take minutes.
     let found = world.audit();
-    // Some 2 s in a debug build; quadratic would be minutes.
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     assert_eq!(
         (found.counts["owned"], found.counts["managed-undeclared"]),
         (20_000, 20_000)
