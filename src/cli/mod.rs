@@ -47,7 +47,7 @@ Exit codes:
   0    done, nothing to report
   1    could not do it; the message says what was changed so far
   2    wrong command line
-  3    done, with something to look at: objects failed, skipped or not ready
+  3    done, but look: objects failed, skipped, not ready; findings of an audit
   130  interrupted; the summary so far is printed
 
 Data goes to standard output, everything else to standard error.";
@@ -158,7 +158,7 @@ mod tests {
           0    done, nothing to report
           1    could not do it; the message says what was changed so far
           2    wrong command line
-          3    done, with something to look at: objects failed, skipped or not ready
+          3    done, but look: objects failed, skipped, not ready; findings of an audit
           130  interrupted; the summary so far is printed
 
         Data goes to standard output, everything else to standard error.
