@@ -258,7 +258,7 @@ impl Config {
 }
 
 /// Kinds that kustomize sorts before all others, in its order.
-const FIRST: [&str; 22] = [
+pub(crate) const FIRST: [&str; 22] = [
     "Namespace",
     "ResourceQuota",
     "StorageClass",
@@ -284,7 +284,7 @@ const FIRST: [&str; 22] = [
 ];
 
 /// Kinds that kustomize sorts after all others.
-const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+pub(crate) const LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
 
 /// kustomize's order of kinds (its `Gvk.IsLessThan`): group, version and kind of each.
 pub(crate) fn order(a: (&str, &str, &str), b: (&str, &str, &str)) -> Ordering {
