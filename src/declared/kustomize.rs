@@ -74,6 +74,14 @@ impl<'t> Outside<'t> {
         }
     }
 
+    /// An error as it may be shown: addresses may hold a password.
+    fn without_credentials(&self, mut error: kustomize::Error) -> kustomize::Error {
+        for address in self.fetched.lock().unwrap_or_else(PoisonError::into_inner).keys() {
+            error.message = error.message.replace(address, &source::without_credentials(address));
+        }
+        error
+    }
+
     fn fetch(&self, address: &str) {
         let known = self
             .fetched
@@ -181,7 +189,11 @@ pub(super) fn render(kustomize: &Kustomize<'_>, outside: &Outside<'_>, folder: &
         Ok(build) => take(build),
         Err(errors) => Findings {
             found: Vec::new(),
-            problems: errors.errors.into_iter().map(|error| problem(error, file)).collect(),
+            problems: errors
+                .errors
+                .into_iter()
+                .map(|error| problem(outside.without_credentials(error), file))
+                .collect(),
         },
     }
 }

@@ -335,6 +335,26 @@ fn alternatives_are_a_question() {
 }
 
 #[test]
+fn what_a_kustomization_names_elsewhere_is_told_without_its_password() {
+    // As `main` does; another test may have done it before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let repo = Repo::with(&[
+        (
+            "a/kustomization.yaml",
+            "resources: ['https://ann:canary@127.0.0.1:1/bank/base?ref=main']\n",
+        ),
+        ("plain/x.yaml", &config_map("good")),
+    ]);
+    let set = load(repo.path(), &options(&["."]));
+    assert_eq!(objects(&set), ["ConfigMap/good plain/x.yaml:1"]);
+    let problems = problems(&set);
+    assert!(
+        problems.len() == 1 && problems[0].contains("127.0.0.1:1/bank/base") && !problems[0].contains("canary"),
+        "{problems:?}"
+    );
+}
+
+#[test]
 fn programs_render_kustomizations_too() {
     let Some(kubectl) = refloat::process::which("kubectl") else {
         #[expect(clippy::print_stderr, reason = "a skipped test says so")]
