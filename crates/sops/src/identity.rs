@@ -1,0 +1,194 @@
+//! Private keys at hand, and the data key that they open.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::str::FromStr;
+
+use age::secrecy::SecretString;
+use age::{Decryptor, Encryptor, armor, ssh, x25519};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, config};
+use crate::needs::{Recipient, RecipientKind};
+
+/// Private keys that this crate decrypts with. `Debug` shows their recipients only.
+#[derive(Default)]
+pub struct Identities(Vec<Identity>);
+
+enum Identity {
+    Age(x25519::Identity),
+    /// With its public part, for SSH keys that are still locked have one too.
+    Ssh(Box<ssh::Identity>, Option<String>),
+    /// One of those that only `sops` can use, by its beginning.
+    Foreign(&'static str),
+}
+
+/// More than any key file has.
+const MAX_KEY_FILE: usize = 16 << 20;
+
+impl Identities {
+    /// No keys yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the keys of an age key file, or of `SOPS_AGE_KEY`: separated by blanks or lines; lines with `#` are comments.
+    ///
+    /// Post-quantum keys and those of plugins are remembered for [`Identities::recipients`] and not used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] with the line; nothing is added then.
+    pub fn add_age(&mut self, text: &str) -> Result<(), Error> {
+        if text.starts_with("age-encryption.org/") || text.starts_with("-----BEGIN AGE") {
+            return Err(config(
+                "age keys",
+                "the file is encrypted with a passphrase itself: decrypt it with age first",
+            ));
+        }
+        let mut found = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            if line.starts_with('#') {
+                continue;
+            }
+            for word in line.split_whitespace() {
+                found.push(age_identity(word).map_err(|message| config(format!("age keys, line {number}"), message))?);
+            }
+        }
+        self.0.extend(found);
+        Ok(())
+    }
+
+    /// Adds an SSH private key, in the format of OpenSSH or PEM: Ed25519 or RSA. One with a passphrase is unlocked with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`]: not such a key, the passphrase is missing or wrong.
+    pub fn add_ssh(&mut self, key: &[u8], passphrase: Option<&str>) -> Result<(), Error> {
+        let wrong = |message: &str| config("SSH key", message);
+        if key.len() > MAX_KEY_FILE {
+            return Err(wrong("larger than any key"));
+        }
+        // The parser wants the line ends that ssh-keygen writes, the last one too.
+        let text = std::str::from_utf8(key).map_err(|_| wrong("not text"))?;
+        let mut text = Zeroizing::new(text.trim_start().replace("\r\n", "\n"));
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        let parsed = ssh::Identity::from_buffer(text.as_bytes(), None);
+        let identity = match parsed.map_err(|_| wrong("not an SSH private key of type Ed25519 or RSA"))? {
+            ssh::Identity::Encrypted(locked) => {
+                let Some(passphrase) = passphrase else {
+                    return Err(wrong("it has a passphrase, and none is given"));
+                };
+                let opened = locked.decrypt(SecretString::from(passphrase.to_owned()));
+                ssh::Identity::Unencrypted(opened.map_err(|_| wrong("the passphrase does not fit"))?)
+            }
+            ssh::Identity::Unsupported(_) => {
+                return Err(wrong(
+                    "of a type or encryption that age does not use; Ed25519 and RSA in OpenSSH's format are used",
+                ));
+            }
+            identity => identity,
+        };
+        let public = ssh::Recipient::try_from(identity.clone()).ok();
+        let public = public.map(|recipient| recipient.to_string());
+        self.0.push(Identity::Ssh(Box::new(identity), public));
+        Ok(())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The public key of each, as it stands in `.sops.yaml`. For those that only `sops` can use it is not known; they are named by kind.
+    pub fn recipients(&self) -> Vec<String> {
+        let name = |identity: &Identity| match identity {
+            Identity::Age(key) => key.to_public().to_string(),
+            Identity::Ssh(_, public) => public.clone().unwrap_or_else(|| "an SSH key".to_owned()),
+            Identity::Foreign(kind) => (*kind).to_owned(),
+        };
+        self.0.iter().map(name).collect()
+    }
+
+    /// Whether one of them belongs to this recipient, by name.
+    pub(crate) fn match_name(&self, recipient: &Recipient) -> bool {
+        let wanted = without_comment(&recipient.id);
+        recipient.kind.in_process() && self.recipients().contains(&wanted)
+    }
+
+    /// What was encrypted for one of them. `Ok(None)`: it was for others.
+    pub(crate) fn open(&self, armored: &str) -> Result<Option<Zeroizing<Vec<u8>>>, &'static str> {
+        let reader = armor::ArmoredReader::new(armored.trim_start().as_bytes());
+        let decryptor = Decryptor::new_buffered(reader).map_err(|_| "not an age file")?;
+        let usable = self.0.iter().filter_map(|identity| match identity {
+            Identity::Age(key) => Some(key as &dyn age::Identity),
+            Identity::Ssh(key, _) => Some(&**key as &dyn age::Identity),
+            Identity::Foreign(_) => None,
+        });
+        let mut reader = match decryptor.decrypt(usable) {
+            Ok(reader) => reader,
+            Err(age::DecryptError::NoMatchingKeys) => return Ok(None),
+            Err(_) => return Err("its age header was changed"),
+        };
+        let mut key = Zeroizing::new(Vec::with_capacity(64));
+        let whole = reader.by_ref().take(1024).read_to_end(&mut key);
+        whole.map_err(|_| "its age file was changed or cut")?;
+        Ok(Some(key))
+    }
+}
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Identities").field(&self.recipients()).finish()
+    }
+}
+
+fn age_identity(word: &str) -> Result<Identity, &'static str> {
+    match word.to_ascii_uppercase() {
+        word if word.starts_with("AGE-SECRET-KEY-PQ-1") => Ok(Identity::Foreign("a post-quantum age key")),
+        word if word.starts_with("AGE-PLUGIN-") => Ok(Identity::Foreign("an age key of a plugin")),
+        word if word.starts_with("AGE-SECRET-KEY-1") => {
+            let word = Zeroizing::new(word);
+            let key = x25519::Identity::from_str(&word);
+            key.map(Identity::Age)
+                .map_err(|_| "a damaged age key: its check sum does not fit")
+        }
+        _ => Err("not an age key (AGE-SECRET-KEY-1…)"),
+    }
+}
+
+/// An SSH public key often has a comment behind it.
+fn without_comment(recipient: &str) -> String {
+    let words: Vec<&str> = recipient.split_whitespace().take(2).collect();
+    words.join(" ")
+}
+
+/// Encrypts for one recipient of age, armored, as SOPS keeps it.
+pub(crate) fn seal(bytes: &[u8], recipient: &str) -> Result<String, Error> {
+    let kind = RecipientKind::of_age(recipient);
+    let recipient: Box<dyn age::Recipient> = match kind {
+        RecipientKind::Age => Box::new(
+            x25519::Recipient::from_str(recipient.trim())
+                .map_err(|_| config(recipient, "not an age public key: its check sum does not fit"))?,
+        ),
+        RecipientKind::AgeSsh => Box::new(ssh::Recipient::from_str(recipient.trim()).map_err(|_| {
+            config(
+                recipient,
+                "not an SSH public key of type Ed25519 or RSA (2048 bits or more)",
+            )
+        })?),
+        _ => return Err(Error::NotInProcess(recipient.to_owned())),
+    };
+    let sealed = || -> std::io::Result<Vec<u8>> {
+        let encryptor =
+            Encryptor::with_recipients(std::iter::once(&*recipient)).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+        let armored = armor::ArmoredWriter::wrap_output(Vec::new(), armor::Format::AsciiArmor)?;
+        let mut writer = encryptor.wrap_output(armored)?;
+        writer.write_all(bytes)?;
+        writer.finish()?.finish()
+    };
+    let sealed = sealed().map_err(|_| config("age", "cannot encrypt for this recipient"))?;
+    Ok(String::from_utf8_lossy(&sealed).replace("\r\n", "\n"))
+}
