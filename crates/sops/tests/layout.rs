@@ -5,7 +5,7 @@ use sops::{Format, Selection};
 use crate::support::{Sops, config, encrypt, masked, rule};
 
 /// Texts that SOPS lays out in a way of its own.
-const TEXTS: &[&str] = &[
+pub const TEXTS: &[&str] = &[
     "a: 1\n",
     "# head\n\n# first\na: 1 # line\nb:\n  - x\n  # foot\n  - y: [1, 2]\n    z: |\n      text\n\n# c\nd: \"é\" # q\n",
     "a: # on key\n  b: 1\n  # foot of b\n# foot of a\n\n# head of c\nc: 2\n",

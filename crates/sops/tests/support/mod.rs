@@ -141,11 +141,13 @@ impl Sops {
 
     fn command(&self) -> Command {
         let mut command = run(&self.program);
+        let keys = ["age.txt", "age-other.txt"].map(key);
+        let keys = keys.each_ref().map(|key| key.lines().last().unwrap_or_default());
         command
             .env_clear()
             .env("HOME", &self.folder)
             .env("PATH", "/usr/bin:/bin")
-            .env("SOPS_AGE_KEY", key("age.txt").lines().last().unwrap_or_default())
+            .env("SOPS_AGE_KEY", keys.join(" "))
             .current_dir(&self.folder);
         command
     }
