@@ -65,6 +65,7 @@ mod schema;
 mod selector;
 mod shape;
 mod shared;
+mod target;
 mod trace;
 mod transform;
 mod trouble;
@@ -83,6 +84,7 @@ pub use origin::{Origin, Setter};
 pub use outside::{Answer, Chart, Nothing, Outside};
 pub use overlay::{Memory, Overlay};
 pub use remote::Repository;
+pub use target::Target;
 
 /// How much a build remembers of where things come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
