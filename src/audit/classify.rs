@@ -9,7 +9,9 @@ use super::rules::{Ruled, judge};
 use super::tools::{Hands, hands};
 use super::was::{Was, was};
 use super::{Coverage, Finding, Findings, Ignore, Log, Match, Verdict, remedy};
-use crate::object::{Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Method, ObjectId, PastSet};
+use crate::object::{
+    Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Method, ObjectId, PastSet, Problem, ProblemKind,
+};
 
 /// Declared objects whose kind could not be read, or that were not compared: neither in sync nor anything else.
 pub const NOT_COMPARED: &str = "not-compared";
@@ -95,7 +97,13 @@ impl<'a> Audit<'a> {
                 finding.place = Some(declared.provenance.place());
                 finding.matched = Match::Exact;
                 finding.authors = self.records.of_missing(id);
-                if self.options.plurals.contains_key(&id.group_kind()) {
+                let about =
+                    |problem: &&Problem| problem.object.as_ref() == Some(id) && problem.kind == ProblemKind::Error;
+                let problem = self.set.problems.iter().find(about);
+                if let Some(Problem { message, hint, .. }) = problem {
+                    finding.evidence.push(message.clone());
+                    finding.evidence.extend(hint.clone());
+                } else if self.options.plurals.contains_key(&id.group_kind()) {
                     finding.remedy = remedy::of(id, &finding.verdict, self.set);
                 } else {
                     finding

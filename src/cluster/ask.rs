@@ -3,12 +3,13 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::Cluster;
 use super::endpoint::{Endpoint, segment};
 use super::wire::{Ask, JSON, METADATA_LIST, Trouble, null_is_default};
+use crate::object::{ObjectId, ServedKind};
 
 /// Objects in one page of a list, as kubectl asks.
 const PAGE: usize = 500;
@@ -103,6 +104,15 @@ impl Cluster {
     /// The server refused or did not answer.
     pub async fn get(&self, at: &Endpoint, namespace: Option<&str>, name: &str) -> Result<Option<Value>, NoAnswer> {
         self.get_as(at, namespace, name).await.map_err(NoAnswer::from)
+    }
+
+    /// Whether an object is there, in whatever version; what cannot be asked may be.
+    pub(super) async fn may_be_there(&self, served: &ServedKind, id: &ObjectId) -> bool {
+        let Some(at) = Endpoint::preferred(served) else {
+            return true;
+        };
+        let read = self.get_as::<IgnoredAny>(&at, id.namespace.as_deref(), &id.name).await;
+        !matches!(read, Ok(None))
     }
 
     pub(super) async fn get_as<T: DeserializeOwned>(

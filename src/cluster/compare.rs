@@ -89,8 +89,10 @@ impl Cluster {
             let manifest = &declared.manifest;
             let version = manifest.version();
             if manifest.group() != served.kind.group || !served.versions.iter().any(|known| known == version) {
-                let reason = format!("declared as {}, which is not served", manifest.api_version());
-                gaps.add(&served.kind, reason);
+                if self.may_be_there(served, &declared.id).await {
+                    let reason = format!("declared as {}, which is not served", manifest.api_version());
+                    gaps.add(&served.kind, reason);
+                }
                 continue;
             }
             let id = &declared.id;

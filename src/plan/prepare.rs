@@ -83,8 +83,7 @@ fn migrated<'a>(
             Cow::Borrowed(old)
         }
         Migration::NeedsEdit(why, edit) => {
-            let message = format!("not restored: {} is not served, and {why}", old.api_version());
-            note(NoteKind::NeedsEdit, declared.id.clone(), message, edit);
+            note(NoteKind::NeedsEdit, declared.id.clone(), not_restored(old, &why), edit);
             Cow::Borrowed(old)
         }
     }
@@ -123,13 +122,29 @@ pub fn with_written_ids(mut set: DeclaredSet, kinds: &ServedKinds, options: &Pla
     set
 }
 
-/// Likewise with the manifests that are written, to compare them with what is live.
+/// Likewise with the manifests that are written, to compare them with what is live. What is not written until somebody edits it
+/// is a problem of the set.
 pub fn with_written_manifests(mut set: DeclaredSet, kinds: &ServedKinds, options: &PlanOptions) -> DeclaredSet {
     for declared in &mut set.objects {
-        if let (true, Migration::Rewritten(new, _)) = (options.migrate, migrate(&declared.manifest, kinds)) {
-            new.group().clone_into(&mut declared.id.group);
-            declared.manifest = new;
+        match migrate(&declared.manifest, kinds) {
+            Migration::Rewritten(new, _) if options.migrate => {
+                new.group().clone_into(&mut declared.id.group);
+                declared.manifest = new;
+            }
+            Migration::NeedsEdit(why, edit) => set.problems.push(Problem {
+                kind: ProblemKind::Error,
+                places: vec![declared.provenance.place()],
+                object: Some(declared.id.clone()),
+                message: not_restored(&declared.manifest, &why),
+                hint: Some(edit),
+            }),
+            Migration::Rewritten(..) | Migration::AsItIs => {}
         }
     }
+    set.problems.sort_by(|a, b| a.places.cmp(&b.places));
     set
+}
+
+fn not_restored(manifest: &Manifest, why: &str) -> String {
+    format!("not restored: {} is not served, and {why}", manifest.api_version())
 }

@@ -1,5 +1,6 @@
 //! What an audit reads of a real cluster.
 
+mod clean;
 mod compare;
 mod live;
 mod whole;

@@ -1,0 +1,101 @@
+//! An untouched cluster, restored from its repository: an audit finds nothing, with and without dry runs.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::root;
+use crate::support::plane::{Plane, fresh};
+use crate::support::repo::{Repo, case};
+use crate::support::run::{Ran, refloat};
+
+fn run(command: &str, plane: &Plane, repo: &Path, args: &[&str]) -> Ran {
+    let (kubeconfig, repo) = (plane.kubeconfig(), repo.display().to_string());
+    let all = [command, &repo, "--kubeconfig", &kubeconfig];
+    refloat(all.iter().chain(args).copied()).with_tools(&["helm"]).run()
+}
+
+/// `verdict object: evidence; fields` of every finding, and the gaps; the same in both ways of comparing.
+fn found(plane: &Plane, repo: &Path, args: &[&str]) -> Vec<String> {
+    let audits = [&[][..], &["--no-dry-run"]].map(|more| {
+        let ran = run("audit", plane, repo, &[args, &["--output", "json"], more].concat());
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stderr));
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let one = |finding: Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let object = ["kind", "namespace", "name"]
+                .iter()
+                .filter_map(|key| finding["object"][key].as_str());
+            let object = object.collect::<Vec<_>>().join("/");
+            let fields = list(&finding["fields"]).into_iter().map(|field| field.to_string());
+            let told = list(&finding["evidence"])
+                .iter()
+                .map(text)
+                .chain(fields)
+                .collect::<Vec<_>>();
+            format!("{} {object}: {}", text(&finding["verdict"]), told.join("; "))
+        };
+        let gaps = list(&report["gaps"]).into_iter().map(|gap| format!("gap {gap}"));
+        list(&report["findings"])
+            .into_iter()
+            .map(one)
+            .chain(gaps)
+            .collect::<Vec<_>>()
+    });
+    let [with, without] = audits;
+    assert_eq!(with, without, "both ways of comparing say the same");
+    with
+}
+
+/// Restores into a fresh cluster and audits it.
+fn audited(repo: &Path, args: &[&str], slow: bool) -> Vec<String> {
+    let plane = fresh();
+    let mut restore = [args, &["--old-cluster-is-gone"]].concat();
+    // Some of what real repositories hold never gets ready here, which is not waited for long.
+    restore.extend(["--timeout", "40s", "--soft-wait", "1s"].iter().filter(|_| slow));
+    let ran = run("restore", &plane, repo, &restore);
+    assert!(matches!(ran.code, 0 | 3), "{}\n{}", ran.stdout, ran.stderr);
+    found(&plane, repo, args)
+}
+
+/// What a restore could not restore is missing; which edit it needs is said.
+const NEEDS_AN_EDIT: &str = "missing PodDisruptionBudget/shop/kitchen: not restored: policy/v1beta1 is not served, and the empty \
+    selector matched no pod there and matches every pod of the namespace in policy/v1; delete it to keep what it did, or set \
+    apiVersion: policy/v1 if every pod is meant";
+const GONE: &str = ": not restored: policy/v1beta1 is not served, and PodSecurityPolicy is gone; label the namespaces with \
+    pod-security.kubernetes.io/enforce, or write a ValidatingAdmissionPolicy; then delete this";
+
+#[test]
+fn fixtures_are_clean_after_a_restore() {
+    for (name, args, left) in [
+        ("helm-shop", &["--values", "values-production.yaml"][..], &[][..]),
+        ("kustomize-shop", &["--path", "overlays/production"], &[]),
+        ("jx-mini", &[], &[NEEDS_AN_EDIT]),
+    ] {
+        let repo = Repo::of_folder(&root(&format!("fixtures/{name}")));
+        assert_eq!(audited(repo.path(), args, false), *left, "{name}");
+    }
+}
+
+#[test]
+fn real_repositories_are_clean_after_a_restore() {
+    for (name, args, left) in [
+        (
+            "bank-of-anthos",
+            &["--path", "kubernetes-manifests", "--path", "extras/jwt/jwt-secret.yaml"][..],
+            &[][..],
+        ),
+        (
+            "jx3-eagle",
+            &["--path", "config-root"],
+            &["grafana", "tekton-pipelines"],
+        ),
+    ] {
+        let Some((_folder, clone)) = case(name) else { continue };
+        let left: Vec<String> = left
+            .iter()
+            .map(|one| format!("missing PodSecurityPolicy/{one}{GONE}"))
+            .collect();
+        assert_eq!(audited(&clone, args, true), left, "{name}");
+    }
+}
