@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::log::{Log, Request};
 use super::tools::{self, By};
 use super::{Author, Confidence};
-use crate::object::{Comparison, FieldChange, GroupKind, LiveObject, Manager, ObjectId};
+use crate::object::{FieldChange, FieldDrift, GroupKind, LiveObject, Manager, ObjectId};
 
 /// The largest number of authors of a finding.
 const AT_MOST: usize = 6;
@@ -43,11 +43,16 @@ impl Records<'_> {
     }
 
     /// Who changed the fields that differ.
-    pub(super) fn of_drift(&self, id: &ObjectId, declarer: &str, comparison: &Comparison) -> Vec<Author> {
-        let live = &comparison.live;
+    pub(super) fn of_drift(
+        &self,
+        id: &ObjectId,
+        declarer: &str,
+        fields: &[FieldDrift],
+        live: &LiveObject,
+    ) -> Vec<Author> {
         let requests = self.requests(id);
         let mut authors = Vec::new();
-        for field in &comparison.fields {
+        for field in fields {
             let manager = field.manager.and_then(|index| live.managers.get(index));
             let manager = manager.or_else(|| owner_of_the_whole(&live.managers, declarer, &field.path));
             match manager {
@@ -270,7 +275,6 @@ fn without_repeats(authors: Vec<Author>) -> Vec<Author> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::{FieldDrift, Method};
     use serde_json::{Value, json};
 
     fn event(verb: &str, user: &str, manager: &str, second: u32, body: Option<Value>) -> String {
@@ -315,21 +319,24 @@ mod tests {
             .collect()
     }
 
-    fn drift(change: FieldChange, manager: Option<usize>, managers: Vec<Manager>) -> Comparison {
-        Comparison {
-            fields: vec![FieldDrift {
-                path: ".spec.replicas".to_owned(),
-                change,
-                declared: None,
-                live: None,
-                manager,
-            }],
-            method: Method::DryRun,
-            live: LiveObject {
-                managers,
-                ..LiveObject::default()
-            },
-        }
+    fn drift(change: FieldChange, manager: Option<usize>, managers: Vec<Manager>) -> (FieldDrift, LiveObject) {
+        let field = FieldDrift {
+            path: ".spec.replicas".to_owned(),
+            change,
+            declared: None,
+            live: None,
+            manager,
+            waived: None,
+        };
+        let live = LiveObject {
+            managers,
+            ..LiveObject::default()
+        };
+        (field, live)
+    }
+
+    fn of_drift(records: &Records<'_>, (field, live): &(FieldDrift, LiveObject)) -> Vec<Author> {
+        records.of_drift(&id(), "refloat", std::slice::from_ref(field), live)
     }
 
     #[test]
@@ -375,7 +382,7 @@ mod tests {
             plurals: &plurals,
         };
         let owned = drift(FieldChange::Changed, Some(0), vec![manager("kubectl-edit", 20)]);
-        let authors = records.of_drift(&id(), "refloat", &owned);
+        let authors = of_drift(&records, &owned);
         assert_eq!(told(&authors), ["alice kubectl edit Certain"]);
         assert_eq!(
             authors[0].evidence,
@@ -385,10 +392,7 @@ mod tests {
             log: None,
             plurals: &plurals,
         };
-        assert_eq!(
-            told(&none.of_drift(&id(), "refloat", &owned)),
-            ["unknown kubectl edit Likely"]
-        );
+        assert_eq!(told(&of_drift(&none, &owned)), ["unknown kubectl edit Likely"]);
     }
 
     #[test]
@@ -399,14 +403,14 @@ mod tests {
             log: None,
             plurals: &plurals,
         };
-        assert!(none.of_drift(&id(), "refloat", &removed).is_empty(), "unknown");
+        assert!(of_drift(&none, &removed).is_empty(), "unknown");
         let told_by = |events: Vec<String>| {
             let log = log(events);
             let records = Records {
                 log: Some(&log),
                 plurals: &plurals,
             };
-            told(&records.of_drift(&id(), "refloat", &removed))
+            told(&of_drift(&records, &removed))
         };
         let first = || event("patch", "dev", "refloat", 1, None);
         let touching = json!({"spec": {"replicas": null}});
@@ -446,14 +450,11 @@ mod tests {
         let mut patch = manager("kubectl-patch", 5);
         patch.fields = Some(json!({"f:spec": {"f:ingress": {}}}));
         let mut removed = drift(FieldChange::Removed, None, vec![manager("refloat", 1), patch]);
-        removed.fields[0].path = ".spec.ingress[0].from".to_owned();
-        assert_eq!(
-            told(&none.of_drift(&id(), "refloat", &removed)),
-            ["unknown kubectl patch Likely"]
-        );
+        removed.0.path = ".spec.ingress[0].from".to_owned();
+        assert_eq!(told(&of_drift(&none, &removed)), ["unknown kubectl patch Likely"]);
         for path in [".spec.egress[0]", ".metadata.labels.ingress", ".spec"] {
-            path.clone_into(&mut removed.fields[0].path);
-            assert!(none.of_drift(&id(), "refloat", &removed).is_empty(), "{path}");
+            path.clone_into(&mut removed.0.path);
+            assert!(of_drift(&none, &removed).is_empty(), "{path}");
         }
     }
 

@@ -7,6 +7,7 @@ use super::managed::{Unit, Units};
 use super::owner::{Owned, Owners};
 use super::rules::{Ruled, judge};
 use super::tools::{Hands, hands};
+use super::waive::is_left_out;
 use super::was::{Was, was};
 use super::{Coverage, Finding, Findings, Ignore, Log, Match, Verdict, remedy};
 use crate::object::{
@@ -90,7 +91,7 @@ impl<'a> Audit<'a> {
         if !self.live.objects.contains_key(id) {
             if self.is_unread(&id.group_kind()) {
                 self.count(NOT_COMPARED, 1);
-            } else if goes_by_itself(declared) {
+            } else if goes_by_itself(declared) || is_left_out(declared) {
                 self.silent(id, &Verdict::InSync);
             } else {
                 let mut finding = Finding::new(id.clone(), Verdict::Missing);
@@ -118,18 +119,26 @@ impl<'a> Audit<'a> {
             self.count(NOT_COMPARED, 1);
             return;
         };
-        if comparison.fields.is_empty() {
+        let (waived, fields): (Vec<_>, Vec<_>) =
+            comparison.fields.iter().cloned().partition(|one| one.waived.is_some());
+        for by in waived.into_iter().filter_map(|field| field.waived) {
+            *self.found.waived.entry(by).or_default() += 1;
+        }
+        if fields.is_empty() {
             self.silent(id, &Verdict::InSync);
             return;
         }
+        let authors = self
+            .records
+            .of_drift(id, declared.writer.manager(), &fields, &comparison.live);
         let verdict = Verdict::Drifted {
-            fields: comparison.fields.clone(),
+            fields,
             method: comparison.method.clone(),
         };
         let mut finding = Finding::new(id.clone(), verdict);
         finding.place = Some(declared.provenance.place());
         finding.matched = Match::Exact;
-        finding.authors = self.records.of_drift(id, declared.writer.manager(), comparison);
+        finding.authors = authors;
         if let Method::Offline(reason) = &comparison.method {
             finding.evidence.push(format!("compared offline: {reason}"));
         }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::was::knows;
 use crate::object::{Declared, LiveObject, LiveSet, ObjectId, PastSet};
 
-const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io", "Kustomization");
-const HELM_RELEASE: (&str, &str) = ("helm.toolkit.fluxcd.io", "HelmRelease");
-const HELM_CHART: (&str, &str) = ("helm.cattle.io", "HelmChart");
-const APPLICATION: (&str, &str) = ("argoproj.io", "Application");
+pub(super) const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io", "Kustomization");
+pub(super) const HELM_RELEASE: (&str, &str) = ("helm.toolkit.fluxcd.io", "HelmRelease");
+pub(super) const HELM_CHART: (&str, &str) = ("helm.cattle.io", "HelmChart");
+pub(super) const APPLICATION: (&str, &str) = ("argoproj.io", "Application");
+pub(super) const APPLICATION_SET: (&str, &str) = ("argoproj.io", "ApplicationSet");
 const KAPP: (&str, &str) = ("kappctrl.k14s.io", "App");
 
 /// The unit that a live object names as its maker.
@@ -228,7 +229,7 @@ impl<'a> Units<'a> {
     }
 }
 
-fn is(id: &ObjectId, (group, kind): (&str, &str)) -> bool {
+pub(super) fn is(id: &ObjectId, (group, kind): (&str, &str)) -> bool {
     id.is(group, kind)
 }
 

@@ -7,7 +7,8 @@
 //! | `owner`, `managed`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
 //! | `rules` + `rules.yaml` | what a cluster makes by itself |
 //! | `tools` + `managers.yaml` | which tool is behind a field manager |
-//! | `log`, `author` | the audit log of the API server; who did it |
+//! | `log`, `request`, `author` | the audit log of the API server; who did it |
+//! | `waive` | what units tell their engines not to compare |
 //! | `ignore`, `remedy` | what reports leave out; the command that puts a finding right |
 
 mod author;
@@ -22,6 +23,7 @@ mod rules;
 mod tools;
 mod was;
 
+mod waive;
 pub use classify::{NOT_COMPARED, Options, classify};
 pub use ignore::{Ignore, propose};
 pub use log::{Log, Request};
@@ -29,6 +31,7 @@ pub use rules::{Rule, rules};
 
 use crate::object::{FieldDrift, Method, ObjectId, Place};
 
+pub use waive::{units_to_read, waive};
 /// Everything an audit found, in the order of a report: worst verdict first, then namespace, kind and name.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
@@ -43,6 +46,8 @@ pub struct Findings {
 }
 
 /// In sync ÷ (in sync + drifted + never in Git + removed from Git); what a unit made that Git never declared counts as never in Git.
+    /// Fields that differ and are no drift, since their unit tells its engine not to compare them: who says so, and how many.
+    pub waived: std::collections::BTreeMap<String, usize>,
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Objects in sync.

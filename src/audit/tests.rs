@@ -1,5 +1,7 @@
 //! Verdicts, on small clusters written down by hand.
 
+mod waive;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -87,6 +89,7 @@ impl World {
             unit: UnitIndex(0),
             writer: Writer::ServerSide("refloat".to_owned()),
             generated: Vec::new(),
+            waivers: Vec::new(),
             hook: None,
         });
         self
@@ -116,6 +119,7 @@ impl World {
             declared: None,
             live: None,
             manager: *manager,
+            waived: None,
         };
         let comparison = Comparison {
             fields: fields.iter().map(field).collect(),

@@ -1,7 +1,9 @@
 //! Reading objects: one, or all of a kind.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -9,7 +11,7 @@ use serde_json::Value;
 use super::Cluster;
 use super::endpoint::{Endpoint, segment};
 use super::wire::{Ask, JSON, METADATA_LIST, Trouble, null_is_default};
-use crate::object::{ObjectId, ServedKind};
+use crate::object::{FactGap, ObjectId, ServedKind, ServedKinds};
 
 /// Objects in one page of a list, as kubectl asks.
 const PAGE: usize = 500;
@@ -104,6 +106,33 @@ impl Cluster {
     /// The server refused or did not answer.
     pub async fn get(&self, at: &Endpoint, namespace: Option<&str>, name: &str) -> Result<Option<Value>, NoAnswer> {
         self.get_as(at, namespace, name).await.map_err(NoAnswer::from)
+    }
+
+    /// These objects as the server holds them, each in the version that it prefers. What is not there is left out; what could not
+    /// be read is a gap.
+    pub async fn get_all(
+        &self,
+        kinds: &ServedKinds,
+        ids: impl IntoIterator<Item = ObjectId>,
+    ) -> (BTreeMap<ObjectId, Value>, Vec<FactGap>) {
+        let at = |id: ObjectId| Some((Endpoint::preferred(kinds.get(&id.group_kind())?)?, id));
+        let asked = stream::iter(ids.into_iter().filter_map(at)).map(|(at, id)| async move {
+            let answer = self.get(&at, id.namespace.as_deref(), &id.name).await;
+            (id, answer)
+        });
+        let (mut found, mut gaps) = (BTreeMap::new(), Vec::new());
+        for (id, answer) in asked.buffer_unordered(self.in_flight()).collect::<Vec<_>>().await {
+            match answer {
+                Ok(Some(value)) => _ = found.insert(id, value),
+                Ok(None) => {}
+                Err(why) => gaps.push(FactGap {
+                    what: format!("get {id}"),
+                    reason: why.reason,
+                }),
+            }
+        }
+        gaps.sort();
+        (found, gaps)
     }
 
     /// Whether an object is there, in whatever version; what cannot be asked may be.

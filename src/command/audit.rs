@@ -43,12 +43,14 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
         Ok((set, past, ignore(&tree)?))
     })?;
     declare::strict(&args.source, &set)?;
-    let set = plan::with_written_manifests(set, &kinds, &plan::PlanOptions::default());
+    let mut set = plan::with_written_manifests(set, &kinds, &plan::PlanOptions::default());
     console.say(&Event::Progress("listing what is live".to_owned()));
     let namespaces = set.objects.iter().filter_map(|one| one.id.namespace.clone()).collect();
     let live = cluster.live(&LiveOptions { namespaces }).await?;
     console.say(&Event::Progress(format!(
         "comparing {} declared objects",
+    let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(&set, &past, &live)).await;
+    let not_understood = audit::waive(&mut set, &past, &live, &units);
         set.objects.len()
     )));
     let options = CompareOptions {
@@ -71,7 +73,7 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
             plurals: &plurals,
         },
     );
-    let mut gaps = [live.gaps, compared.gaps].concat();
+    let mut gaps = [live.gaps, not_read, not_understood, compared.gaps].concat();
     gaps.sort();
     let audited = Audited {
         about: About {

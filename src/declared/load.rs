@@ -300,6 +300,7 @@ fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Pr
         unit,
         writer: item.writer,
         generated: item.generated,
+        waivers: Vec::new(),
         hook: item.hook,
     })
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Manifest, ObjectId, Place, Problem};
+use super::{Manifest, ObjectId, Place, Problem, Waiver};
 
 /// Where a manifest comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Declared {
     /// JSON pointers of fields that come out differently at each rendering (random passwords, certificates). An object with
     /// such fields is created only where absent, never overwritten, never drift.
     pub generated: Vec<String>,
+    /// What the engine that keeps it is told not to compare.
+    pub waivers: Vec<Waiver>,
     /// Set for Helm install hooks.
     pub hook: Option<Hook>,
 }

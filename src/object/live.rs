@@ -103,6 +103,8 @@ pub struct FieldDrift {
     pub live: Option<Value>,
     /// Index in [`LiveObject::managers`] of who owns it; nobody owns a removed field.
     pub manager: Option<usize>,
+    /// Who tells the engine to leave it alone ([`Waiver::by`](super::Waiver::by)); such a field is no drift.
+    pub waived: Option<String>,
 }
 
 /// What happened to a field.

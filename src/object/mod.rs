@@ -17,9 +17,10 @@ mod past;
 mod problem;
 mod resolve;
 mod revision;
+mod waiver;
 
 pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
-pub use drift::{Pair, Suspects, differences};
+pub use drift::{Expression, Pair, Suspects, differences};
 pub use edit::edits;
 pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
@@ -34,3 +35,4 @@ pub use past::{Commit, PastIdentity, PastSet};
 pub use problem::{Place, Problem, ProblemKind};
 pub use resolve::resolve;
 pub use revision::{Edit, FieldEdit, ObjectEdit, PastRevision, Revisions};
+pub use waiver::{Waived, Waiver};

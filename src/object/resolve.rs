@@ -122,6 +122,7 @@ mod tests {
             unit: UnitIndex(0),
             writer: Writer::ServerSide("refloat".to_owned()),
             generated: Vec::new(),
+            waivers: Vec::new(),
             hook: None,
         }
     }

@@ -56,6 +56,7 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
                 unit: UnitIndex(0),
                 writer: Writer::ServerSide("refloat".to_owned()),
                 generated: Vec::new(),
+                waivers: Vec::new(),
                 hook,
             }
         })

@@ -5,16 +5,19 @@
 
 mod by_design;
 mod defaults;
+mod jq;
 mod managed;
 mod pair;
 mod path;
 mod scalar;
 #[cfg(test)]
 mod tests;
+mod waived;
 mod walk;
 
 use serde_json::{Map, Value};
 
+pub use jq::Expression;
 pub use pair::{Pair, Suspects};
 pub(in crate::object) use path::{child, keys_of, label};
 use scalar::{is_nothing, same_scalar};

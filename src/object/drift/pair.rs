@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::managed::{Owned, owners};
 use super::path::{Path, Step, keys_of};
+use super::waived::Waivers;
 use super::walk::{Against, Side, is_plain, undeclared, walk};
 use super::{by_design, defaults};
 use crate::object::normalize::LAST_APPLIED;
@@ -26,6 +27,7 @@ pub struct Pair<'a> {
     object: &'a LiveObject,
     generated: &'a [String],
     writer: &'a Writer,
+    waivers: Waivers<'a>,
     scaled: bool,
     /// What `kubectl apply` applied last.
     applied: Option<Value>,
@@ -52,8 +54,10 @@ impl<'a> Pair<'a> {
         let annotations = live.pointer("/metadata/annotations");
         let applied = annotations.and_then(|all| all.get(LAST_APPLIED)?.as_str());
         let applied = applied.and_then(|text| serde_json::from_str(text).ok());
+        let as_declared = as_written(manifest.value());
         Self {
-            declared: as_written(manifest.value()),
+            waivers: Waivers::new(&declared.waivers, &as_declared, live),
+            declared: as_declared,
             live,
             object,
             generated: &declared.generated,
@@ -293,13 +297,27 @@ impl<'a> Pair<'a> {
             return None;
         }
         let value = |object: &Value| path.at(object).filter(|_| self.may_be_shown(path)).cloned();
+        let waived = self
+            .waivers
+            .of((path, change), (&self.declared, self.live), || self.others(path));
         Some(FieldDrift {
             path: path.to_string(),
             change,
             declared: value(&self.declared).filter(|_| change != FieldChange::Added),
             live: value(self.live).filter(|_| change != FieldChange::Removed),
             manager: self.owner(path).filter(|_| change != FieldChange::Removed),
+            waived: waived.map(str::to_owned),
         })
+    }
+
+    /// The managers, but for the declarer, that own a field or something in it.
+    fn others(&self, path: &Path) -> Vec<&'a str> {
+        let object: &'a LiveObject = self.object;
+        let names = self
+            .all_owners(path)
+            .into_iter()
+            .map(|index| object.managers[index].name.as_str());
+        names.filter(|name| *name != self.writer.manager()).collect()
     }
 
     /// Of a Secret only what cannot hold a value.
@@ -311,15 +329,20 @@ impl<'a> Pair<'a> {
     /// The manager that owns a field, or something below it: of several the one who wrote last, the declarer and controllers
     /// after all others.
     fn owner(&self, path: &Path) -> Option<usize> {
-        let mut all = owners(&self.object.managers, self.live, path).indices;
-        if let Some(value) = path.at(self.live) {
-            self.owners_below(value, path, &mut all);
-        }
-        all.into_iter().max_by_key(|index| {
+        self.all_owners(path).into_iter().max_by_key(|index| {
             let manager = &self.object.managers[*index];
             let declarer = manager.name == self.writer.manager();
             (!declarer, !by_design::controller(&manager.name), &manager.time)
         })
+    }
+
+    /// Of a field and of what is in it, with repeats.
+    fn all_owners(&self, path: &Path) -> Vec<usize> {
+        let mut all = owners(&self.object.managers, self.live, path).indices;
+        if let Some(value) = path.at(self.live) {
+            self.owners_below(value, path, &mut all);
+        }
+        all
     }
 
     fn owners_below(&self, value: &Value, path: &Path, all: &mut Vec<usize>) {

@@ -115,17 +115,23 @@ impl Path {
 
     /// The JSON pointer to it in an object.
     pub fn pointer(&self, object: &Value) -> Option<String> {
-        let (mut pointer, mut value) = (String::new(), object);
+        let tokens = self.tokens(object)?;
+        let escaped = |token: &String| format!("/{}", token.replace('~', "~0").replace('/', "~1"));
+        Some(tokens.iter().map(escaped).collect())
+    }
+
+    /// The parts of that pointer, not escaped.
+    pub fn tokens(&self, object: &Value) -> Option<Vec<String>> {
+        let (mut tokens, mut value) = (Vec::new(), object);
         for step in &self.0 {
-            pointer.push('/');
-            match (step, value) {
-                (Step::Field(name), _) => pointer.push_str(&name.replace('~', "~0").replace('/', "~1")),
-                (_, Value::Array(list)) => pointer.push_str(&step.position(list)?.to_string()),
+            tokens.push(match (step, value) {
+                (Step::Field(name), _) => name.clone(),
+                (_, Value::Array(list)) => step.position(list)?.to_string(),
                 _ => return None,
-            }
+            });
             value = step.into(value)?;
         }
-        Some(pointer)
+        Some(tokens)
     }
 
     /// Takes it out of an object. Of lists by number the last must go first.

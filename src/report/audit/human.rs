@@ -198,6 +198,16 @@ fn summary(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
             count(findings.ignored, "finding")
         )?;
     }
+    if !findings.waived.is_empty() {
+        let by = findings.waived.iter();
+        let by: Vec<String> = by.map(|(by, number)| format!("{} ({number})", one_line(by))).collect();
+        let all = count(findings.waived.values().sum(), "field");
+        writeln!(
+            out,
+            "{all} left out, since Git tells the engine not to compare them: {}.",
+            by.join(", ")
+        )?;
+    }
     let all = coverage(findings);
     writeln!(
         out,

@@ -30,6 +30,7 @@ fn drifted(kind: &str, path: &str) -> Finding {
         declared: Some(json!("canary-declared")),
         live: Some(json!("canary-live")),
         manager: None,
+        waived: None,
     };
     let fields = Verdict::Drifted {
         fields: vec![field],
@@ -65,6 +66,7 @@ fn found() -> Findings {
         counts: BTreeMap::from([("never-in-git", 1), ("drifted", 2), ("in-sync", 6)]),
         coverage: BTreeMap::from([("bank".to_owned(), Coverage { in_sync: 6, counted: 9 })]),
         ignored: 1,
+        waived: BTreeMap::from([("Application/argocd/web".to_owned(), 3)]),
     }
 }
 
@@ -140,6 +142,7 @@ fn for_people() {
     4 findings.
     9 declared, 20 live: 2 drifted, 6 in sync, 1 never in git.
     1 finding left out by .refloatignore.
+    3 fields left out, since Git tells the engine not to compare them: Application/argocd/web (3).
     Coverage 66.6 %: 6 of 9 objects are in the cluster as Git declares them.
        66.6 %  bank (6 of 9)
 

@@ -21,6 +21,7 @@ struct Document<'a> {
     live: usize,
     counts: &'a BTreeMap<&'static str, usize>,
     ignored: usize,
+    waived: &'a BTreeMap<String, usize>,
     coverage: Covered<'a>,
     namespaces: Vec<Covered<'a>>,
     findings: Vec<Found<'a>>,
@@ -139,6 +140,7 @@ pub fn audited(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
         live: audited.live,
         counts: &findings.counts,
         ignored: findings.ignored,
+        waived: &findings.waived,
         coverage: covered(None, coverage(findings)),
         namespaces: findings
             .coverage

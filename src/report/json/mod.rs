@@ -98,6 +98,7 @@
 //! | `declared`, `live` | how many objects are |
 //! | `counts` | by verdict: `in-sync`, `drifted`, `missing`, `removed-from-git`, `not-reached`, `never-in-git`, `owned`, `managed`, `managed-undeclared`, `built-in`, and `not-compared`: declared objects that could not be read |
 //! | `ignored` | findings that `.refloatignore` leaves out |
+//! | `waived` | fields that differ and are no drift: who tells the engine not to compare them, and how many |
 //! | `coverage` | `in_sync`, `counted` (in sync, drifted, never in Git, removed, made by a unit that Git never declared), `percent` |
 //! | `namespaces` | the same for each `namespace` ("" for cluster-scoped objects) |
 //! | `findings` | worst first: see below |

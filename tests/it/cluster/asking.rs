@@ -143,6 +143,7 @@ fn declared(manifest: Manifest, writer: Writer) -> Declared {
         unit,
         writer,
         generated,
+        waivers: Vec::new(),
         hook,
     }
 }
