@@ -190,6 +190,9 @@ impl<'a> Audit<'a> {
             }
             Ruled::No => {}
         }
+        if let Some(unit) = self.units.maker(id, object) {
+            return self.silent(id, &managed(unit, true));
+        }
         let unit = self.unit(id, object, hands, &mut evidence);
         if let Some(unit) = &unit
             && self.git_has(unit)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::namespaces::Namespaces;
 use super::was::knows;
 use crate::object::{Declared, LiveObject, LiveSet, ObjectId, PastSet};
 
@@ -38,6 +39,8 @@ pub(super) struct Units<'a> {
     applications: BTreeMap<&'a str, &'a ObjectId>,
     /// ConfigMaps of kapp's apps.
     apps: Vec<&'a ObjectId>,
+    /// Namespaces that units make.
+    namespaces: Namespaces,
 }
 
 impl<'a> Units<'a> {
@@ -51,11 +54,13 @@ impl<'a> Units<'a> {
             let set = object.labels.get("applyset.kubernetes.io/id")?;
             Some((set.as_str(), id))
         });
+        let releases: BTreeSet<(String, String)> = declared.values().flat_map(|one| releases_of(one)).collect();
         Self {
             declared,
             past,
             live,
-            releases: declared.values().flat_map(|one| releases_of(one)).collect(),
+            namespaces: Namespaces::new(declared.values().copied(), releases.iter().cloned()),
+            releases,
             generated: declared.iter().filter_map(|(id, one)| generated_as(id, one)).collect(),
             sets: parents.collect(),
             apps: live
@@ -105,6 +110,11 @@ impl<'a> Units<'a> {
             name: format!("{namespace}/{release}"),
             object: self.release_object(namespace, release),
         })
+    }
+
+    /// The declared unit that makes a Namespace where it is not there yet.
+    pub(super) fn maker(&self, id: &ObjectId, object: &LiveObject) -> Option<&Unit> {
+        self.namespaces.maker(id, object)
     }
 
     /// The rendering of a generator that made an earlier ConfigMap or Secret under another hash.

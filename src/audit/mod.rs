@@ -4,7 +4,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `classify` | the verdicts, in the order in which they are tried |
-//! | `owner`, `managed`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
+//! | `owner`, `managed`, `namespaces`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
 //! | `rules` + `rules.yaml` | what a cluster makes by itself |
 //! | `tools` + `managers.yaml` | which tool is behind a field manager |
 //! | `log`, `request`, `author` | the audit log of the API server; who did it |
@@ -17,6 +17,7 @@ mod glob;
 mod ignore;
 mod log;
 mod managed;
+mod namespaces;
 mod owner;
 mod remedy;
 mod rules;
