@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::log::{Log, Request};
+use super::log::Log;
+use super::request::Request;
 use super::tools::{self, By};
 use super::{Author, Confidence};
 use crate::object::{FieldChange, FieldDrift, GroupKind, LiveObject, Manager, ObjectId};
@@ -26,7 +27,10 @@ impl Records<'_> {
     pub(super) fn of_live(&self, id: &ObjectId, live: &LiveObject) -> Vec<Author> {
         let mut requests = self.requests(id);
         // An object that was there before under the same name is another one.
-        if let Some(last) = requests.iter().rposition(|request| is_delete(request)) {
+        if let Some(last) = requests
+            .iter()
+            .rposition(|request| request.is_delete() && !request.selective)
+        {
             requests.drain(..=last);
         }
         requests.retain(|request| !request.is_of_the_cluster());
@@ -76,15 +80,20 @@ impl Records<'_> {
     /// Who deleted a declared object.
     pub(super) fn of_missing(&self, id: &ObjectId) -> Vec<Author> {
         let requests = self.requests(id);
-        let by_people = |request: &&&Request| is_delete(request) && !request.is_of_the_cluster();
+        let by_people = |request: &&&Request| request.is_delete() && !request.is_of_the_cluster();
         let mut authors = Vec::new();
         if let Some(request) = requests.iter().rev().find(by_people) {
-            authors.push(said(request, Confidence::Certain));
+            let sure = if request.selective {
+                Confidence::Likely
+            } else {
+                Confidence::Certain
+            };
+            authors.push(said(request, sure));
         } else if let Some(request) = self.namespace_deletion(id) {
             let mut author = said(request, Confidence::Likely);
             author.evidence = format!("{}, of its Namespace", author.evidence);
             authors.push(author);
-        } else if let Some(request) = requests.iter().rev().find(|request| is_delete(request)) {
+        } else if let Some(request) = requests.iter().rev().find(|request| request.is_delete()) {
             authors.push(said(request, Confidence::Likely));
         }
         authors
@@ -96,38 +105,20 @@ impl Records<'_> {
         let requests = self.requests(id);
         let mut changes = requests
             .iter()
-            .filter(|request| !is_delete(request) && request.verb != "create");
+            .filter(|request| !request.is_delete() && &*request.verb != "create");
         changes.any(|request| !request.is_of_the_cluster() && by_hand(request))
     }
 
     fn namespace_deletion(&self, id: &ObjectId) -> Option<&Request> {
-        let namespace = id.namespace.as_deref()?;
-        let of = self.log?.of("", "namespaces", None, namespace);
-        of.into_iter()
-            .rev()
-            .find(|request| is_delete(request) && !request.is_of_the_cluster())
+        let namespace = ObjectId::new("", "Namespace", None, id.namespace.as_deref()?);
+        let requests = self.requests(&namespace).into_iter().rev();
+        requests
+            .filter(|request| request.is_delete() && !request.is_of_the_cluster())
+            .find(|request| !request.selective)
     }
 
     fn requests(&self, id: &ObjectId) -> Vec<&Request> {
-        let Some(log) = self.log else {
-            return Vec::new();
-        };
-        let plural = self
-            .plurals
-            .get(&id.group_kind())
-            .cloned()
-            .unwrap_or_else(|| plural(&id.kind));
-        log.of(&id.group, &plural, id.namespace.as_deref(), &id.name)
-    }
-}
-
-/// The plural that nearly all kinds have, for one that is no longer served.
-fn plural(kind: &str) -> String {
-    let lower = kind.to_lowercase();
-    match lower.strip_suffix('y') {
-        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ if lower.ends_with(['s', 'x']) || lower.ends_with("ch") => format!("{lower}es"),
-        _ => format!("{lower}s"),
+        self.log.map(|log| log.of(id, self.plurals)).unwrap_or_default()
     }
 }
 
@@ -154,10 +145,6 @@ fn owner_of_the_whole<'m>(managers: &'m [Manager], declarer: &str, path: &str) -
     others.filter(whole).max_by(|a, b| a.time.cmp(&b.time))
 }
 
-fn is_delete(request: &Request) -> bool {
-    matches!(request.verb.as_str(), "delete" | "deletecollection")
-}
-
 fn rank(manager: &Manager) -> u8 {
     match tools::of_manager(manager).map(|tool| tool.by) {
         Some(By::Hand) => 0,
@@ -175,18 +162,18 @@ fn is_of(request: &Request, manager: &Manager) -> bool {
         // Entries of the scale subresource have no time.
         _ => manager.time.is_empty(),
     };
-    near && request.manager == manager.name && request.subresource == manager.subresource && !is_delete(request)
+    near && *request.manager == manager.name && *request.subresource == manager.subresource && !request.is_delete()
 }
 
 /// Requests that may have changed a field that nobody owns: by people and engines, after the declarer wrote last.
 fn changed(requests: &[&Request], declarer: &str, path: &str, change: FieldChange) -> Vec<Author> {
     let after = requests
         .iter()
-        .rposition(|request| request.manager == declarer)
+        .rposition(|request| *request.manager == *declarer)
         .map_or(0, |index| index + 1);
     let late: Vec<&&Request> = requests[after..]
         .iter()
-        .filter(|request| !is_delete(request) && !request.is_of_the_cluster() && request.subresource.is_empty())
+        .filter(|request| !request.is_delete() && !request.is_of_the_cluster() && request.subresource.is_empty())
         .filter(|request| request.touches(path) != Some(false) || change == FieldChange::Removed)
         .collect();
     let sure: Vec<&&&Request> = late
@@ -207,8 +194,8 @@ fn changed(requests: &[&Request], declarer: &str, path: &str, change: FieldChang
 fn said(request: &Request, confidence: Confidence) -> Author {
     let tool = request
         .tool()
-        .map_or_else(|| request.manager.clone(), |tool| tool.tool.clone());
-    let tool = if is_delete(request) && request.agent.starts_with("kubectl") {
+        .map_or_else(|| request.manager.to_string(), |tool| tool.tool.clone());
+    let tool = if request.is_delete() && request.agent.starts_with("kubectl") {
         "kubectl delete".to_owned()
     } else {
         tool
@@ -226,9 +213,9 @@ fn said(request: &Request, confidence: Confidence) -> Author {
     Author {
         tool,
         user: Some(request.who()),
-        from: request.from.clone(),
+        from: request.from.as_deref().map(str::to_owned),
         time: request.time.clone(),
-        operation: request.verb.clone(),
+        operation: request.verb.to_string(),
         confidence,
         evidence: format!(
             "audit log: {} {}{of}{from} {}",
@@ -303,7 +290,7 @@ mod tests {
     }
 
     fn log(lines: Vec<String>) -> Log {
-        let mut log = Log::default();
+        let mut log = Log::about([id()].iter(), &BTreeMap::new());
         log.read("a", lines.into_iter().map(Ok));
         assert!(log.problems.is_empty());
         log
@@ -472,17 +459,5 @@ mod tests {
             .replace(r#""deployments""#, r#""namespaces""#)
             .replace(r#""name":"web""#, r#""name":"shop""#);
         assert_eq!(of(Some(&log(vec![namespace]))), ["alice kubectl delete Likely"]);
-    }
-
-    #[test]
-    fn plurals_are_guessed_where_a_kind_is_gone() {
-        for (kind, expected) in [
-            ("NetworkPolicy", "networkpolicies"),
-            ("Ingress", "ingresses"),
-            ("Gateway", "gateways"),
-            ("Secret", "secrets"),
-        ] {
-            assert_eq!(plural(kind), expected);
-        }
     }
 }

@@ -1,55 +1,42 @@
 //! The audit log of an API server: who changed what, as far as findings need it; never values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::tools::{self, By};
+use super::request::{FIELDS, Request, fields};
+use crate::object::{GroupKind, ObjectId};
 
 /// The largest number of requests kept of one object: the first, and the last ones.
-const KEPT: usize = 64;
+const KEPT: usize = 32;
+/// The largest number of requests kept in all, so that memory ends.
+const KEPT_IN_ALL: usize = 500_000;
 /// The largest number of bad lines that are named one by one.
 const NAMED: usize = 5;
-/// How deep fields of a request are looked into.
-const DEPTH: usize = 12;
 
 /// What a log is kept by: API group, resource in the plural, namespace ("" for cluster-scoped), name ("" for a whole collection).
 type Key = (String, String, String, String);
 
-/// The changes that a log tells of.
+/// The changes that a log tells of, of the objects that an audit is about.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
+    /// What it is asked for.
+    about: HashSet<Key>,
     changes: BTreeMap<Key, Vec<Request>>,
+    kept: usize,
+    /// Texts that come again and again, once each.
+    texts: HashSet<Arc<str>>,
+    /// Events of writes that are about what becomes of a request: received, and carried out.
+    received: usize,
+    completed: usize,
     /// Lines read.
     pub lines: usize,
     /// Times of the first and the last request, RFC 3339; `None` for a log without any.
     pub span: Option<(String, String)>,
     /// What is wrong with the log: file, line and what it means.
     pub problems: Vec<String>,
-}
-
-/// A request that changed an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// `create`, `update`, `patch`, `delete`, `deletecollection`.
-    pub verb: String,
-    /// Subresource, or empty.
-    pub subresource: String,
-    /// Who sent it.
-    pub user: String,
-    /// As whom, where it acted for somebody else.
-    pub acting_as: Option<String>,
-    /// First source address.
-    pub from: Option<String>,
-    /// When it was received, RFC 3339.
-    pub time: String,
-    /// Field manager: as given in the request, else as the server makes it of the user agent.
-    pub manager: String,
-    /// The first word of the user agent.
-    pub agent: String,
-    /// Paths of the fields that the request sent, where the log has the request's body.
-    pub touched: Option<BTreeSet<String>>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +58,7 @@ struct Event {
     object_ref: Option<Reference>,
     response_status: Option<Status>,
     request_object: Option<Value>,
+    response_object: Option<Named>,
     #[serde(default)]
     request_received_timestamp: String,
 }
@@ -97,13 +85,41 @@ struct Status {
     code: u16,
 }
 
+/// The object that the server made, of which only the name is read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    metadata: Name,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Name {
+    name: String,
+}
+
 impl Log {
-    /// Reads the lines of a file: events of `audit.k8s.io/v1`, one a line. May be called for several files, oldest first or not.
+    /// An empty log that keeps what is about these objects and their namespaces. `plurals` are the resource names of kinds.
+    pub fn about<'a>(ids: impl Iterator<Item = &'a ObjectId>, plurals: &BTreeMap<GroupKind, String>) -> Self {
+        let mut about = HashSet::new();
+        for id in ids {
+            about.insert(key(&id.group, &plural(id, plurals), id.namespace.as_deref(), &id.name));
+            if let Some(namespace) = &id.namespace {
+                about.insert(key("", "namespaces", None, namespace));
+            }
+        }
+        Self {
+            about,
+            ..Self::default()
+        }
+    }
+
+    /// Reads the lines of a file: events of `audit.k8s.io/v1`, one a line. May be called for several files, in any order.
     ///
     /// Lines that are no events are counted in [`problems`](Self::problems), and so is a last line that is cut off; the rest counts.
     /// A read error ends the file.
     pub fn read(&mut self, file: &str, lines: impl Iterator<Item = std::io::Result<String>>) {
-        let mut bad: Vec<usize> = Vec::new();
+        let (mut bad, mut named, mut last_bad) = (0, Vec::new(), false);
         let mut number = 0;
         for line in lines {
             number += 1;
@@ -111,9 +127,9 @@ impl Log {
                 Ok(line) if line.trim().is_empty() => {}
                 Ok(line) => {
                     self.lines += 1;
-                    if !self.line(&line) {
-                        bad.push(number);
-                    }
+                    last_bad = !self.line(&line);
+                    bad += usize::from(last_bad);
+                    named.extend((last_bad && named.len() < NAMED).then(|| number.to_string()));
                 }
                 Err(error) => {
                     self.problems.push(format!(
@@ -123,17 +139,30 @@ impl Log {
                 }
             }
         }
-        if bad.last() == Some(&number) && bad.len() == 1 {
+        if last_bad && bad == 1 {
             self.problems.push(format!(
                 "{file}:{number}: the last line is cut off or no audit event; what came after it is not known"
             ));
-        } else if !bad.is_empty() {
-            let named: Vec<String> = bad.iter().take(NAMED).map(usize::to_string).collect();
-            let more = if bad.len() > NAMED { ", …" } else { "" };
+        } else if bad > 0 {
+            let more = if bad > NAMED { ", …" } else { "" };
             self.problems.push(format!(
-                "{file}: {} of {number} lines are no audit events and were left out: {}{more}",
-                bad.len(),
+                "{file}: {bad} of {number} lines are no audit events and were left out: {}{more}",
                 named.join(", ")
+            ));
+        }
+    }
+
+    /// Says what the log as a whole cannot tell; to be called after the last file.
+    pub fn close(&mut self) {
+        if self.received > 0 && self.completed == 0 {
+            self.problems.push(
+                "it has no event of the stage ResponseComplete: whether requests were carried out is not known, and none counts"
+                    .to_owned(),
+            );
+        }
+        if self.kept == KEPT_IN_ALL {
+            self.problems.push(format!(
+                "it tells of more than {KEPT_IN_ALL} changes of the objects that are there; those read last were left out"
             ));
         }
     }
@@ -143,22 +172,49 @@ impl Log {
         let Ok(event) = serde_json::from_str::<Event>(line) else {
             return false;
         };
-        if !event
-            .api_version
-            .as_deref()
-            .is_some_and(|v| v.starts_with("audit.k8s.io/"))
-        {
+        let version = event.api_version.as_deref().unwrap_or_default();
+        if !version.starts_with("audit.k8s.io/") {
             return false;
         }
         self.note_time(&event.request_received_timestamp);
-        if let Some((key, request)) = change(event) {
-            let kept = self.changes.entry(key).or_default();
-            if kept.len() == KEPT {
-                kept.remove(1);
+        if matches!(
+            event.verb.as_str(),
+            "create" | "update" | "patch" | "delete" | "deletecollection"
+        ) {
+            match event.stage.as_deref() {
+                Some("ResponseComplete") => self.completed += 1,
+                _ => self.received += 1,
             }
-            kept.push(request);
+            if let Some((key, request)) = self.change(event) {
+                self.keep(key, request);
+            }
         }
         true
+    }
+
+    /// Of an object the first request and the last ones are kept, whatever order the files are read in.
+    fn keep(&mut self, key: Key, request: Request) {
+        if self.kept == KEPT_IN_ALL || !(key.3.is_empty() || self.about.contains(&key)) {
+            return;
+        }
+        let kept = self.changes.entry(key).or_default();
+        let at = kept.partition_point(|other| other.time <= request.time);
+        kept.insert(at, request);
+        if kept.len() > KEPT {
+            kept.remove(1);
+        } else {
+            self.kept += 1;
+        }
+    }
+
+    /// One text for all that are the same.
+    fn text(&mut self, text: String) -> Arc<str> {
+        if let Some(known) = self.texts.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&text));
+        text
     }
 
     fn note_time(&mut self, time: &str) {
@@ -179,22 +235,20 @@ impl Log {
     }
 
     /// Changes of an object, oldest first.
-    pub(super) fn of(&self, group: &str, plural: &str, namespace: Option<&str>, name: &str) -> Vec<&Request> {
-        let key = |name: &str| -> Key {
-            let namespace = namespace.unwrap_or_default();
-            (
-                group.to_owned(),
-                plural.to_owned(),
-                namespace.to_owned(),
-                name.to_owned(),
-            )
-        };
-        let mut found: Vec<&Request> = self.changes.get(&key(name)).into_iter().flatten().collect();
-        found.extend(self.changes.get(&key("")).into_iter().flatten());
+    pub(super) fn of(&self, id: &ObjectId, plurals: &BTreeMap<GroupKind, String>) -> Vec<&Request> {
+        let plural = plural(id, plurals);
+        let key = |namespace: Option<&str>, name: &str| key(&id.group, &plural, namespace, name);
+        let namespace = id.namespace.as_deref();
+        let mut found: Vec<&Request> = self
+            .changes
+            .get(&key(namespace, &id.name))
+            .into_iter()
+            .flatten()
+            .collect();
+        found.extend(self.changes.get(&key(namespace, "")).into_iter().flatten());
         // All namespaces at once.
         if namespace.is_some() {
-            let everywhere = (group.to_owned(), plural.to_owned(), String::new(), String::new());
-            found.extend(self.changes.get(&everywhere).into_iter().flatten());
+            found.extend(self.changes.get(&key(None, "")).into_iter().flatten());
         }
         found.sort_by(|a, b| a.time.cmp(&b.time));
         found
@@ -204,62 +258,103 @@ impl Log {
     pub fn is_empty(&self) -> bool {
         self.lines == 0
     }
-}
 
-/// The change that an event tells of: one that was carried out, of an object and not of its status.
-fn change(event: Event) -> Option<(Key, Request)> {
-    let done = event.stage.as_deref() == Some("ResponseComplete")
-        && event
-            .response_status
-            .as_ref()
-            .is_some_and(|status| (200..300).contains(&status.code));
-    let reference = event.object_ref?;
-    let writes = matches!(
-        event.verb.as_str(),
-        "create" | "update" | "patch" | "delete" | "deletecollection"
-    );
-    let counts = matches!(
-        reference.subresource.as_str(),
-        "" | "scale" | "eviction" | "ephemeralcontainers"
-    );
-    // Written by machines every few seconds; people write the latter two at times.
-    let noise = match reference.resource.as_str() {
-        "events" | "leases" => true,
-        "endpoints" | "endpointslices" => {
-            event.impersonated_user.is_none() && event.user.username.starts_with("system:")
+    /// The change that an event tells of: one that was carried out, of an object and not of its status.
+    fn change(&mut self, event: Event) -> Option<(Key, Request)> {
+        let status = event.response_status.as_ref().map_or(0, |status| status.code);
+        let done = event.stage.as_deref() == Some("ResponseComplete") && (200..300).contains(&status);
+        let reference = event.object_ref?;
+        let counts = matches!(
+            reference.subresource.as_str(),
+            "" | "scale" | "eviction" | "ephemeralcontainers" | "resize"
+        );
+        // Written by machines every few seconds; people write the latter two at times.
+        let noise = match reference.resource.as_str() {
+            "events" | "leases" => true,
+            "endpoints" | "endpointslices" => {
+                event.impersonated_user.is_none() && event.user.username.starts_with("system:")
+            }
+            _ => false,
+        };
+        // The server makes up the rest of `generateName`.
+        let made = || {
+            event
+                .response_object
+                .map(|object| object.metadata.name)
+                .unwrap_or_default()
+        };
+        let name = match event.verb.as_str() {
+            "create" if reference.name.is_empty() => made(),
+            _ => reference.name,
+        };
+        let whose = !name.is_empty() || event.verb == "deletecollection";
+        let delete = event.verb.starts_with("delete") || reference.subresource == "eviction";
+        let body = event.request_object.as_ref();
+        if !done || !counts || noise || !whose || is_dry_run(&event.uri, body.filter(|_| delete)) {
+            return None;
         }
-        _ => false,
-    };
-    let name_known = !reference.name.is_empty() || event.verb == "deletecollection";
-    if !done || !writes || !counts || noise || !name_known || is_dry_run(&event.uri) {
-        return None;
+        let agent = event.user_agent.split('/').next().unwrap_or_default().to_owned();
+        let manager = parameter(&event.uri, "fieldManager").unwrap_or_else(|| agent.clone());
+        let selective = ["labelSelector", "fieldSelector"]
+            .iter()
+            .any(|one| parameter(&event.uri, one).is_some());
+        let whole = body.is_some_and(is_whole);
+        // The content type, which would tell, is not in the log; kubectl and the engines say whether they force.
+        let applies = event.verb == "patch" && (whole || parameter(&event.uri, "force").is_some());
+        let touched = body.filter(|_| event.verb == "patch" && !applies).map(fields);
+        let request = Request {
+            verb: match reference.subresource.as_str() {
+                "eviction" => self.text("delete".to_owned()),
+                _ => self.text(event.verb),
+            },
+            subresource: self.text(reference.subresource),
+            user: self.text(event.user.username),
+            acting_as: event.impersonated_user.map(|user| self.text(user.username)),
+            from: event.source_ips.into_iter().next().map(|from| self.text(from)),
+            time: event.request_received_timestamp,
+            manager: self.text(manager),
+            agent: self.text(agent),
+            applies,
+            selective,
+            touched: touched.filter(|fields| fields.len() < FIELDS),
+        };
+        // The server takes a Namespace to be in itself.
+        let own = reference.resource == "namespaces" && reference.api_group.is_empty();
+        let namespace = Some(reference.namespace.as_str()).filter(|_| !own);
+        Some((
+            key(&reference.api_group, &reference.resource, namespace, &name),
+            request,
+        ))
     }
-    let agent = event.user_agent.split('/').next().unwrap_or_default().to_owned();
-    let manager = parameter(&event.uri, "fieldManager").unwrap_or_else(|| agent.clone());
-    let request = Request {
-        verb: if reference.subresource == "eviction" {
-            "delete".to_owned()
-        } else {
-            event.verb
-        },
-        subresource: reference.subresource,
-        user: event.user.username,
-        acting_as: event.impersonated_user.map(|user| user.username),
-        from: event.source_ips.into_iter().next(),
-        time: event.request_received_timestamp,
-        manager,
-        agent,
-        touched: event.request_object.as_ref().map(fields),
-    };
-    // The server takes a Namespace to be in itself.
-    let own = reference.resource == "namespaces" && reference.api_group.is_empty();
-    let namespace = if own { String::new() } else { reference.namespace };
-    let key = (reference.api_group, reference.resource, namespace, reference.name);
-    Some((key, request))
 }
 
-fn is_dry_run(uri: &str) -> bool {
-    parameter(uri, "dryRun").is_some()
+fn key(group: &str, plural: &str, namespace: Option<&str>, name: &str) -> Key {
+    let own = str::to_owned;
+    (own(group), own(plural), own(namespace.unwrap_or_default()), own(name))
+}
+
+/// The resource name of a kind, or the plural that nearly all kinds have where it is no longer served.
+fn plural(id: &ObjectId, plurals: &BTreeMap<GroupKind, String>) -> String {
+    if let Some(plural) = plurals.get(&id.group_kind()) {
+        return plural.clone();
+    }
+    let lower = id.kind.to_lowercase();
+    match lower.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ if lower.ends_with(['s', 'x']) || lower.ends_with("ch") => format!("{lower}es"),
+        _ => format!("{lower}s"),
+    }
+}
+
+/// Whether a request only asked what would become of it: in its address or, of deletions, in its body.
+fn is_dry_run(uri: &str, options: Option<&Value>) -> bool {
+    let asked = options.and_then(|options| options["dryRun"].as_array());
+    parameter(uri, "dryRun").is_some() || asked.is_some_and(|asked| !asked.is_empty())
+}
+
+/// Whether a patch is a whole object, as of a server-side apply: it tells nothing of what it changed.
+fn is_whole(body: &Value) -> bool {
+    body.get("apiVersion").is_some() && body.get("kind").is_some()
 }
 
 fn parameter(uri: &str, name: &str) -> Option<String> {
@@ -267,83 +362,23 @@ fn parameter(uri: &str, name: &str) -> Option<String> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs
         .filter(|(key, _)| *key == name)
-        .map(|(_, value)| value.replace('+', " "))
+        .map(|(_, value)| decoded(value))
         .next()
 }
 
-/// The paths of what a request's body sets or, in a merge patch, removes; of a JSON patch, its paths. Never values.
-fn fields(body: &Value) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    match body {
-        Value::Array(operations) => {
-            for path in operations.iter().filter_map(|operation| operation["path"].as_str()) {
-                found.insert(path.replace('/', ".").replace("~1", "/").replace("~0", "~"));
-            }
-        }
-        _ => walk(body, "", 0, &mut found),
+/// The text of a parameter: `+` is a space, `%40` an `@`.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = hex
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .filter(|_| *first == b'%');
+        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = if byte.is_some() { &after[2..] } else { after };
     }
-    found
-}
-
-fn walk(value: &Value, path: &str, depth: usize, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(map) if depth < DEPTH && !map.is_empty() => {
-            for (key, value) in map {
-                walk(value, &format!("{path}.{key}"), depth + 1, found);
-            }
-        }
-        _ => {
-            found.insert(path.to_owned());
-        }
-    }
-}
-
-impl Request {
-    /// `alice`, or `root as alice`.
-    pub(super) fn who(&self) -> String {
-        match &self.acting_as {
-            Some(other) => format!("{} as {other}", self.user),
-            None => self.user.clone(),
-        }
-    }
-
-    /// Whether Kubernetes itself sent it: what follows from other changes.
-    pub(super) fn is_of_the_cluster(&self) -> bool {
-        let user = self.acting_as.as_deref().unwrap_or(&self.user);
-        let of_a_part = |prefix: &str| user.starts_with(prefix);
-        of_a_part("system:kube-")
-            || of_a_part("system:node:")
-            || of_a_part("system:apiserver")
-            || of_a_part("system:serviceaccount:kube-system:")
-            || self.tool().is_some_and(|tool| tool.by == By::Cluster)
-    }
-
-    /// The tool, by its manager.
-    pub(super) fn tool(&self) -> Option<&'static tools::Tool> {
-        // An apply is a patch of its own content type, which the log does not tell; kubectl gives its name in both.
-        let operation = if self.verb == "patch" && self.agent != self.manager {
-            "Apply"
-        } else {
-            "Update"
-        };
-        tools::of(&self.manager, operation, &self.subresource)
-    }
-
-    /// Whether its body touched a field or something in it, where that is known.
-    pub(super) fn touches(&self, path: &str) -> Option<bool> {
-        let touched = self.touched.as_ref()?;
-        let plain = without_selectors(path);
-        Some(touched.iter().any(|one| {
-            let below =
-                |long: &str, short: &str| long == short || long.strip_prefix(short).is_some_and(|r| r.starts_with('.'));
-            below(&plain, one) || below(one, &plain)
-        }))
-    }
-}
-
-/// `.spec.containers[name=web].image` → `.spec.containers`: bodies list elements by position, or whole.
-fn without_selectors(path: &str) -> String {
-    path.split('[').next().unwrap_or_default().to_owned()
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -360,15 +395,29 @@ mod tests {
             "responseStatus": {"code": 200}, "requestReceivedTimestamp": "2026-01-02T03:04:05.000001Z"})
     }
 
+    fn id(name: &str) -> ObjectId {
+        ObjectId::new("", "Secret", Some("shop"), name)
+    }
+
+    fn empty() -> Log {
+        Log::about([id("db")].iter(), &BTreeMap::new())
+    }
+
     fn read(events: &[Value], rest: &str) -> Log {
         let text: String = events.iter().map(|event| format!("{event}\n")).collect::<String>() + rest;
-        let mut log = Log::default();
+        let mut log = empty();
         log.read("a.log", text.lines().map(|line| Ok(line.to_owned())));
         log
     }
 
     fn of(log: &Log) -> Vec<Request> {
-        log.of("", "secrets", Some("shop"), "db").into_iter().cloned().collect()
+        log.of(&id("db"), &BTreeMap::new()).into_iter().cloned().collect()
+    }
+
+    fn with(key: &str, value: Value) -> Value {
+        let mut one = event("patch", "db", "alice");
+        one[key] = value;
+        one
     }
 
     #[test]
@@ -392,31 +441,159 @@ mod tests {
 
     #[test]
     fn what_changed_nothing_is_left_out() {
-        let with = |key: &str, value: Value| {
-            let mut one = event("patch", "db", "alice");
-            one[key] = value;
-            one
+        let uri = |query: &str| {
+            with(
+                "requestURI",
+                json!(format!("/api/v1/namespaces/shop/secrets/db?{query}")),
+            )
         };
+        let part = |name: &str| {
+            with(
+                "objectRef",
+                json!({"resource": "secrets", "namespace": "shop", "name": "db", "subresource": name}),
+            )
+        };
+        let mut dry = event("delete", "db", "alice");
+        dry["requestObject"] = json!({"kind": "DeleteOptions", "dryRun": ["All"]});
         let events = [
             event("get", "db", "alice"),
             with("stage", json!("RequestReceived")),
+            with("stage", json!("Panic")),
             with("responseStatus", json!({"code": 403})),
-            with(
-                "requestURI",
-                json!("/api/v1/namespaces/shop/secrets/db?dryRun=All&fieldManager=x"),
-            ),
-            with(
-                "objectRef",
-                json!({"resource": "secrets", "namespace": "shop", "name": "db", "subresource": "status"}),
-            ),
+            with("responseStatus", json!({"code": 409})),
+            with("responseStatus", Value::Null),
+            uri("dryRun=All&fieldManager=x"),
+            dry,
+            part("status"),
+            part("token"),
+            event("patch", "other", "alice"),
         ];
         let log = read(&events, "");
-        assert!(of(&log).is_empty());
-        assert_eq!((log.lines, log.problems.len()), (5, 0));
+        assert!(of(&log).is_empty() && log.changes.is_empty());
+        assert_eq!((log.lines, log.problems.len()), (11, 0));
         assert_eq!(
             log.span.map(|span| span.0),
             Some("2026-01-02T03:04:05.000001Z".to_owned())
         );
+        for name in ["scale", "ephemeralcontainers", "resize", "eviction"] {
+            let found = of(&read(&[part(name)], ""));
+            assert_eq!(found.len(), 1, "{name}");
+            assert_eq!(
+                (&*found[0].subresource, found[0].is_delete()),
+                (name, name == "eviction")
+            );
+        }
+    }
+
+    #[test]
+    fn whose_requests_the_cluster_s_own_are() {
+        let by = |user: &str, agent: &str, manager: &str| {
+            let mut one = event("patch", "db", user);
+            one["userAgent"] = json!(agent);
+            one["requestURI"] = json!(format!("/x?fieldManager={manager}"));
+            of(&read(&[one], ""))[0].is_of_the_cluster()
+        };
+        assert!(by(
+            "system:kube-controller-manager",
+            "kube-controller-manager/v1",
+            "kube-controller-manager"
+        ));
+        assert!(by("system:node:a", "kubelet/v1", "kubelet"));
+        assert!(by(
+            "system:serviceaccount:kube-system:generic-garbage-collector",
+            "kube-controller-manager/v1",
+            "x"
+        ));
+        assert!(by("system:serviceaccount:ops:operator", "manager/v1", "bank-operator"));
+        // Whoever borrows an account of the cluster, or a name, is still a person.
+        assert!(!by(
+            "system:serviceaccount:kube-system:admin",
+            "kubectl/v1",
+            "kubectl-edit"
+        ));
+        assert!(!by("alice", "kubectl/v1", "evil-controller"));
+        assert!(!by("system:serviceaccount:ci:deployer", "kubectl/v1", "kubectl-patch"));
+    }
+
+    #[test]
+    fn an_apply_and_a_whole_object_do_not_tell_what_they_touched() {
+        let body = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "data": {"a": "b"}});
+        let mut applied = with("requestObject", body.clone());
+        applied["requestURI"] = json!("/x?fieldManager=kubectl&fieldValidation=Strict&force=false");
+        let mut replaced = event("update", "db", "alice");
+        replaced["requestObject"] = body;
+        replaced["requestURI"] = json!("/x?fieldManager=deploy%40node-1+b");
+        let found = of(&read(&[applied, replaced], ""));
+        assert!(found.iter().all(|request| request.touches(".data.a").is_none()));
+        let tools: Vec<&str> = found.iter().filter_map(|one| Some(one.tool()?.tool.as_str())).collect();
+        assert_eq!(tools, ["kubectl apply --server-side", "k3s"]);
+        assert_eq!(&*found[1].manager, "deploy@node-1 b");
+    }
+
+    #[test]
+    fn a_name_that_the_server_made_is_found() {
+        let mut created = event("create", "", "alice");
+        assert!(of(&read(&[created.clone()], "")).is_empty(), "which one is not known");
+        created["responseObject"] = json!({"metadata": {"name": "db"}, "data": {"x": "canary"}});
+        let log = read(&[created], "");
+        assert_eq!(&*of(&log)[0].verb, "create");
+        assert!(!format!("{log:?}").contains("canary"));
+    }
+
+    #[test]
+    fn files_may_come_in_any_order_and_memory_ends() {
+        let at = |second: usize| {
+            let mut one = event("patch", "db", &format!("user-{second}"));
+            one["requestReceivedTimestamp"] = json!(format!("2026-01-02T03:{:02}:{:02}Z", second / 60, second % 60));
+            one.to_string()
+        };
+        let mut log = empty();
+        for (file, seconds) in [("b", 100..200), ("a", 0..100)] {
+            log.read(file, seconds.map(|second| Ok(at(second))));
+        }
+        let kept = of(&log);
+        assert_eq!((kept.len(), log.kept), (KEPT, KEPT));
+        assert_eq!((&*kept[0].user, &*kept[KEPT - 1].user), ("user-0", "user-199"));
+        assert_eq!(&*kept[1].user, format!("user-{}", 200 - KEPT + 1));
+        // What an audit is not about takes no room, however much of it there is.
+        log.read(
+            "c",
+            (0..10_000).map(|number| Ok(event("create", &format!("pod-{number}"), "x").to_string())),
+        );
+        assert_eq!((log.kept, log.changes.len(), log.lines), (KEPT, 1, 10_200));
+        let texts = log.texts.len();
+        log.read("a", (0..100).map(|second| Ok(at(second))));
+        assert_eq!(log.texts.len(), texts, "each text is there once");
+    }
+
+    #[test]
+    fn a_log_without_what_became_of_requests_is_told() {
+        let mut log = read(&[with("stage", json!("RequestReceived"))], "");
+        log.close();
+        assert_eq!(
+            log.problems,
+            [
+                "it has no event of the stage ResponseComplete: whether requests were carried out is not known, and none counts"
+            ]
+        );
+        let mut log = read(
+            &[with("stage", json!("RequestReceived")), event("patch", "db", "alice")],
+            "",
+        );
+        log.close();
+        assert!(log.problems.is_empty());
+    }
+
+    #[test]
+    fn names_of_kinds_are_guessed_where_they_are_gone() {
+        for (kind, expected) in [
+            ("NetworkPolicy", "networkpolicies"),
+            ("Ingress", "ingresses"),
+            ("Gateway", "gateways"),
+            ("Secret", "secrets"),
+        ] {
+            assert_eq!(plural(&ObjectId::new("", kind, None, "x"), &BTreeMap::new()), expected);
+        }
     }
 
     #[test]
@@ -432,7 +609,7 @@ mod tests {
             log.problems,
             ["a.log: 3 of 3 lines are no audit events and were left out: 1, 2, 3"]
         );
-        let mut log = Log::default();
+        let mut log = empty();
         log.read("b.log", [Err(std::io::Error::other("bad gzip"))].into_iter());
         assert!(log.problems[0].starts_with("b.log:1: the log ends here: bad gzip"));
     }
@@ -444,15 +621,13 @@ mod tests {
         let mut everywhere = event("deletecollection", "", "bob");
         everywhere["objectRef"] = json!({"resource": "secrets"});
         let found = of(&read(&[all, everywhere], ""));
-        assert_eq!(
-            found.iter().map(|one| one.user.as_str()).collect::<Vec<_>>(),
-            ["alice", "bob"]
-        );
+        assert_eq!(found.iter().map(|one| &*one.user).collect::<Vec<_>>(), ["alice", "bob"]);
     }
 
     #[test]
-    fn json_patches_are_read_by_their_paths() {
-        let paths = fields(&json!([{"op": "remove", "path": "/metadata/labels/a~1b"}]));
-        assert_eq!(paths.into_iter().collect::<Vec<_>>(), [".metadata.labels.a/b"]);
+    fn a_selected_part_of_a_collection_may_be_any_of_its_objects() {
+        let mut some = event("deletecollection", "", "alice");
+        some["requestURI"] = json!("/api/v1/namespaces/shop/secrets?labelSelector=app%3Dweb");
+        assert!(of(&read(&[some], ""))[0].selective);
     }
 }

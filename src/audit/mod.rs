@@ -20,19 +20,21 @@ mod managed;
 mod namespaces;
 mod owner;
 mod remedy;
+mod request;
 mod rules;
 mod tools;
+mod waive;
 mod was;
 
-mod waive;
 pub use classify::{NOT_COMPARED, Options, classify};
 pub use ignore::{Ignore, propose};
-pub use log::{Log, Request};
+pub use log::Log;
+pub use request::Request;
 pub use rules::{Rule, rules};
+pub use waive::{units_to_read, waive};
 
 use crate::object::{FieldDrift, Method, ObjectId, Place};
 
-pub use waive::{units_to_read, waive};
 /// Everything an audit found, in the order of a report: worst verdict first, then namespace, kind and name.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
@@ -44,11 +46,11 @@ pub struct Findings {
     pub coverage: std::collections::BTreeMap<String, Coverage>,
     /// Findings that `.refloatignore` hides.
     pub ignored: usize,
+    /// Fields that differ and are no drift, since their unit tells its engine not to compare them: who says so, and how many.
+    pub waived: std::collections::BTreeMap<String, usize>,
 }
 
 /// In sync ÷ (in sync + drifted + never in Git + removed from Git); what a unit made that Git never declared counts as never in Git.
-    /// Fields that differ and are no drift, since their unit tells its engine not to compare them: who says so, and how many.
-    pub waived: std::collections::BTreeMap<String, usize>,
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Objects in sync.

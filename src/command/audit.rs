@@ -18,12 +18,14 @@ use crate::source::Tree;
 use crate::{past, plan};
 
 const IGNORE_FILE: &str = ".refloatignore";
+/// The longest line of an audit log, in bytes: an event may hold an object twice, of 1.5 MB each before they are escaped.
+const LONGEST_LINE: usize = 32 << 20;
 /// The first bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(Output::Human);
-    let log = read_logs(&args.audit_log)?;
+    let logs = open_logs(&args.audit_log)?;
     let connect = ConnectOptions {
         kubeconfig: args.target.kubeconfig.clone(),
         context: args.target.context.clone(),
@@ -47,10 +49,10 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
     console.say(&Event::Progress("listing what is live".to_owned()));
     let namespaces = set.objects.iter().filter_map(|one| one.id.namespace.clone()).collect();
     let live = cluster.live(&LiveOptions { namespaces }).await?;
-    console.say(&Event::Progress(format!(
-        "comparing {} declared objects",
     let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(&set, &past, &live)).await;
     let not_understood = audit::waive(&mut set, &past, &live, &units);
+    console.say(&Event::Progress(format!(
+        "comparing {} declared objects",
         set.objects.len()
     )));
     let options = CompareOptions {
@@ -62,6 +64,8 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
         .iter()
         .map(|(kind, served)| (kind.clone(), served.plural.clone()))
         .collect();
+    let ids = set.objects.iter().map(|one| &one.id).chain(live.objects.keys());
+    let log = read_logs(logs, Log::about(ids, &plurals), &mut console);
     let findings = audit::classify(
         &set,
         &past,
@@ -157,24 +161,34 @@ fn ignore(tree: &Tree) -> Result<Ignore, Failure> {
     })
 }
 
-/// Reads the files in the order given; `None` without any.
-fn read_logs(files: &[PathBuf]) -> Result<Option<Log>, Failure> {
-    if files.is_empty() {
-        return Ok(None);
-    }
-    let mut log = Log::default();
-    for path in files {
-        let lines = lines(path).map_err(|error| {
+/// A file and its lines.
+type Lines = (String, Box<dyn Iterator<Item = io::Result<String>>>);
+
+/// Opens the files, before anything is asked of the cluster.
+fn open_logs(files: &[PathBuf]) -> Result<Vec<Lines>, Failure> {
+    let open = |path: &PathBuf| match lines(path) {
+        Ok(lines) => Ok((path.display().to_string(), lines)),
+        Err(error) => Err(
             Failure::new(Kind::Io, "nothing was audited: an audit log could not be read")
-                .because(format!("{}: {error}", path.display()))
-        })?;
-        log.read(&path.display().to_string(), lines);
-    }
-    Ok(Some(log))
+                .because(format!("{}: {error}", path.display())),
+        ),
+    };
+    files.iter().map(open).collect()
 }
 
-/// The lines of a file, unpacked where it is gzipped. Bytes that are no UTF-8 are replaced.
-fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<String>>> {
+/// Reads the files, of which only what is about what an audit asks for is kept; `None` without any.
+fn read_logs(files: Vec<Lines>, mut log: Log, console: &mut Console) -> Option<Log> {
+    let first = files.first()?.0.clone();
+    console.say(&Event::Progress(format!("reading the audit log {first}")));
+    for (file, lines) in files {
+        log.read(&file, lines);
+    }
+    log.close();
+    Some(log)
+}
+
+/// The lines of a file, unpacked where it is gzipped, each [`LONGEST_LINE`] at most. Bytes that are no UTF-8 are replaced.
+fn lines(path: &Path) -> io::Result<Box<dyn Iterator<Item = io::Result<String>>>> {
     let mut file = BufReader::new(File::open(path)?);
     let packed = file.fill_buf()?.starts_with(&GZIP);
     let plain: Box<dyn Read> = if packed {
@@ -182,6 +196,19 @@ fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<String>>> {
     } else {
         Box::new(file)
     };
-    let lines = BufReader::new(plain).split(b'\n');
-    Ok(lines.map(|line| line.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())))
+    let mut plain = BufReader::new(plain);
+    Ok(Box::new(std::iter::from_fn(move || line(&mut plain).transpose())))
+}
+
+/// The next line, cut off where it is too long to be an event; `None` at the end.
+fn line(from: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    let longest = LONGEST_LINE as u64;
+    if from.by_ref().take(longest).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    if bytes.len() == LONGEST_LINE && !bytes.ends_with(b"\n") {
+        from.skip_until(b'\n')?;
+    }
+    Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }
