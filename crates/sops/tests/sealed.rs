@@ -76,6 +76,41 @@ fn a_secret_there_and_back() {
     }
 }
 
+/// `golden/sealed` was made with `kubeseal --cert keys/sealing.crt --scope SCOPE` of v0.27.3.
+#[test]
+fn what_kubeseal_sealed() {
+    for (name, scope) in [
+        ("strict", Scope::Strict),
+        ("namespace-wide", Scope::NamespaceWide),
+        ("cluster-wide", Scope::ClusterWide),
+    ] {
+        let document = kube_yaml::parse(&crate::golden::golden(&format!("sealed/{name}.yaml"))).remove(0);
+        let theirs = document.value.expect("it is YAML");
+        assert_eq!(Scope::of(&theirs), scope);
+        let manifest = keys(&["sealing.key"]).unseal(&theirs).expect("the key is there").manifest();
+        assert_eq!(
+            manifest["data"],
+            json!({"binary": "AP8=", "password": "d2lucw==", "username": "Y2FuYXJ5"}),
+            "{name}"
+        );
+        assert_eq!(manifest["metadata"]["labels"], json!({"app": "x"}));
+        assert_eq!(manifest["metadata"]["annotations"]["note"], "kept");
+        // Sealed again it has the same shape, but for what no server has set yet.
+        let mut ours = certificate().seal(&manifest, Some(scope)).expect("it can be sealed");
+        let mut theirs = theirs;
+        for object in [&mut ours, &mut theirs] {
+            for value in object["spec"]["encryptedData"].as_object_mut().expect("a map").values_mut() {
+                *value = Value::Null;
+            }
+        }
+        for place in ["/metadata", "/spec/template/metadata"] {
+            let metadata = theirs.pointer_mut(place).and_then(Value::as_object_mut);
+            metadata.expect("it has one").remove("creationTimestamp");
+        }
+        assert_eq!(ours, theirs, "{name}");
+    }
+}
+
 #[test]
 fn a_scope_binds() {
     let at = |mut sealed: Value, field: &str, text: &str| {
