@@ -146,12 +146,11 @@ impl fmt::Debug for Identities {
 }
 
 fn age_identity(word: &str) -> Result<Identity, &'static str> {
-    match word.to_ascii_uppercase() {
+    match word {
         word if word.starts_with("AGE-SECRET-KEY-PQ-1") => Ok(Identity::Foreign("a post-quantum age key")),
         word if word.starts_with("AGE-PLUGIN-") => Ok(Identity::Foreign("an age key of a plugin")),
         word if word.starts_with("AGE-SECRET-KEY-1") => {
-            let word = Zeroizing::new(word);
-            let key = x25519::Identity::from_str(&word);
+            let key = x25519::Identity::from_str(word);
             key.map(Identity::Age)
                 .map_err(|_| "a damaged age key: its check sum does not fit")
         }

@@ -54,7 +54,9 @@
 //!
 //! An [`Error`] tells a missing key from a damaged one, a value that was changed from one that was moved, and a wrong MAC from a damaged
 //! one. It names values by their [`Path`]. No message, no `Debug` and no `Display` of this crate shows a value or a key; what holds
-//! them is wiped when it is dropped ([`Text`], data keys, buffers in between). What the `age` and `rsa` crates hold they wipe themselves.
+//! them is wiped when it is dropped: [`Text`], data keys, what is written and what is encrypted or decrypted in between. What the `age` and
+//! `rsa` crates hold they wipe themselves. Not wiped are the caller's bytes, numbers and booleans, and what the parsers of YAML and JSON
+//! hold of a file in clear while they read it.
 //!
 //! # SealedSecrets and ksops
 //!

@@ -87,7 +87,10 @@ fn what_kubeseal_sealed() {
         let document = kube_yaml::parse(&crate::golden::golden(&format!("sealed/{name}.yaml"))).remove(0);
         let theirs = document.value.expect("it is YAML");
         assert_eq!(Scope::of(&theirs), scope);
-        let manifest = keys(&["sealing.key"]).unseal(&theirs).expect("the key is there").manifest();
+        let manifest = keys(&["sealing.key"])
+            .unseal(&theirs)
+            .expect("the key is there")
+            .manifest();
         assert_eq!(
             manifest["data"],
             json!({"binary": "AP8=", "password": "d2lucw==", "username": "Y2FuYXJ5"}),
@@ -99,7 +102,11 @@ fn what_kubeseal_sealed() {
         let mut ours = certificate().seal(&manifest, Some(scope)).expect("it can be sealed");
         let mut theirs = theirs;
         for object in [&mut ours, &mut theirs] {
-            for value in object["spec"]["encryptedData"].as_object_mut().expect("a map").values_mut() {
+            for value in object["spec"]["encryptedData"]
+                .as_object_mut()
+                .expect("a map")
+                .values_mut()
+            {
                 *value = Value::Null;
             }
         }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use x509_cert::Certificate as X509;
 use x509_cert::der::{DecodePem, Encode};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::SealedError;
 
@@ -129,14 +129,14 @@ impl SealingKeys {
         } else {
             for document in kube_yaml::parse(file) {
                 let at = |error: kube_yaml::DocumentError| wrong(&format!("line {}: {}", error.line, error.message));
-                let value = document.value.map_err(at)?;
+                let mut value = document.value.map_err(at)?;
                 let objects = match &value["items"] {
                     Value::Array(items) => items.iter().collect(),
                     _ => vec![&value],
                 };
-                for object in objects {
-                    found.extend(key_of_secret(object)?);
-                }
+                let keys: Result<Vec<_>, _> = objects.into_iter().map(key_of_secret).collect();
+                wipe(&mut value);
+                found.extend(keys?.into_iter().flatten());
             }
         }
         if found.is_empty() {
@@ -163,6 +163,16 @@ impl SealingKeys {
 impl fmt::Debug for SealingKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SealingKeys").field(&self.fingerprints()).finish()
+    }
+}
+
+/// Wipes the texts of an object that held a key.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        _ => {}
     }
 }
 
@@ -203,7 +213,8 @@ fn key_of_secret(object: &Value) -> Result<Option<SealingKey>, SealedError> {
     let Some(encoded) = object["data"]["tls.key"].as_str() else {
         return Ok(None);
     };
-    let pem = STANDARD.decode(encoded.split_whitespace().collect::<String>());
+    let bare: Zeroizing<String> = Zeroizing::new(encoded.split_whitespace().collect());
+    let pem = STANDARD.decode(bare.as_bytes());
     let pem = Zeroizing::new(pem.map_err(|_| at(SealedError::Key("`tls.key` is not base64".to_owned())))?);
     key_of_pem(&pem, created).map(Some).map_err(at)
 }

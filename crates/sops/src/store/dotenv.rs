@@ -1,9 +1,11 @@
 //! Dotenv as SOPS has it: every line is a comment, or a name and behind the first `=` its value. Quotes and blanks mean nothing.
 
+use zeroize::Zeroizing;
+
 use super::{one, scalar_text, syntax, unwritable};
 use crate::error::Error;
 use crate::format::Format;
-use crate::text::Text;
+use crate::text::{Buffer, Text};
 use crate::tree::{Comment, Entry, Tree, Value};
 
 pub(super) fn read(file: &[u8]) -> Result<Tree, Error> {
@@ -47,17 +49,17 @@ fn unescaped(value: &[u8]) -> Text {
     out.into()
 }
 
-pub(super) fn write(tree: &Tree) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
+pub(super) fn write(tree: &Tree) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut out = Buffer::default();
     for entry in tree.documents.iter().take(1).flat_map(|map| &map.entries) {
         match entry {
             Entry::Comment(comment) => {
-                out.push(b'#');
-                out.extend(comment.text.as_bytes());
+                out.put([b'#']);
+                out.put(comment.text.as_bytes());
             }
             Entry::Pair(name, value) => {
-                out.extend(name.as_bytes());
-                out.push(b'=');
+                out.put(name.as_bytes());
+                out.put([b'=']);
                 match value {
                     Value::Map(_) | Value::List(_) => {
                         return Err(unwritable(Format::Dotenv, &[name], "a map or a list"));
@@ -65,16 +67,16 @@ pub(super) fn write(tree: &Tree) -> Result<Vec<u8>, Error> {
                     Value::Text(text) => {
                         for byte in text.as_bytes() {
                             match byte {
-                                b'\n' => out.extend(b"\\n"),
-                                byte => out.push(*byte),
+                                b'\n' => out.put(b"\\n"),
+                                byte => out.put([*byte]),
                             }
                         }
                     }
-                    value => out.extend(scalar_text(value).as_bytes()),
+                    value => out.put(scalar_text(value).as_bytes()),
                 }
             }
         }
-        out.push(b'\n');
+        out.put([b'\n']);
     }
-    Ok(out)
+    Ok(out.done())
 }

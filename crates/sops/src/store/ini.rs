@@ -1,8 +1,11 @@
 //! INI as `gopkg.in/ini.v1` reads and writes it with the options of SOPS. Comments stand behind the key that they belong to.
 
+use zeroize::Zeroizing;
+
 use super::{one, scalar_text, syntax, unwritable};
 use crate::error::Error;
 use crate::format::Format;
+use crate::text::Buffer;
 use crate::tree::{Comment, Entry, Map, Tree, Value};
 
 /// The section of keys before any section. It is always there.
@@ -230,52 +233,51 @@ impl<'t> Reader<'t> {
     }
 }
 
-pub(super) fn write(tree: &Tree) -> Result<Vec<u8>, Error> {
-    let mut out = String::new();
+pub(super) fn write(tree: &Tree) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let mut out = Buffer::default();
     let sections: Vec<(&str, &Value)> = tree.documents.iter().take(1).flat_map(|map| map.pairs()).collect();
     for (at, (name, value)) in sections.iter().enumerate() {
         let Value::Map(section) = value else {
             return Err(unwritable(Format::Ini, &[name], "it must be a map: a section"));
         };
         let (comment, keys) = keys(name, section)?;
-        note(&mut out, comment.as_deref());
+        note(&mut out, comment.as_ref());
         if at > 0 || !name.eq_ignore_ascii_case(DEFAULT) {
-            out.push_str(&format!("[{name}]\n"));
+            out.put(format!("[{name}]\n"));
         } else if keys.is_empty() {
             continue;
         }
         let width = keys.iter().map(|key| key.name.len()).max().unwrap_or_default();
         for key in &keys {
-            note(&mut out, key.comment.as_deref());
-            out.push_str(&format!(
-                "{}{} = {}\n",
-                key.name,
-                " ".repeat(width - key.name.len()),
-                quoted(&key.value)
-            ));
+            note(&mut out, key.comment.as_ref());
+            out.put(format!("{}{} = ", key.name, " ".repeat(width - key.name.len())));
+            let quote = quote(&key.value);
+            for part in [quote, &key.value, quote, "\n"] {
+                out.put(part);
+            }
         }
         if at + 1 < sections.len() {
-            out.push('\n');
+            out.put("\n");
         }
     }
-    Ok(out.into_bytes())
+    Ok(out.done())
 }
 
 struct Key {
     name: String,
-    value: String,
-    comment: Option<String>,
+    value: Zeroizing<String>,
+    comment: Option<Zeroizing<String>>,
 }
 
 /// The comment of a section and its keys, each with its comment; one that is given twice keeps its first place and its last value.
-fn keys(section: &str, map: &Map) -> Result<(Option<String>, Vec<Key>), Error> {
+fn keys(section: &str, map: &Map) -> Result<(Option<Zeroizing<String>>, Vec<Key>), Error> {
     let mut own = None;
     let mut keys: Vec<(String, Key)> = Vec::new();
     let mut last = None;
     for (at, entry) in map.entries.iter().enumerate() {
         match entry {
             Entry::Comment(comment) => {
-                let text = comment.text.as_str().unwrap_or_default().to_owned();
+                let text = Zeroizing::new(comment.text.as_str().unwrap_or_default().to_owned());
                 match last {
                     None if at == 0 => own = Some(text),
                     None => {}
@@ -302,6 +304,7 @@ fn keys(section: &str, map: &Map) -> Result<(Option<String>, Vec<Key>), Error> {
                     }
                     value => scalar_text(value),
                 };
+                let value = Zeroizing::new(value);
                 let known = keys.iter().position(|(known, _)| known == name);
                 match known {
                     Some(known) => keys[known].1.value = value,
@@ -326,23 +329,26 @@ fn keys(section: &str, map: &Map) -> Result<(Option<String>, Vec<Key>), Error> {
     Ok((own, keys.into_iter().map(|(_, key)| key).collect()))
 }
 
-fn note(out: &mut String, comment: Option<&str>) {
+fn note(out: &mut Buffer, comment: Option<&Zeroizing<String>>) {
     let Some(comment) = comment.filter(|comment| !comment.is_empty()) else {
         return;
     };
     for line in comment.split('\n') {
         match line.chars().next() {
-            Some(sign @ ('#' | ';')) => out.push_str(&format!("{sign} {}\n", line[1..].trim())),
-            _ => out.push_str(&format!("; {}\n", line.trim())),
+            Some('#') => out.put("# "),
+            _ => out.put("; "),
         }
+        out.put(line.strip_prefix(['#', ';']).unwrap_or(line).trim());
+        out.put("\n");
     }
 }
 
-fn quoted(value: &str) -> String {
+/// What a value must stand in.
+fn quote(value: &str) -> &'static str {
     match value {
-        value if value.contains(['\n', '`']) => format!("\"\"\"{value}\"\"\""),
-        value if value.contains(['#', ';']) => format!("`{value}`"),
-        value if value.trim() != value => format!("\"{value}\""),
-        value => value.to_owned(),
+        value if value.contains(['\n', '`']) => "\"\"\"",
+        value if value.contains(['#', ';']) => "`",
+        value if value.trim() != value => "\"",
+        _ => "",
     }
 }

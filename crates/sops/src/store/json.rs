@@ -3,12 +3,13 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
 
 use super::{MAX_DEPTH, syntax, unwritable};
 use crate::error::Error;
 use crate::format::Format;
 use crate::numbers;
-use crate::text::Text;
+use crate::text::{Buffer, Text};
 use crate::tree::{Entry, Item, Map, Tree, Value};
 
 pub(super) fn read(text: &str, format: Format) -> Result<Tree, Error> {
@@ -115,9 +116,9 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
-pub(super) fn write(tree: &Tree, indent: Option<usize>, format: Format) -> Result<Vec<u8>, Error> {
+pub(super) fn write(tree: &Tree, indent: Option<usize>, format: Format) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut writer = Writer {
-        out: Vec::new(),
+        out: Buffer::default(),
         unit: indent.map_or_else(|| "\t".to_owned(), |spaces| " ".repeat(spaces)),
     };
     let Some(map) = tree.documents.first() else {
@@ -126,60 +127,60 @@ pub(super) fn write(tree: &Tree, indent: Option<usize>, format: Format) -> Resul
     writer
         .map(map, 0)
         .map_err(|()| unwritable(format, &[], "infinity and not-a-number do not exist in JSON"))?;
-    writer.out.push(b'\n');
-    Ok(writer.out)
+    writer.out.put(b"\n");
+    Ok(writer.out.done())
 }
 
 struct Writer {
-    out: Vec<u8>,
+    out: Buffer,
     unit: String,
 }
 
 impl Writer {
     fn line(&mut self, depth: usize) {
-        self.out.push(b'\n');
+        self.out.put([b'\n']);
         for _ in 0..depth {
-            self.out.extend(self.unit.as_bytes());
+            self.out.put(self.unit.as_bytes());
         }
     }
 
     fn map(&mut self, map: &Map, depth: usize) -> Result<(), ()> {
-        self.out.push(b'{');
+        self.out.put([b'{']);
         let mut empty = true;
         for (key, value) in map.pairs() {
             if !empty {
-                self.out.push(b',');
+                self.out.put([b',']);
             }
             empty = false;
             self.line(depth + 1);
             self.text(&key.into());
-            self.out.extend(b": ");
+            self.out.put(b": ");
             self.value(value, depth + 1)?;
         }
         if !empty {
             self.line(depth);
         }
-        self.out.push(b'}');
+        self.out.put([b'}']);
         Ok(())
     }
 
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), ()> {
         match value {
-            Value::Null => self.out.extend(b"null"),
-            Value::Bool(it) => self.out.extend(it.to_string().as_bytes()),
-            Value::Int(it) => self.out.extend(it.to_string().as_bytes()),
+            Value::Null => self.out.put(b"null"),
+            Value::Bool(it) => self.out.put(it.to_string().as_bytes()),
+            Value::Int(it) => self.out.put(it.to_string().as_bytes()),
             Value::Float(it) if !it.is_finite() => return Err(()),
-            Value::Float(it) => self.out.extend(numbers::json(*it).as_bytes()),
+            Value::Float(it) => self.out.put(numbers::json(*it).as_bytes()),
             Value::Text(text) => self.text(text),
             Value::Time(time) => self.text(&time.to_string().into()),
             Value::Map(map) => self.map(map, depth)?,
             Value::List(items) => {
-                self.out.push(b'[');
+                self.out.put([b'[']);
                 let mut empty = true;
                 for item in items {
                     let Item::Value(value) = item else { continue };
                     if !empty {
-                        self.out.push(b',');
+                        self.out.put([b',']);
                     }
                     empty = false;
                     self.line(depth + 1);
@@ -188,7 +189,7 @@ impl Writer {
                 if !empty {
                     self.line(depth);
                 }
-                self.out.push(b']');
+                self.out.put([b']']);
             }
         }
         Ok(())
@@ -196,31 +197,31 @@ impl Writer {
 
     /// Go escapes what HTML would take for its own, and writes bytes that are not UTF-8 as replacement characters.
     fn text(&mut self, text: &Text) {
-        self.out.push(b'"');
+        self.out.put([b'"']);
         for chunk in text.as_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {
                 self.char(c);
             }
             for _ in chunk.invalid() {
-                self.out.extend(b"\\ufffd");
+                self.out.put(b"\\ufffd");
             }
         }
-        self.out.push(b'"');
+        self.out.put([b'"']);
     }
 
     fn char(&mut self, c: char) {
         match c {
-            '"' => self.out.extend(b"\\\""),
-            '\\' => self.out.extend(b"\\\\"),
-            '\u{8}' => self.out.extend(b"\\b"),
-            '\u{c}' => self.out.extend(b"\\f"),
-            '\n' => self.out.extend(b"\\n"),
-            '\r' => self.out.extend(b"\\r"),
-            '\t' => self.out.extend(b"\\t"),
+            '"' => self.out.put(b"\\\""),
+            '\\' => self.out.put(b"\\\\"),
+            '\u{8}' => self.out.put(b"\\b"),
+            '\u{c}' => self.out.put(b"\\f"),
+            '\n' => self.out.put(b"\\n"),
+            '\r' => self.out.put(b"\\r"),
+            '\t' => self.out.put(b"\\t"),
             '\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                self.out.extend(format!("\\u{:04x}", u32::from(c)).as_bytes());
+                self.out.put(format!("\\u{:04x}", u32::from(c)).as_bytes());
             }
-            c => self.out.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            c => self.out.put(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
 }

@@ -32,23 +32,20 @@ pub(crate) fn read_plain(format: Format, file: &[u8]) -> Result<Tree, Error> {
 }
 
 pub(crate) fn write_plain(format: Format, tree: &Tree, layout: &Layout) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let text = match format {
-        Format::Yaml => yaml::write(tree, layout.yaml_indent)?,
-        Format::Json => json::write(tree, layout.json_indent, format)?,
-        Format::Dotenv => dotenv::write(tree)?,
-        Format::Ini => ini::write(tree)?,
+    match format {
+        Format::Yaml => yaml::write(tree, layout.yaml_indent),
+        Format::Json => json::write(tree, layout.json_indent, format),
+        Format::Dotenv => dotenv::write(tree),
+        Format::Ini => ini::write(tree),
         Format::Binary => match tree.documents.first().and_then(|map| map.get("data")) {
-            Some(Value::Text(data)) => data.as_bytes().to_vec(),
-            _ => {
-                return Err(unwritable(
-                    format,
-                    &["data"],
-                    "there is no text of this name, so it is no binary file",
-                ));
-            }
+            Some(Value::Text(data)) => Ok(Zeroizing::new(data.as_bytes().to_vec())),
+            _ => Err(unwritable(
+                format,
+                &["data"],
+                "there is no text of this name, so it is no binary file",
+            )),
         },
-    };
-    Ok(Zeroizing::new(text))
+    }
 }
 
 /// The tree without its metadata, and the metadata.
@@ -178,8 +175,9 @@ pub(crate) fn write_sealed(format: Format, tree: &Tree, metadata: &Map, layout: 
     }
     let file = match format {
         Format::Binary => json::write(&whole, layout.binary_indent, format)?,
-        _ => write_plain(format, &whole, layout)?.to_vec(),
+        _ => write_plain(format, &whole, layout)?,
     };
+    let file = file.to_vec();
     let (again, _) =
         read_sealed(format, &file).map_err(|_| unwritable(format, &[], "what is written does not read again"))?;
     same(format, tree, &again)?;

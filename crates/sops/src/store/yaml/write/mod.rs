@@ -5,12 +5,15 @@ mod scalar;
 
 use node::{Content, Node, is_break, node_of_map};
 
+use zeroize::Zeroizing;
+
 use crate::error::Error;
+use crate::text::Buffer;
 use crate::tree::Tree;
 
-pub(in super::super) fn write(tree: &Tree, indent: usize) -> Result<Vec<u8>, Error> {
+pub(in super::super) fn write(tree: &Tree, indent: usize) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut emitter = Emitter {
-        out: Vec::new(),
+        out: Buffer::default(),
         unit: if (2..=9).contains(&indent) { indent as i64 } else { 2 },
         indent: -1,
         column: 0,
@@ -27,27 +30,27 @@ pub(in super::super) fn write(tree: &Tree, indent: usize) -> Result<Vec<u8>, Err
         }
         emitter.document(&node_of_map(map));
     }
-    Ok(emitter.out)
+    Ok(emitter.out.done())
 }
 
 /// Comments that an event brought and nothing has written yet. A later event's comment of the same kind takes the place of an earlier.
 #[derive(Default)]
 struct Pending {
-    head: String,
-    line: String,
-    foot: String,
-    tail: String,
-    key_line: String,
+    head: Zeroizing<String>,
+    line: Zeroizing<String>,
+    foot: Zeroizing<String>,
+    tail: Zeroizing<String>,
+    key_line: Zeroizing<String>,
 }
 
-fn replace(pending: &mut String, comment: &str) {
+fn replace(pending: &mut Zeroizing<String>, comment: &str) {
     if !comment.is_empty() {
-        comment.clone_into(pending);
+        *pending = Zeroizing::new(comment.to_owned());
     }
 }
 
 struct Emitter {
-    out: Vec<u8>,
+    out: Buffer,
     /// Spaces of a level.
     unit: i64,
     indent: i64,
@@ -248,12 +251,12 @@ impl Emitter {
     }
 
     fn put(&mut self, c: char) {
-        self.out.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.out.put(c.encode_utf8(&mut [0; 4]));
         self.column += 1;
     }
 
     fn put_break(&mut self) {
-        self.out.push(b'\n');
+        self.out.put("\n");
         self.column = 0;
         self.indention = true;
     }

@@ -14,9 +14,9 @@ use crate::tree::{Comment, Entry, Item, Map, Value};
 /// A node as the emitter gets it.
 #[derive(Default)]
 pub(super) struct Node<'t> {
-    pub head: String,
-    pub line: String,
-    pub foot: String,
+    pub head: Zeroizing<String>,
+    pub line: Zeroizing<String>,
+    pub foot: Zeroizing<String>,
     pub content: Content<'t>,
 }
 
@@ -39,26 +39,27 @@ pub(super) enum Style {
     Literal,
 }
 
-fn lines(comments: &[&Comment]) -> String {
-    let texts = comments
-        .iter()
-        .map(|comment| format!("#{}", String::from_utf8_lossy(comment.text.as_bytes())));
-    texts.collect::<Vec<_>>().join("\n")
+fn lines(comments: &[&Comment]) -> Zeroizing<String> {
+    let length: usize = comments.iter().map(|comment| comment.text.as_bytes().len() + 2).sum();
+    // Bytes that are not UTF-8 take three.
+    let mut lines = Zeroizing::new(String::with_capacity(3 * length));
+    for comment in comments {
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.push('#');
+        for chunk in comment.text.as_bytes().utf8_chunks() {
+            lines.push_str(chunk.valid());
+            chunk.invalid().iter().for_each(|_| lines.push('\u{fffd}'));
+        }
+    }
+    lines
 }
 
-/// Puts lines above a comment.
-fn above(comment: &mut String, lines: String) {
-    match comment.is_empty() {
-        true => *comment = lines,
-        false => comment.insert_str(0, &format!("{lines}\n")),
-    }
-}
-
-fn below(comment: &mut String, lines: String) {
-    if !comment.is_empty() {
-        comment.push('\n');
-    }
-    comment.push_str(&lines);
+/// Two comments, one above the other.
+fn joined(above: &str, below: &str) -> Zeroizing<String> {
+    let gap = if above.is_empty() || below.is_empty() { "" } else { "\n" };
+    Zeroizing::new([above, gap, below].concat())
 }
 
 /// Comments on their way to the node that they are written with.
@@ -78,17 +79,17 @@ impl<'c> Waiting<'c> {
 
     fn head_to(&mut self, node: &mut Node<'_>) {
         if !self.head.is_empty() {
-            above(&mut node.head, lines(&std::mem::take(&mut self.head)));
+            node.head = joined(&lines(&std::mem::take(&mut self.head)), &node.head);
         }
     }
 
     fn line_to(&mut self, node: &mut Node<'_>) {
         if !self.inline.is_empty() {
-            below(&mut node.line, lines(&std::mem::take(&mut self.inline)));
+            node.line = joined(&node.line, &lines(&std::mem::take(&mut self.inline)));
         }
     }
 
-    fn rest(mut self) -> Option<String> {
+    fn rest(mut self) -> Option<Zeroizing<String>> {
         self.head.append(&mut self.inline);
         (!self.head.is_empty()).then(|| lines(&self.head))
     }
@@ -119,8 +120,8 @@ pub(super) fn node_of_map(map: &Map) -> Node<'_> {
     }
     match (waiting.rest(), pairs.last_mut()) {
         (None, _) => {}
-        (Some(rest), None) => above(&mut node.head, rest),
-        (Some(rest), Some((key, _))) => below(&mut key.foot, rest),
+        (Some(rest), None) => node.head = joined(&rest, &node.head),
+        (Some(rest), Some((key, _))) => key.foot = joined(&key.foot, &rest),
     }
     node.content = Content::Map(pairs);
     node
@@ -146,8 +147,8 @@ fn node_of_list(items: &[Item]) -> Node<'_> {
     }
     match (waiting.rest(), nodes.last_mut()) {
         (None, _) => {}
-        (Some(rest), None) => above(&mut node.head, rest),
-        (Some(rest), Some(last)) => below(&mut last.foot, rest),
+        (Some(rest), None) => node.head = joined(&rest, &node.head),
+        (Some(rest), Some(last)) => last.foot = joined(&last.foot, &rest),
     }
     node.content = Content::List(nodes);
     node
@@ -188,12 +189,12 @@ fn binary(text: &Text) -> Content<'static> {
     if encoded.len() < 70 {
         return Content::Binary(encoded);
     }
-    let mut lines = String::with_capacity(encoded.len() + encoded.len() / 70 + 1);
+    let mut lines = Zeroizing::new(String::with_capacity(encoded.len() + encoded.len() / 70 + 1));
     for line in encoded.as_bytes().chunks(70) {
         lines.push_str(std::str::from_utf8(line).unwrap_or_default());
         lines.push('\n');
     }
-    Content::Binary(Zeroizing::new(lines))
+    Content::Binary(lines)
 }
 
 fn text_content(text: &str) -> Content<'_> {
