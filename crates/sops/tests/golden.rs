@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sops::{Encrypted, Error, Format, Identities, Layout, RecipientKind};
 
-use crate::support::{masked, now, with};
+use crate::support::{Sops, masked, now, with};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -125,5 +125,99 @@ fn an_edit_that_changes_nothing_changes_the_mac_only() {
         assert!(differing.len() >= 2, "{name}: the MAC and the time are new");
         let reread = Encrypted::read(Format::of_path(name), &again).and_then(|file| file.decrypt(&keys));
         assert_eq!(reread.expect("it was just written").tree(), decrypted.tree(), "{name}");
+    }
+}
+
+/// Metadata as they stand in files of other owners; they are not in the MAC.
+const OTHERS: &str = r#"
+    azure_kv:
+        - created_at: "2026-01-02T03:04:05Z"
+          enc: YQ
+          name: key
+          vault_url: https://vault.example
+          version: "1"
+    gcp_kms:
+        - created_at: "2026-01-02T03:04:05Z"
+          enc: YQ==
+          resource_id: projects/p/locations/l/keyRings/r/cryptoKeys/k
+    hc_vault:
+        - created_at: "2026-01-02T03:04:05Z"
+          enc: vault:v1:YQ==
+          engine_path: transit
+          key_name: key
+          vault_address: https://vault.example
+    kms:
+        - arn: arn:aws:kms:us-east-1:111122223333:key/a
+          aws_profile: ""
+          context:
+            Role: app
+          created_at: "2026-01-02T03:04:05Z"
+          enc: YQ==
+          role: arn:aws:iam::111122223333:role/r
+    pgp:
+        - created_at: "2026-01-02T03:04:05Z"
+          enc: |-
+            -----BEGIN PGP MESSAGE-----
+
+            YQ==
+            -----END PGP MESSAGE-----
+          fp: FBC7B9E2A4F9289AC0C1D4843D16CEE4A27381B4"#;
+
+#[test]
+fn keys_of_others_stay_in_an_edited_file() {
+    let file = String::from_utf8(golden("regex.yaml")).expect("it is text");
+    let file = file.replace("\n    lastmodified:", &format!("{OTHERS}\n    lastmodified:"));
+    let encrypted = Encrypted::read(Format::Yaml, file.as_bytes()).expect("it is a file of sops");
+    let needs = encrypted.needs(&with(&["age.txt"]));
+    assert!(needs.met());
+    let beyond: Vec<String> = needs.beyond_process().map(ToString::to_string).collect();
+    assert_eq!(
+        beyond,
+        [
+            "AWS KMS arn:aws:kms:us-east-1:111122223333:key/a+arn:aws:iam::111122223333:role/r",
+            "GCP KMS projects/p/locations/l/keyRings/r/cryptoKeys/k",
+            "Azure Key Vault https://vault.example/keys/key/1",
+            "Vault https://vault.example/v1/transit/keys/key",
+            "PGP FBC7B9E2A4F9289AC0C1D4843D16CEE4A27381B4",
+        ]
+    );
+    let opened = encrypted.decrypt(&with(&["age.txt"])).expect("the key is there");
+    let mut tree = opened.tree().clone();
+    tree.documents[0].set("data", "new".into());
+    let edited = opened
+        .edit(tree.clone(), now(), &Layout::default())
+        .expect("it can be encrypted");
+    let text = String::from_utf8_lossy(&edited);
+    for line in OTHERS.lines().filter(|line| !line.is_empty()) {
+        assert!(text.contains(line), "{line} is gone from\n{text}");
+    }
+    if let Some(sops) = Sops::find("others") {
+        let plain = Format::Yaml
+            .write(&tree, &Layout::default())
+            .expect("it can be written");
+        let theirs = sops.edit("yaml", file.as_bytes(), &plain).expect("the key is there");
+        assert_eq!(masked(&edited), masked(&theirs));
+    }
+}
+
+#[test]
+fn an_edit_raises_the_version_and_never_lowers_it() {
+    for (was, is) in [
+        ("3.7.3", "3.13.3"),
+        ("3.13.3", "3.13.3"),
+        ("1.14", "3.13.3"),
+        ("9.0.0", "9.0.0"),
+    ] {
+        let file = String::from_utf8(golden("all.yaml")).expect("it is text");
+        let file = file.replace("version: 3.13.3", &format!("version: \"{was}\""));
+        let opened = Encrypted::read(Format::Yaml, file.as_bytes()).and_then(|file| file.decrypt(&with(&["age.txt"])));
+        let opened = opened.expect("the version is not in the MAC");
+        let edited = opened
+            .edit(opened.tree().clone(), now(), &Layout::default())
+            .expect("nothing is changed");
+        assert!(
+            String::from_utf8_lossy(&edited).contains(&format!("version: {is}\n")),
+            "{was}"
+        );
     }
 }
