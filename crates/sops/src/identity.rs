@@ -23,8 +23,8 @@ enum Identity {
     Foreign(&'static str),
 }
 
-/// More than any key file has.
-const MAX_KEY_FILE: usize = 16 << 20;
+/// More than any SSH key file has. It is parsed anew with each line.
+const MAX_SSH_KEY: usize = 64 << 10;
 
 impl Identities {
     /// No keys yet.
@@ -66,7 +66,7 @@ impl Identities {
     /// [`Error::Config`]: not such a key, the passphrase is missing or wrong.
     pub fn add_ssh(&mut self, key: &[u8], passphrase: Option<&str>) -> Result<(), Error> {
         let wrong = |message: &str| config("SSH key", message);
-        if key.len() > MAX_KEY_FILE {
+        if key.len() > MAX_SSH_KEY {
             return Err(wrong("larger than any key"));
         }
         // The parser wants the line ends that ssh-keygen writes, the last one too.

@@ -310,6 +310,15 @@ fn deep_and_large_files() {
             "{format}"
         );
     }
+    let many: String = (0..200_000).map(|at| format!("key{at} = x\n")).collect();
+    let tree = Format::Ini.read(many.as_bytes()).expect("it is INI");
+    assert_eq!(
+        Format::Ini.write(&tree, &Layout::default()).expect("it was read").len(),
+        {
+            // Aligned to the longest name.
+            200_000 * ("key199999 = x\n".len())
+        }
+    );
     let bomb = (0..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, at| {
         format!("{text}a{}: &a{} [*a{at}, *a{at}]\n", at + 1, at + 1)
     });

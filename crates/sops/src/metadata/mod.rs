@@ -15,6 +15,8 @@ use crate::tree::{Entry, Item, Map, Value};
 
 pub(crate) use master::Master;
 
+/// More keys than any file has. Each is tried with each identity.
+const MAX_KEYS: usize = 4096;
 /// The version of SOPS whose files these are.
 pub(crate) const VERSION: &str = "3.13.3";
 
@@ -37,6 +39,9 @@ impl Metadata {
             .ok_or_else(|| wrong("lastmodified", "not a point in time such as 2026-11-28T20:49:10Z"))?;
         let selection = selection(map)?;
         let groups = groups(map)?;
+        if groups.iter().map(Vec::len).sum::<usize>() > MAX_KEYS {
+            return Err(wrong("age", "more keys than any file has"));
+        }
         let threshold = threshold(map, groups.len())?;
         let version = text(map, "version")?;
         check_version(&version)?;

@@ -1,5 +1,7 @@
 //! INI as `gopkg.in/ini.v1` reads and writes it with the options of SOPS. Comments stand behind the key that they belong to.
 
+use std::collections::HashMap;
+
 use zeroize::Zeroizing;
 
 use super::{one, scalar_text, syntax, unwritable};
@@ -61,6 +63,8 @@ struct Section {
     name: String,
     comment: String,
     keys: Vec<(String, String, String)>,
+    /// Where each key is in `keys`.
+    places: HashMap<String, usize>,
 }
 
 impl Section {
@@ -69,14 +73,18 @@ impl Section {
             name: name.to_owned(),
             comment: comment.to_owned(),
             keys: Vec::new(),
+            places: HashMap::new(),
         }
     }
 
     /// A key that comes again replaces the value of the first, at its place.
     fn set(&mut self, name: String, value: String, comment: String) {
-        match self.keys.iter_mut().find(|(known, ..)| *known == name) {
-            Some(known) => *known = (name, value, comment),
-            None => self.keys.push((name, value, comment)),
+        match self.places.get(&name) {
+            Some(place) => self.keys[*place] = (name, value, comment),
+            None => {
+                self.places.insert(name.clone(), self.keys.len());
+                self.keys.push((name, value, comment));
+            }
         }
     }
 
@@ -272,7 +280,8 @@ struct Key {
 /// The comment of a section and its keys, each with its comment; one that is given twice keeps its first place and its last value.
 fn keys(section: &str, map: &Map) -> Result<(Option<Zeroizing<String>>, Vec<Key>), Error> {
     let mut own = None;
-    let mut keys: Vec<(String, Key)> = Vec::new();
+    let mut keys: Vec<Key> = Vec::new();
+    let mut places = HashMap::new();
     let mut last = None;
     for (at, entry) in map.entries.iter().enumerate() {
         match entry {
@@ -281,52 +290,44 @@ fn keys(section: &str, map: &Map) -> Result<(Option<Zeroizing<String>>, Vec<Key>
                 match last {
                     None if at == 0 => own = Some(text),
                     None => {}
-                    Some(key) => {
-                        let (_, key): &mut (String, Key) = &mut keys[key];
+                    Some(place) => {
+                        let key: &mut Key = &mut keys[place];
                         key.comment = Some(text);
                     }
                 }
             }
             Entry::Pair(name, value) => {
+                let wrong = |message| unwritable(Format::Ini, &[section, name], message);
                 let value = match value {
-                    Value::Map(_) | Value::List(_) => {
-                        return Err(unwritable(
-                            Format::Ini,
-                            &[section, name],
-                            "a map or a list in a section",
-                        ));
-                    }
-                    Value::Text(text) => {
-                        let text = text.as_str();
-                        let text =
-                            text.ok_or_else(|| unwritable(Format::Ini, &[section, name], "bytes that are not UTF-8"))?;
-                        text.to_owned()
-                    }
+                    Value::Map(_) | Value::List(_) => return Err(wrong("a map or a list in a section")),
+                    Value::Text(text) => text
+                        .as_str()
+                        .ok_or_else(|| wrong("bytes that are not UTF-8"))?
+                        .to_owned(),
                     value => scalar_text(value),
                 };
-                let value = Zeroizing::new(value);
-                let known = keys.iter().position(|(known, _)| known == name);
-                match known {
-                    Some(known) => keys[known].1.value = value,
-                    None => {
-                        let written = match name {
-                            name if name.contains('"') || name.contains(DELIMITERS) => format!("`{name}`"),
-                            name if name.contains('`') => format!("\"\"\"{name}\"\"\""),
-                            name => name.clone(),
-                        };
-                        let key = Key {
-                            name: written,
-                            value,
-                            comment: None,
-                        };
-                        keys.push((name.clone(), key));
-                    }
+                let place = *places.entry(name).or_insert(keys.len());
+                if place == keys.len() {
+                    keys.push(Key {
+                        name: written(name),
+                        value: Zeroizing::default(),
+                        comment: None,
+                    });
                 }
-                last = Some(known.unwrap_or(keys.len() - 1));
+                keys[place].value = Zeroizing::new(value);
+                last = Some(place);
             }
         }
     }
-    Ok((own, keys.into_iter().map(|(_, key)| key).collect()))
+    Ok((own, keys))
+}
+
+fn written(name: &str) -> String {
+    match name {
+        name if name.contains('"') || name.contains(DELIMITERS) => format!("`{name}`"),
+        name if name.contains('`') => format!("\"\"\"{name}\"\"\""),
+        name => name.to_owned(),
+    }
 }
 
 fn note(out: &mut Buffer, comment: Option<&Zeroizing<String>>) {
