@@ -57,7 +57,9 @@ pub(super) fn open_local(location: &str, git: Git, path: &Path, options: &Option
         }
     }
     let store = Store::Git(Box::new(git.clone().into_sync()));
-    Ok(Tree::new(repository, base, notes, raw, store))
+    let mut addresses = remotes(&git);
+    addresses.push(location.to_owned());
+    Ok(Tree::new(repository, base, notes, raw, store).known_as(addresses))
 }
 
 /// The tree of a repository that refloat cloned; `clone` is removed with it.
@@ -67,7 +69,16 @@ pub(super) fn open_clone(location: &str, git: Git, options: &Options, clone: Opt
     let raw = listing(&commit, &shown)?;
     let repository = about(location, &commit);
     let store = Store::Git(Box::new(git.clone().into_sync()));
-    Ok(Tree::new(repository, String::new(), Vec::new(), raw, store).holding(clone))
+    let tree = Tree::new(repository, String::new(), Vec::new(), raw, store).known_as(vec![location.to_owned()]);
+    Ok(tree.holding(clone))
+}
+
+/// Addresses that a clone fetches from.
+fn remotes(git: &Git) -> Vec<String> {
+    let names = git.remote_names();
+    let remotes = names.iter().filter_map(|name| git.find_remote(&**name).ok());
+    let url = |remote: gix::Remote<'_>| Some(remote.url(gix::remote::Direction::Fetch)?.to_bstring().to_string());
+    remotes.filter_map(url).collect()
 }
 
 fn open_on_disk(location: &str, path: &Path, note: String) -> Result<Tree, Failure> {

@@ -128,9 +128,51 @@ pub fn without_credentials(location: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
+/// Whether two addresses are of one repository: host and path alike, whatever the scheme, the user, a port, and `.git` at the end.
+pub fn same_repository(a: &str, b: &str) -> bool {
+    let normal = |address: &str| {
+        let (host, path) = match address.split_once("://") {
+            Some((_, rest)) => rest.split_once('/')?,
+            None => address.split_once(':')?,
+        };
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        let host = host.split_once(':').map_or(host, |(host, _)| host);
+        let path = path.split(['?', '#']).next().unwrap_or_default().trim_matches('/');
+        let path = path.strip_suffix(".git").unwrap_or(path);
+        Some((host.to_ascii_lowercase(), path.to_owned())).filter(|(_, path)| !path.is_empty())
+    };
+    match (normal(a), normal(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_one_repository() {
+        let one = "https://github.com/org/repo";
+        for same in [
+            "https://github.com/org/repo.git",
+            "ssh://git@github.com/org/repo",
+            "ssh://git@GitHub.com:22/org/repo.git/",
+            "git@github.com:org/repo.git",
+            "https://token:x@github.com/org/repo?a=b",
+        ] {
+            assert!(same_repository(one, same), "{same}");
+        }
+        for other in [
+            "https://github.com/org/other",
+            "https://gitlab.com/org/repo",
+            "org/repo",
+            "/srv/org/repo",
+        ] {
+            assert!(!same_repository(one, other), "{other}");
+        }
+        assert!(same_repository("/srv/repo", "/srv/repo"));
+    }
 
     #[test]
     fn urls_and_scp_addresses_are_remote() {

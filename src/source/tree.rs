@@ -40,6 +40,8 @@ pub struct Tree {
     repository: Repository,
     base: String,
     notes: Vec<String>,
+    /// Addresses of the repository, with their credentials.
+    addresses: Vec<String>,
     raw: BTreeMap<String, Raw>,
     files: BTreeMap<String, String>,
     folders: BTreeMap<String, BTreeSet<String>>,
@@ -79,6 +81,7 @@ impl Tree {
             repository,
             base,
             notes,
+            addresses: Vec::new(),
             raw,
             files: view.files,
             folders,
@@ -94,6 +97,17 @@ impl Tree {
     pub(super) fn holding(mut self, clone: Option<TempDir>) -> Self {
         self._clone = clone;
         self
+    }
+
+    pub(super) fn known_as(mut self, addresses: Vec<String>) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// Where the repository is fetched from, as far as is known: its own address, and those of a clone's remotes. They may hold
+    /// credentials.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
     }
 
     /// Where it was read from.
