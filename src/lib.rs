@@ -43,7 +43,7 @@
 //! # Words
 //!
 //! **declared** / **live**: in Git at the chosen revision, after rendering / in the cluster now. **Unit**: what a GitOps
-//! engine treats as one (a directory, a chart). **Entry**: the place in a repository from which a cluster is declared.
+//! engine treats as one (a directory, a chart, a Flux Kustomization); its engine's own object is written last. **Entry**: the place in a repository from which a cluster is declared.
 //! **Edge**: "A waits for B because …", until B *exists*, is *ready* or is *settled*; **hard** when the server or a person
 //! enforces it, **soft** when Kubernetes heals it by itself. **Gate**: a node that stands for a whole unit being ready.
 //! **Facts**: what the target serves, has and allows, as a value. **Outcome**: what was done × whether it became ready.

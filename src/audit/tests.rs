@@ -53,6 +53,7 @@ impl World {
             objects: Vec::new(),
             problems: Vec::new(),
             unreached: 0,
+            wanted: Vec::new(),
         };
         Self {
             declared,

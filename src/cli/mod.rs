@@ -222,6 +222,18 @@ mod tests {
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
 
+              --source <SOURCE>
+                  Where a source of Flux is, instead of the address that it declares:
+                  NAMESPACE/NAME=PATH or =URL; may be given more than once
+
+              --input <INPUT>
+                  The manifest of a ConfigMap or Secret that units read while they are
+                  rendered and Git does not declare: Secret/flux-system/settings=FILE;
+                  may be given more than once
+
+                  Otherwise it is read from the cluster; what is not there either keeps
+                  its unit from being rendered.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -388,6 +400,18 @@ mod tests {
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
 
+              --source <SOURCE>
+                  Where a source of Flux is, instead of the address that it declares:
+                  NAMESPACE/NAME=PATH or =URL; may be given more than once
+
+              --input <INPUT>
+                  The manifest of a ConfigMap or Secret that units read while they are
+                  rendered and Git does not declare: Secret/flux-system/settings=FILE;
+                  may be given more than once
+
+                  Otherwise it is read from the cluster; what is not there either keeps
+                  its unit from being rendered.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -508,6 +532,18 @@ mod tests {
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
+
+              --source <SOURCE>
+                  Where a source of Flux is, instead of the address that it declares:
+                  NAMESPACE/NAME=PATH or =URL; may be given more than once
+
+              --input <INPUT>
+                  The manifest of a ConfigMap or Secret that units read while they are
+                  rendered and Git does not declare: Secret/flux-system/settings=FILE;
+                  may be given more than once
+
+                  Otherwise it is read from the cluster; what is not there either keeps
+                  its unit from being rendered.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
@@ -637,6 +673,18 @@ mod tests {
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
 
+              --source <SOURCE>
+                  Where a source of Flux is, instead of the address that it declares:
+                  NAMESPACE/NAME=PATH or =URL; may be given more than once
+
+              --input <INPUT>
+                  The manifest of a ConfigMap or Secret that units read while they are
+                  rendered and Git does not declare: Secret/flux-system/settings=FILE;
+                  may be given more than once
+
+                  Otherwise it is read from the cluster; what is not there either keeps
+                  its unit from being rendered.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -737,6 +785,18 @@ mod tests {
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
+
+              --source <SOURCE>
+                  Where a source of Flux is, instead of the address that it declares:
+                  NAMESPACE/NAME=PATH or =URL; may be given more than once
+
+              --input <INPUT>
+                  The manifest of a ConfigMap or Secret that units read while they are
+                  rendered and Git does not declare: Secret/flux-system/settings=FILE;
+                  may be given more than once
+
+                  Otherwise it is read from the cluster; what is not there either keeps
+                  its unit from being rendered.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
@@ -844,6 +904,18 @@ mod tests {
 
               --helm-binary <PATH>
                   The `helm` to use [default: from PATH]
+
+              --source <SOURCE>
+                  Where a source of Flux is, instead of the address that it declares:
+                  NAMESPACE/NAME=PATH or =URL; may be given more than once
+
+              --input <INPUT>
+                  The manifest of a ConfigMap or Secret that units read while they are
+                  rendered and Git does not declare: Secret/flux-system/settings=FILE;
+                  may be given more than once
+
+                  Otherwise it is read from the cluster; what is not there either keeps
+                  its unit from being rendered.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration;
+use crate::object::ObjectId;
 
 /// Which repository, at which commit, from which place in it.
 #[derive(Debug, Clone, Args)]
@@ -53,6 +54,20 @@ pub struct SourceArgs {
     /// The `helm` to use [default: from PATH]
     #[arg(long, value_name = "PATH")]
     pub helm_binary: Option<PathBuf>,
+
+    /// Where a source of Flux is, instead of the address that it declares:
+    /// NAMESPACE/NAME=PATH or =URL; may be given more than once
+    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    pub source: Vec<((String, String), String)>,
+
+    /// The manifest of a ConfigMap or Secret that units read while they are
+    /// rendered and Git does not declare: Secret/flux-system/settings=FILE; may
+    /// be given more than once
+    ///
+    /// Otherwise it is read from the cluster; what is not there either keeps its
+    /// unit from being rendered.
+    #[arg(long, value_name = "INPUT", value_parser = input)]
+    pub input: Vec<(ObjectId, PathBuf)>,
 
     /// Refuse to go on if anything in the repository is wrong or in doubt
     ///
@@ -151,6 +166,30 @@ pub struct RunArgs {
     /// At most so many requests in flight; fewer if the server is slow
     #[arg(long, value_name = "N", default_value = "64", value_parser = at_least_one)]
     pub concurrency: NonZeroUsize,
+}
+
+/// `NAMESPACE/NAME=PATH|URL`.
+fn source(text: &str) -> Result<((String, String), String), String> {
+    let parts = text
+        .split_once('=')
+        .and_then(|(name, place)| Some((name.split_once('/')?, place)));
+    match parts {
+        Some(((namespace, name), place)) if ![namespace, name, place].contains(&"") && !name.contains('/') => {
+            Ok(((namespace.to_owned(), name.to_owned()), place.to_owned()))
+        }
+        _ => Err("write it as NAMESPACE/NAME=PATH or NAMESPACE/NAME=URL".to_owned()),
+    }
+}
+
+/// `ConfigMap/NAMESPACE/NAME=FILE` or `Secret/NAMESPACE/NAME=FILE`.
+fn input(text: &str) -> Result<(ObjectId, PathBuf), String> {
+    let (object, file) = text.split_once('=').unwrap_or_default();
+    match object.split('/').collect::<Vec<_>>()[..] {
+        [kind @ ("ConfigMap" | "Secret"), namespace, name] if ![namespace, name, file].contains(&"") => {
+            Ok((ObjectId::new("", kind, Some(namespace), name), PathBuf::from(file)))
+        }
+        _ => Err("write it as ConfigMap/NAMESPACE/NAME=FILE or Secret/NAMESPACE/NAME=FILE".to_owned()),
+    }
 }
 
 pub(super) fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {

@@ -39,7 +39,13 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
     let (set, past, ignore) = tokio::task::block_in_place(|| -> Result<_, Failure> {
         let mut say = |event: &Event| console.say(event);
         let tree = declare::open(&args.source, true, &mut say)?;
-        let set = declare::read(&args.source, &tree, &kinds, cluster.version(), &namespace)?;
+        let target = declare::Target {
+            kinds: &kinds,
+            version: cluster.version(),
+            namespace: &namespace,
+            cluster: Some(&cluster),
+        };
+        let set = declare::read(&args.source, &tree, target, &mut say)?;
         say(&Event::Progress("reading the history".to_owned()));
         let past = past::read(&tree, &reading::options(&args.past)?)?;
         Ok((set, past, ignore(&tree)?))

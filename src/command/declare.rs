@@ -1,25 +1,39 @@
 //! From a repository reference to what it declares.
 
+use std::path::PathBuf;
+
 use crate::cli::SourceArgs;
+use crate::cluster::{Cluster, Endpoint};
 use crate::declared;
 use crate::error::{Failure, Kind};
 use crate::event::Event;
-use crate::object::{DeclaredSet, KubeVersion, RestoreRecord, ServedKinds, resolve};
+use crate::object::{DeclaredSet, KubeVersion, ObjectId, RestoreRecord, Scope, ServedKinds, resolve};
 use crate::source::{self, Tree};
 
-/// Reads what the repository declares for a target that serves these kinds.
+/// What is declared is declared for.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// The kinds that it serves.
+    pub kinds: &'a ServedKinds,
+    /// Its version.
+    pub version: KubeVersion,
+    /// Namespace of objects that name none.
+    pub namespace: &'a str,
+    /// Where ConfigMaps and Secrets are read that units need and nobody declares.
+    pub cluster: Option<&'a Cluster>,
+}
+
+/// Reads what the repository declares for a target.
 ///
 /// # Errors
 /// The repository or the entry cannot be read, or `--strict` was given and something is wrong with the input.
 pub(super) fn declare(
     args: &SourceArgs,
-    kinds: &ServedKinds,
-    version: KubeVersion,
-    namespace: &str,
+    target: Target<'_>,
     say: &mut dyn FnMut(&Event),
 ) -> Result<DeclaredSet, Failure> {
     let tree = open(args, false, say)?;
-    read(args, &tree, kinds, version, namespace)
+    read(args, &tree, target, say)
 }
 
 /// Opens the repository at the revision that was asked for; with its history where that is wanted.
@@ -46,29 +60,71 @@ pub(super) fn open(args: &SourceArgs, history: bool, say: &mut dyn FnMut(&Event)
     Ok(tree)
 }
 
-/// Reads what a tree declares for a target that serves these kinds.
+/// Reads what a tree declares for a target. Blocks; with a cluster it must run where blocking is allowed.
 ///
 /// # Errors
-/// The entry cannot be read.
+/// The entry or a file that was given cannot be read.
 pub(super) fn read(
     args: &SourceArgs,
     tree: &Tree,
-    kinds: &ServedKinds,
-    version: KubeVersion,
-    namespace: &str,
+    target: Target<'_>,
+    say: &mut dyn FnMut(&Event),
 ) -> Result<DeclaredSet, Failure> {
-    let options = declared::Options {
+    let mut options = declared::Options {
         paths: args.path.clone(),
-        namespace: namespace.to_owned(),
+        namespace: target.namespace.to_owned(),
         values: args.values.clone(),
-        kube_version: Some(version.to_string()),
-        api_versions: api_versions(kinds),
+        kube_version: Some(target.version.to_string()),
+        api_versions: api_versions(target.kinds),
         kustomize: args.kustomize_binary.clone(),
         helm: args.helm_binary.clone(),
+        sources: args.source.iter().cloned().collect(),
+        inputs: given(&args.input)?,
         ..declared::Options::default()
     };
-    let set = declared::load(tree, &options)?;
-    Ok(resolve(set, kinds, namespace))
+    loop {
+        let set = declared::load(tree, &options)?;
+        match target.cluster {
+            // What was found may make more units render, which may want more.
+            Some(cluster) if !set.wanted.is_empty() => ask(cluster, &set.wanted, &mut options.inputs, say),
+            _ => return Ok(resolve(set, target.kinds, target.namespace)),
+        }
+    }
+}
+
+/// The ConfigMaps and Secrets that the operator gives.
+fn given(files: &[(ObjectId, PathBuf)]) -> Result<declared::Known, Failure> {
+    let mut known = declared::Known::new();
+    for (id, file) in files {
+        let failed = |cause: String| {
+            Failure::new(Kind::Input, format!("nothing was read: {id} was not given"))
+                .because(cause)
+                .hint("give its manifest, as `kubectl get -o yaml` prints it")
+        };
+        let shown = file.display();
+        let text = std::fs::read(file).map_err(|cause| failed(format!("{shown}: {cause}")))?;
+        let value = kube_yaml::parse_one(&text).value;
+        let value = value.map_err(|error| failed(format!("{shown}:{}: {}", error.line, error.message)))?;
+        if value["kind"] != *id.kind {
+            return Err(failed(format!("{shown} is no {}", id.kind)));
+        }
+        known.insert(id.clone(), Some(value));
+    }
+    Ok(known)
+}
+
+/// Reads what units want from the target, by name. What cannot be read is not there.
+fn ask(cluster: &Cluster, wanted: &[ObjectId], known: &mut declared::Known, say: &mut dyn FnMut(&Event)) {
+    for id in wanted {
+        let plural = if id.kind == "Secret" { "secrets" } else { "configmaps" };
+        let at = Endpoint::new(id.group_kind(), "v1", plural, Scope::Namespaced);
+        let asked = cluster.get(&at, id.namespace.as_deref(), &id.name);
+        let found = tokio::runtime::Handle::current().block_on(asked).unwrap_or_else(|why| {
+            say(&Event::Warned(format!("{id} was not read from the cluster: {why}")));
+            None
+        });
+        known.insert(id.clone(), found);
+    }
 }
 
 /// `v1`, `apps/v1` and `apps/v1/Deployment`, as Helm's capabilities name them.

@@ -153,14 +153,19 @@ fn rendered(
 ) -> Result<BTreeMap<ObjectId, Declared>, Failure> {
     let version = args.kube_version.unwrap_or(builtin::NEWEST);
     let kinds = builtin::served_kinds(version);
-    let namespace = args.source.namespace.as_deref().unwrap_or("default");
     let mut source = args.source.clone();
     source.rev = Some(rev.to_owned());
     source.at = None;
     if !paths.is_empty() {
         source.path = paths.to_vec();
     }
-    let set = declare::declare(&source, &kinds, version, namespace, &mut |event| console.say(event))?;
+    let target = declare::Target {
+        kinds: &kinds,
+        version,
+        namespace: args.source.namespace.as_deref().unwrap_or("default"),
+        cluster: None,
+    };
+    let set = declare::declare(&source, target, &mut |event| console.say(event))?;
     let objects = set.objects.into_iter();
     Ok(objects.map(|declared| (declared.manifest.id(), declared)).collect())
 }

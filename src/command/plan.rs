@@ -42,9 +42,13 @@ pub(super) async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
 fn without_cluster(args: &PlanArgs, version: KubeVersion, console: &mut Console) -> Result<Prepared, Failure> {
     let kinds = builtin::served_kinds(version);
     let namespace = args.source.namespace.as_deref().unwrap_or("default");
-    let set = declare::declare(&args.source, &kinds, version, namespace, &mut |event| {
-        console.say(event)
-    })?;
+    let target = declare::Target {
+        kinds: &kinds,
+        version,
+        namespace,
+        cluster: None,
+    };
+    let set = declare::declare(&args.source, target, &mut |event| console.say(event))?;
     let options = prepare::plan_options(namespace, &args.selection, &args.change);
     let facts = Facts::of_a_new_cluster(version, kinds);
     prepare::planned(set, facts, &options, console)

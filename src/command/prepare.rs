@@ -58,13 +58,14 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Failure> {
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let (kinds, _) = cluster.discover().await?;
-    let version = cluster.version();
+    let target = declare::Target {
+        kinds: &kinds,
+        version: cluster.version(),
+        namespace: &options.namespace,
+        cluster: Some(cluster),
+    };
     // Reading and rendering block; nothing else runs meanwhile.
-    let set = tokio::task::block_in_place(|| {
-        declare::declare(source, &kinds, version, &options.namespace, &mut |event| {
-            console.say(event)
-        })
-    })?;
+    let set = tokio::task::block_in_place(|| declare::declare(source, target, &mut |event| console.say(event)))?;
     let set = plan::with_written_ids(set, &kinds, options);
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
     let facts = cluster.facts(&set, FactsOptions::default()).await?;

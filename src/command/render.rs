@@ -13,10 +13,13 @@ pub(super) fn run(args: &RenderArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(Output::Human);
     let version = args.kube_version.unwrap_or(builtin::NEWEST);
     let kinds = builtin::served_kinds(version);
-    let namespace = args.source.namespace.as_deref().unwrap_or("default");
-    let set = declare::declare(&args.source, &kinds, version, namespace, &mut |event| {
-        console.say(event)
-    })?;
+    let target = declare::Target {
+        kinds: &kinds,
+        version,
+        namespace: args.source.namespace.as_deref().unwrap_or("default"),
+        cluster: None,
+    };
+    let set = declare::declare(&args.source, target, &mut |event| console.say(event))?;
     console.preflight(&set.problems, &[], true);
     declare::strict(&args.source, &set)?;
     let how = report::Rendering {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parts::{self, Dialect, Part};
-use super::{chart, documents, in_parallel, kustomization};
+use super::{chart, documents, flux, in_parallel, kustomization};
 use crate::error::{Failure, Kind, printable};
 use crate::object::Entry;
 use crate::source::Tree;
@@ -153,7 +153,7 @@ fn counted(count: usize, word: &str) -> String {
 }
 
 /// What a repository offers below `base`, sorted by path: its `config-root`, kustomization, chart and the folders of `clusters/`;
-/// without any of these the folder itself where it holds manifests, or, where its folders are alternatives to each other, these.
+/// without any of these the folders that Flux syncs; without such the folder itself where it holds manifests, or, where its folders are alternatives to each other, these.
 pub fn entries(tree: &Tree, base: &str) -> Vec<Candidate> {
     let mut paths = BTreeSet::new();
     let config_root = join(base, "config-root");
@@ -170,6 +170,9 @@ pub fn entries(tree: &Tree, base: &str) -> Vec<Candidate> {
         if tree.is_dir(&path) && !name.starts_with('.') && !parts::of_path(tree, &path).1.is_empty() {
             paths.insert(path);
         }
+    }
+    if paths.is_empty() {
+        paths.extend(flux::entries(tree, base));
     }
     if paths.is_empty() {
         paths.extend(Alternatives::of(tree, base).split(base));

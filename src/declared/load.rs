@@ -9,6 +9,7 @@ use super::chart::{Chart, Settings};
 use super::crd::{brought, status_is_data};
 use super::documents::{self, Findings, Found};
 use super::entry::Parts;
+use super::follow::{Job, World};
 use super::kustomize::{Outside, render};
 use super::parts::{self, Dialect, Part};
 use super::{Options, entry, in_parallel, kustomization, release};
@@ -31,7 +32,10 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
         assembly.problems.extend(tree.problems_within(path).cloned());
     }
     let unreached = parts::unreached(tree, &parts);
-    assembly.take_parts(tree, parts, options)?;
+    let outside = Outside::of(tree, in_kustomizations(options));
+    let mut world = World::new(tree, options, &outside);
+    assembly.take_parts(tree, parts, options, &mut world)?;
+    let wanted = world.inputs.into_wanted();
     let (units, objects, mut problems) = assembly.finish();
     if objects.is_empty() && problems.is_empty() {
         let places: Vec<String> = entry
@@ -56,6 +60,7 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
         objects,
         problems,
         unreached,
+        wanted,
     })
 }
 
@@ -70,14 +75,22 @@ struct Item {
 
 #[derive(Default)]
 struct Assembly {
-    units: BTreeMap<String, Renderer>,
+    /// By name.
+    units: BTreeMap<String, Unit>,
     items: Vec<Item>,
     problems: Vec<Problem>,
 }
 
 impl Assembly {
-    /// Reads and renders: what stands as it is first, charts last.
-    fn take_parts(&mut self, tree: &Tree, parts: Parts, options: &Options) -> Result<(), Failure> {
+    /// Reads and renders: what stands as it is first, then what engines make of that, charts last.
+    fn take_parts(
+        &mut self,
+        tree: &Tree,
+        parts: Parts,
+        options: &Options,
+        world: &mut World<'_>,
+    ) -> Result<(), Failure> {
+        let mut jobs = Vec::new();
         let mut kustomizations = BTreeMap::new();
         let mut charts = BTreeMap::new();
         let mut files = BTreeMap::new();
@@ -100,11 +113,13 @@ impl Assembly {
                     Part::Chart(chart) => {
                         charts.insert(chart.folder.clone(), chart);
                     }
+                    Part::Flux(folder) => jobs.push(world.entry(tree, &folder)),
                 }
             }
         }
         self.read_files(tree, files);
-        self.render_kustomizations(tree, kustomizations, options)?;
+        self.render_kustomizations(tree, kustomizations, options, world.outside)?;
+        self.follow(jobs, world);
         if !charts.is_empty() {
             let disk = tree.on_disk()?;
             let charts: Vec<Chart> = charts.into_values().collect();
@@ -117,8 +132,39 @@ impl Assembly {
         Ok(())
     }
 
+    /// Follows what is there to what engines make of it, until nothing more comes.
+    fn follow(&mut self, mut jobs: Vec<Job>, world: &mut World<'_>) {
+        let mut seen = 0;
+        loop {
+            jobs.extend(self.items[seen..].iter().filter_map(|item| world.look_at(&item.found)));
+            seen = self.items.len();
+            let (rendered, waiting, problems) = world.render(jobs, false);
+            // What still waits when nothing more comes waits for what nobody declares.
+            let (rendered, waiting, more) = match rendered.is_empty() {
+                true => world.render(waiting, true),
+                false => (rendered, waiting, Vec::new()),
+            };
+            self.problems.extend(problems.into_iter().chain(more));
+            if rendered.is_empty() {
+                return;
+            }
+            jobs = waiting;
+            for one in rendered {
+                let name = one.unit.name.clone();
+                self.units.insert(name.clone(), one.unit);
+                self.add(one.findings, &name, &one.writer);
+            }
+        }
+    }
+
     fn unit(&mut self, path: &str, renderer: Renderer) {
-        self.units.entry(path.to_owned()).or_insert(renderer);
+        let name = if path.is_empty() { "." } else { path };
+        self.units.entry(name.to_owned()).or_insert_with(|| Unit {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            renderer,
+            engine: None,
+        });
     }
 
     fn add(&mut self, findings: Findings, unit: &str, writer: &Writer) {
@@ -154,13 +200,13 @@ impl Assembly {
         tree: &Tree,
         all: BTreeMap<String, (String, bool)>,
         options: &Options,
+        outside: &Outside<'_>,
     ) -> Result<(), Failure> {
         let program = options.kustomize.as_deref().filter(|_| !all.is_empty());
         let program = program
             .map(|program| Ok::<_, Failure>((program, tree.on_disk()?)))
             .transpose()?;
-        let outside = Outside::of(tree, in_kustomizations(options));
-        let kustomize = Kustomize::new(tree, &outside, kustomize::Options::default());
+        let kustomize = Kustomize::new(tree, outside, kustomize::Options::default());
         let all: Vec<(String, (String, bool))> = all.into_iter().collect();
         let rendered = in_parallel(&all, |(folder, (file, component))| {
             if *component {
@@ -173,7 +219,7 @@ impl Assembly {
             }
             match &program {
                 Some((program, disk)) => kustomization::render(tree, disk, folder, file, program),
-                None => render(&kustomize, &outside, folder, file),
+                None => render(&kustomize, outside, folder, file),
             }
         });
         let writer = Writer::ServerSide("refloat".to_owned());
@@ -246,24 +292,20 @@ impl Assembly {
             let (a, b) = (&a.found.provenance, &b.found.provenance);
             (&a.file, a.document).cmp(&(&b.file, b.document))
         });
-        let index: BTreeMap<&String, usize> = units.keys().enumerate().map(|(index, path)| (path, index)).collect();
+        let index: BTreeMap<&str, usize> = units.keys().enumerate().map(|(index, name)| (&**name, index)).collect();
         let plain_status: BTreeSet<(String, String)> = items
             .iter()
             .flat_map(|item| status_is_data(&item.found.value))
             .collect();
         let mut objects = Vec::with_capacity(items.len());
         for item in items {
-            let unit = UnitIndex(index.get(&item.unit).copied().unwrap_or_default());
+            let unit = if item.unit.is_empty() { "." } else { &item.unit };
+            let unit = UnitIndex(index.get(unit).copied().unwrap_or_default());
             let text = |key: &str| item.found.value[key].as_str().unwrap_or_default().to_owned();
             let keep = plain_status.contains(&(text("apiVersion"), text("kind")));
             objects.extend(declare(item, unit, keep, &mut problems));
         }
-        let units = units.into_iter().map(|(path, renderer)| Unit {
-            name: if path.is_empty() { ".".to_owned() } else { path.clone() },
-            path,
-            renderer,
-        });
-        (units.collect(), objects, problems)
+        (units.into_values().collect(), objects, problems)
     }
 }
 

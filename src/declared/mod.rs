@@ -4,6 +4,9 @@
 //! read as they stand, kustomizations, charts, the folders of a Jenkins X `config-root`. Whatever is wrong with the input becomes a
 //! [`Problem`] of its document, object or unit, and the rest goes on.
 //!
+//! What engines act on (Flux Kustomizations) is a unit too: it is followed to what the engine would make of it, which may yield
+//! further units. Each dialect is a row in the table of `follow` and a file or folder of its own.
+//!
 //! Charts are rendered last: their templates see the APIs that everything else in the set brings, and again what other charts
 //! bring, until nothing is added.
 
@@ -11,12 +14,16 @@ mod chart;
 mod crd;
 mod documents;
 mod entry;
+mod flux;
+mod follow;
+mod inputs;
 mod kustomization;
 mod kustomize;
 mod load;
 mod parts;
 mod release;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,6 +31,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::object::Problem;
 
 pub use entry::{Candidate, entries};
+pub use inputs::Known;
 pub use load::load;
 pub use parts::Dialect;
 
@@ -47,6 +55,10 @@ pub struct Options {
     pub kustomize: Option<PathBuf>,
     /// `helm`; `None`: the one on PATH.
     pub helm: Option<PathBuf>,
+    /// Where the sources of engines are (a path or an address), by namespace and name.
+    pub sources: BTreeMap<(String, String), String>,
+    /// ConfigMaps and Secrets that units read and that nobody declares.
+    pub inputs: Known,
 }
 
 /// Does something with each item on several threads; the results are in the order of the items.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::chart::{self, Chart};
 use super::documents::is_manifest_name;
+use super::flux;
 use super::in_parallel;
 use super::kustomization::{self, Kustomization};
 use crate::object::Writer;
@@ -15,6 +16,8 @@ use crate::source::path::{self, is_within, join};
 pub enum Dialect {
     /// The rendered half of a Jenkins X repository, or a part of it.
     JenkinsX,
+    /// A folder that Flux syncs.
+    Flux,
     /// A folder with a kustomization file.
     Kustomization,
     /// A Helm chart.
@@ -30,6 +33,7 @@ impl Dialect {
     pub fn label(self) -> &'static str {
         match self {
             Self::JenkinsX => "Jenkins X config-root",
+            Self::Flux => "Flux",
             Self::Kustomization => "kustomization",
             Self::Chart => "chart",
             Self::Folder => "manifests",
@@ -68,6 +72,8 @@ pub(super) enum Part {
     },
     /// A chart, rendered.
     Chart(Chart),
+    /// A folder that Flux syncs.
+    Flux(String),
 }
 
 /// What a path is, and what it is made of. `path` must exist in the tree.
@@ -81,6 +87,9 @@ pub(super) fn of_path(tree: &Tree, path: &str) -> (Dialect, Vec<Part>) {
     }
     if tree.is_file(path) {
         return (Dialect::File, vec![plain(path, path)]);
+    }
+    if flux::is_entry(tree, path) {
+        return (Dialect::Flux, vec![Part::Flux(path.to_owned())]);
     }
     if let Some(kustomization) = kustomization::of_folder(tree, path) {
         let part = Part::Kustomization {
@@ -200,6 +209,7 @@ impl Part {
         match self {
             Self::Plain { files: own, .. } => files.extend(own.iter().cloned()),
             Self::Chart(chart) => files.extend(tree.files_within(&chart.folder).map(str::to_owned)),
+            Self::Flux(folder) => files.extend(tree.files_within(folder).map(str::to_owned)),
             Self::Kustomization { folder, .. } => {
                 for (folder, reached) in kustomization::closure(tree, folder) {
                     files.extend(reached.files);

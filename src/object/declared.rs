@@ -71,15 +71,39 @@ pub struct Hook {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnitIndex(pub usize);
 
-/// What a GitOps engine treats as one: a directory, a chart.
+/// What a GitOps engine treats as one: a directory, a chart, a Flux Kustomization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// How people name it, unique in the set: the path in the tree.
+    /// How people name it, unique in the set: the path in the tree, or the object by which an engine knows it.
     pub name: String,
-    /// Path in the tree, `/`-separated; "" for the root.
+    /// Path in its tree, `/`-separated; "" for the root.
     pub path: String,
     /// What renders it.
     pub renderer: Renderer,
+    /// What its engine knows of it; `None` for folders and charts that are the entry's own.
+    pub engine: Option<EngineUnit>,
+}
+
+/// A unit as its engine knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineUnit {
+    /// The engine's own object that stands for it: `Kustomization/flux-system/apps`. It may be declared by nobody.
+    pub object: ObjectId,
+    /// Units, by their engines' objects, that have to be ready before anything of this one is written.
+    pub after: Vec<ObjectId>,
+    /// When those that come after it may go on.
+    pub ready: ReadyWhen,
+}
+
+/// When an engine calls a unit ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadyWhen {
+    /// All of it is written.
+    Applied,
+    /// All of it is ready.
+    Healthy,
+    /// All of it is written, and these are ready.
+    These(Vec<ObjectId>),
 }
 
 /// One declared object.
@@ -145,6 +169,8 @@ pub struct DeclaredSet {
     pub problems: Vec<Problem>,
     /// Objects in the repository that the entry does not reach: counted, never applied.
     pub unreached: usize,
+    /// ConfigMaps and Secrets that units read and that nobody declares: the target may have them. Sorted.
+    pub wanted: Vec<ObjectId>,
 }
 
 impl DeclaredSet {

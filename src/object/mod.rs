@@ -19,7 +19,10 @@ mod resolve;
 mod revision;
 mod waiver;
 
-pub use declared::{Declared, DeclaredSet, Entry, Hook, Provenance, Renderer, Repository, Unit, UnitIndex, Writer};
+pub use declared::{
+    Declared, DeclaredSet, EngineUnit, Entry, Hook, Provenance, ReadyWhen, Renderer, Repository, Unit, UnitIndex,
+    Writer,
+};
 pub use drift::{Expression, Pair, Suspects, differences};
 pub use edit::edits;
 pub use facts::{

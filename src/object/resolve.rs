@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::builtin::builtin;
-use super::{Declared, DeclaredSet, GroupKind, Problem, Scope, ServedKinds};
+use super::{Declared, DeclaredSet, GroupKind, Problem, Scope, ServedKinds, Unit, UnitIndex};
 
 /// Gives every object its final identity and drops what is declared twice.
 ///
@@ -24,7 +24,7 @@ pub fn resolve(mut set: DeclaredSet, kinds: &ServedKinds, namespace: &str) -> De
         }
     }
     set.objects.sort_by(in_path_order);
-    let (objects, mut problems) = without_doubles(set.objects);
+    let (objects, mut problems) = without_doubles(set.objects, &set.units);
     set.objects = objects;
     set.problems.append(&mut problems);
     set.problems.sort_by(|a, b| a.places.cmp(&b.places));
@@ -67,7 +67,7 @@ fn in_path_order(a: &Declared, b: &Declared) -> std::cmp::Ordering {
 }
 
 /// Of objects with one identity keeps the last; objects must be in path order. What is lost comes back as problems.
-fn without_doubles(objects: Vec<Declared>) -> (Vec<Declared>, Vec<Problem>) {
+fn without_doubles(objects: Vec<Declared>, units: &[Unit]) -> (Vec<Declared>, Vec<Problem>) {
     let mut last: HashMap<_, usize> = HashMap::with_capacity(objects.len());
     let mut kept: Vec<Option<Declared>> = Vec::with_capacity(objects.len());
     let mut lost: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -78,22 +78,30 @@ fn without_doubles(objects: Vec<Declared>) -> (Vec<Declared>, Vec<Problem>) {
         {
             lost.entry(object.id.clone())
                 .or_default()
-                .push(before.provenance.place());
+                .push((before.provenance.place(), before.unit));
         }
         kept.push(Some(object));
     }
     let problems = (lost.into_iter())
         .map(|(id, places)| {
-            let used = kept[last[&id]].as_ref().map(|object| object.provenance.place());
-            let mut problem = Problem {
-                kind: super::ProblemKind::Error,
-                places,
-                object: Some(id),
-                message: "declared more than once with different content; only the last place is used".to_owned(),
-                hint: Some("keep one of them, or give one another name or namespace".to_owned()),
+            let used = kept[last[&id]].as_ref();
+            let engines = |unit: UnitIndex| units.get(unit.0).filter(|unit| unit.engine.is_some());
+            let before = places.last().and_then(|(_, unit)| engines(*unit));
+            let message = match (before, used.and_then(|object| engines(object.unit))) {
+                (Some(before), Some(after)) if before.name != after.name => format!(
+                    "declared by {} and by {}, which would take it from each other for ever; that of {} is used",
+                    before.name, after.name, after.name
+                ),
+                _ => "declared more than once with different content; only the last place is used".to_owned(),
             };
-            problem.places.extend(used);
-            problem
+            let places = places.into_iter().map(|(place, _)| place);
+            Problem {
+                kind: super::ProblemKind::Error,
+                places: places.chain(used.map(|object| object.provenance.place())).collect(),
+                object: Some(id),
+                message,
+                hint: Some("keep one of them, or give one another name or namespace".to_owned()),
+            }
         })
         .collect();
     (kept.into_iter().flatten().collect(), problems)
@@ -145,6 +153,7 @@ mod tests {
             objects,
             problems: Vec::new(),
             unreached: 0,
+            wanted: Vec::new(),
         };
         resolve(set, &served_kinds(KubeVersion { major: 1, minor: 37 }), "shop")
     }

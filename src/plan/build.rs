@@ -36,7 +36,8 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
             edge.until = Until::Settled;
         }
     }
-    let cuts = graph::cut_rings(alive.len(), &mut drafts).map_err(|rings| written_rings(&rings, &index))?;
+    let cuts =
+        graph::cut_rings(alive.len(), &mut drafts).map_err(|rings| written_rings(&rings, &index, &found.gate_names))?;
 
     let places = Places::new(&items, found.gate_names.len(), &alive, &drafts, options);
     let missing: Vec<&Missing> = found
@@ -205,7 +206,7 @@ fn unknown_references(found: &Sink<'_, '_>, index: &Index<'_>, alive: &[bool], p
     }
 }
 
-fn written_rings(rings: &[Vec<u32>], index: &Index<'_>) -> Failure {
+fn written_rings(rings: &[Vec<u32>], index: &Index<'_>, gates: &[String]) -> Failure {
     let mut failure = Failure::new(
         Kind::Input,
         "nothing was planned: objects wait for each other in a ring",
@@ -218,12 +219,12 @@ fn written_rings(rings: &[Vec<u32>], index: &Index<'_>) -> Failure {
                     Some(declared) => format!("{} ({})", item.id, declared.provenance.place()),
                     None => item.id.to_string(),
                 },
-                None => "the group that it waits for".to_owned(),
+                None => gates[*node as usize - index.items.len()].clone(),
             })
             .collect();
         failure = failure.because(names.join("\n→ waits for "));
     }
-    failure.hint("take one config.kubernetes.io/depends-on or kapp.k14s.io/change-rule annotation out of each ring")
+    failure.hint("take one dependsOn or one annotation config.kubernetes.io/depends-on or kapp.k14s.io/change-rule out of each ring")
 }
 
 /// Where nodes come to stand: steps in tie-break order, then gates.

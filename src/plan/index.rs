@@ -52,6 +52,9 @@ pub(crate) struct Index<'a> {
     free_volumes: HashMap<&'a str, Vec<u32>>,
     default_classes: HashMap<(&'a str, &'a str), u32>,
     pub hooks: HashMap<UnitIndex, Weights>,
+    /// Units by the objects by which their engines know them.
+    pub units_by_object: HashMap<&'a ObjectId, UnitIndex>,
+    members: HashMap<UnitIndex, Vec<u32>>,
     pub change_groups: BTreeMap<&'a str, Vec<u32>>,
     pub admission: Admission<'a>,
 }
@@ -74,9 +77,16 @@ impl<'a> Index<'a> {
             free_volumes: HashMap::new(),
             default_classes: HashMap::new(),
             hooks: HashMap::new(),
+            units_by_object: HashMap::new(),
+            members: HashMap::new(),
             change_groups: BTreeMap::new(),
             admission: Admission::default(),
         };
+        for (number, unit) in units.iter().enumerate() {
+            if let Some(engine) = &unit.engine {
+                index.units_by_object.insert(&engine.object, UnitIndex(number));
+            }
+        }
         for (node, item) in (0..).zip(items) {
             index.add(node, item);
         }
@@ -143,6 +153,9 @@ impl<'a> Index<'a> {
             }
             _ => {}
         }
+        if let Some(declared) = item.declared() {
+            self.members.entry(declared.unit).or_default().push(node);
+        }
         if let Some(declared) = item.declared()
             && let Some(hook) = &declared.hook
         {
@@ -163,6 +176,11 @@ impl<'a> Index<'a> {
 
     pub fn item(&self, node: u32) -> &'a Item<'a> {
         &self.items[node as usize]
+    }
+
+    /// The items of a unit.
+    pub fn members(&self, unit: UnitIndex) -> &[u32] {
+        self.members.get(&unit).map_or(&[], Vec::as_slice)
     }
 
     /// The item of an identity.

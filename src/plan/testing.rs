@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Plan, PlanOptions, build};
 use crate::object::builtin::served_kinds;
 use crate::object::{
-    Declared, DeclaredSet, Entry, Facts, Hook, KubeVersion, Manifest, Provenance, Renderer, Repository, Unit,
-    UnitIndex, Writer, resolve,
+    Declared, DeclaredSet, EngineUnit, Entry, Facts, Hook, KubeVersion, Manifest, ObjectId, Provenance, ReadyWhen,
+    Renderer, Repository, Unit, UnitIndex, Writer, resolve,
 };
 
 pub(crate) fn facts() -> Facts {
@@ -33,10 +33,17 @@ pub(crate) fn yaml(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A set of one unit `all`, each object in a file of its own in the order given; Helm's hook annotations are honoured.
+/// A set of a unit `all` and one for each Flux Kustomization among the objects, each object in a file of its own in the order given.
+/// The key `unit` of an object names the Kustomization (`namespace/name`) whose it is; Helm's hook annotations are honoured.
 pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
+    let units = units(&objects);
     let objects = (objects.into_iter().enumerate())
-        .map(|(place, object)| {
+        .map(|(place, mut object)| {
+            let of = object.as_object_mut().and_then(|object| object.shift_remove("unit"));
+            let name = of.map_or("all".to_owned(), |of| {
+                format!("Kustomization/{}", of.as_str().unwrap_or_default())
+            });
+            let unit = units.iter().position(|unit| unit.name == name);
             let manifest = Manifest::new(object).expect("because tests write whole objects");
             let hook = manifest.annotation("helm.sh/hook").map(|hook| Hook {
                 after: hook.starts_with("post"),
@@ -53,7 +60,7 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
                     line: 1,
                     renderer: Renderer::Plain,
                 },
-                unit: UnitIndex(0),
+                unit: UnitIndex(unit.unwrap_or_default()),
                 writer: Writer::ServerSide("refloat".to_owned()),
                 generated: Vec::new(),
                 waivers: Vec::new(),
@@ -74,15 +81,64 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
             dialect: "manifests".to_owned(),
             detected: true,
         },
-        units: vec![Unit {
-            name: "all".to_owned(),
-            path: "all".to_owned(),
-            renderer: Renderer::Plain,
-        }],
+        units,
         objects,
         problems: Vec::new(),
         unreached: 0,
+        wanted: Vec::new(),
     }
+}
+
+fn units(objects: &[Value]) -> Vec<Unit> {
+    let mut units = vec![Unit {
+        name: "all".to_owned(),
+        path: "all".to_owned(),
+        renderer: Renderer::Plain,
+        engine: None,
+    }];
+    let group = "kustomize.toolkit.fluxcd.io";
+    for object in objects
+        .iter()
+        .filter(|object| object["apiVersion"].as_str().is_some_and(|v| v.starts_with(group)))
+    {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let id = |name: &Value| {
+            ObjectId::new(
+                group,
+                "Kustomization",
+                object["metadata"]["namespace"].as_str(),
+                text(name),
+            )
+        };
+        let after = object["spec"]["dependsOn"].as_array().into_iter().flatten();
+        let checks = object["spec"]["healthChecks"].as_array().into_iter().flatten();
+        let check = |one: &Value| {
+            ObjectId::new(
+                "apps",
+                text(&one["kind"]),
+                one["namespace"].as_str(),
+                text(&one["name"]),
+            )
+        };
+        let checks: Vec<ObjectId> = checks.map(check).collect();
+        let ready = match (object["spec"]["wait"] == true, checks.is_empty()) {
+            (true, _) => ReadyWhen::Healthy,
+            (false, true) => ReadyWhen::Applied,
+            (false, false) => ReadyWhen::These(checks),
+        };
+        let object = id(&object["metadata"]["name"]);
+        units.push(Unit {
+            name: object.to_string(),
+            path: text(&Value::from(object.name.as_str())),
+            renderer: Renderer::Kustomize,
+            engine: Some(EngineUnit {
+                after: after.map(|one| id(&one["name"])).collect(),
+                object,
+                ready,
+            }),
+        });
+    }
+    units
 }
 
 /// The plan of these objects for an empty cluster, with nothing held back.

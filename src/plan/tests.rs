@@ -133,7 +133,7 @@ fn a_ring_that_people_wrote_is_printed_with_its_places() {
   because: ConfigMap/default/a (all/00000.yaml:1)
     → waits for ConfigMap/default/b (all/00001.yaml:1)
     → waits for ConfigMap/default/a (all/00000.yaml:1)
-  hint: take one config.kubernetes.io/depends-on or kapp.k14s.io/change-rule annotation out of each ring"
+  hint: take one dependsOn or one annotation config.kubernetes.io/depends-on or kapp.k14s.io/change-rule out of each ring"
     );
 }
 

@@ -312,9 +312,11 @@ pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
             name: "apps".to_owned(),
             path: "apps".to_owned(),
             renderer: Renderer::Kustomize,
+            engine: None,
         }],
         objects: objects.collect(),
         problems: Vec::new(),
         unreached: 0,
+        wanted: Vec::new(),
     }
 }

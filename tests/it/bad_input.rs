@@ -608,7 +608,7 @@ fn a_ring_that_people_wrote() {
           because: ConfigMap/shop/p (two.yaml:1)
             → waits for ConfigMap/shop/q (two.yaml:9)
             → waits for ConfigMap/shop/p (two.yaml:1)
-          hint: take one config.kubernetes.io/depends-on or kapp.k14s.io/change-rule annotation out of each ring
+          hint: take one dependsOn or one annotation config.kubernetes.io/depends-on or kapp.k14s.io/change-rule out of each ring
         "#);
     let itself = depends_on("me", "me");
     assert_snapshot!(plan_with(&[("me.yaml", &itself)], &[]), @r#"

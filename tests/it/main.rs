@@ -7,6 +7,7 @@ mod cluster;
 mod control_plane;
 mod declared;
 mod engine;
+mod engines;
 mod faults;
 mod fixtures;
 mod house;

@@ -43,6 +43,6 @@ fn name(index: &Index<'_>, key: &GateKey) -> String {
             format!("{}, {when} hooks of weight {weight}", unit_name(unit))
         }
         GateKey::Rest(unit) => format!("{} without its hooks", unit_name(unit)),
-        GateKey::Set(..) => unreachable!("hooks make no sets"),
+        _ => unreachable!("hooks make no others"),
     }
 }

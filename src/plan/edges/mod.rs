@@ -7,6 +7,7 @@ mod pods;
 mod secrets;
 mod server;
 mod storage;
+mod units;
 pub(crate) mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -74,7 +75,7 @@ const fn yielding(name: &'static str, reason: &'static str, find: fn(&Index<'_>,
     }
 }
 
-use Until::{Exists, Ready};
+use Until::{Exists, Ready, Settled};
 
 /// The table. Where several rows give an edge between the same two, the strongest stays, then the one that holds longest,
 /// then the first.
@@ -82,6 +83,8 @@ use Until::{Exists, Ready};
 pub(crate) const RULES: &[Rule] = &[
     written("depends-on", "its annotation config.kubernetes.io/depends-on says so", written::depends_on),
     written("kapp-change-rule", "its annotation kapp.k14s.io/change-rule says so", written::change_rules),
+    written("unit-after", "its unit depends on that one", units::after),
+    hard("unit-object", Settled, "its engine is to find the whole unit there", units::object),
     hard("helm-hook", Ready, "Helm runs hooks in this order", hooks::find),
     hard("namespace", Exists, "it lives in that namespace", server::namespace),
     hard("crd", Ready, "that CRD brings its kind", server::crd),
@@ -165,6 +168,12 @@ pub(crate) enum GateKey {
     Hooks(UnitIndex, bool, i64),
     /// What of a unit is no hook.
     Rest(UnitIndex),
+    /// What a unit depends on.
+    UnitStart(UnitIndex),
+    /// A unit, ready as its engine sees it.
+    UnitReady(UnitIndex),
+    /// A unit, at its end.
+    UnitSettled(UnitIndex),
     /// The same set of nodes that many wait for.
     Set(u16, Vec<u32>),
 }
@@ -281,9 +290,8 @@ impl<'s, 'a> Sink<'s, 'a> {
             return;
         }
         let key = GateKey::Set(self.rule, targets.clone());
-        let known = self.gates.contains_key(&key);
-        let gate = self.gate(key, || name.to_owned());
-        if !known {
+        let (gate, is_new) = self.new_gate(key, || name.to_owned());
+        if is_new {
             for to in targets {
                 self.edge(gate, to, self.row().until);
             }
@@ -306,6 +314,12 @@ impl<'s, 'a> Sink<'s, 'a> {
             names.push(name());
             next
         })
+    }
+
+    /// The gate of a key, and whether it was made just now.
+    fn new_gate(&mut self, key: GateKey, name: impl FnOnce() -> String) -> (u32, bool) {
+        let known = self.gates.contains_key(&key);
+        (self.gate(key, name), !known)
     }
 
     /// A person named something that is not declared.

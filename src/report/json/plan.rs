@@ -188,6 +188,7 @@ mod tests {
             name: "apps".to_owned(),
             path: "apps".to_owned(),
             renderer: Renderer::Plain,
+            engine: None,
         }];
         let mut out = Vec::new();
         plan(of, &units, None, &mut out).expect("because a Vec takes all");

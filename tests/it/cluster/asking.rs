@@ -168,6 +168,7 @@ fn set(objects: Vec<Declared>) -> DeclaredSet {
         objects,
         problems: Vec::new(),
         unreached: 0,
+        wanted: Vec::new(),
     }
 }
 

@@ -1,0 +1,104 @@
+//! Flux: what its controllers would make of the objects that declare it.
+
+mod generate;
+mod kustomization;
+mod source;
+mod substitute;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+pub(super) use kustomization::{Kustomization, one_line};
+pub(super) use source::{Found as SourceFound, Root, Sources};
+
+use super::documents;
+use super::kustomization::is_name as is_kustomize_file;
+use crate::source::Tree;
+use crate::source::path::{self, is_within};
+
+/// Group and kind of Flux's Kustomizations.
+pub(super) const KUSTOMIZATION: (&str, &str) = (kustomization::GROUP, "Kustomization");
+
+/// Whether an object is the controller, told to be strict with variables: one that is not set fails the build.
+pub(super) fn is_strict(value: &Value) -> bool {
+    let is_controller = value["kind"] == "Deployment" && value["metadata"]["name"] == "kustomize-controller";
+    let containers = value
+        .pointer("/spec/template/spec/containers")
+        .and_then(Value::as_array);
+    let args = containers
+        .into_iter()
+        .flatten()
+        .filter_map(|container| container["args"].as_array());
+    is_controller
+        && args
+            .flatten()
+            .filter_map(Value::as_str)
+            .any(|arg| arg.starts_with("--feature-gates=") && arg.contains("StrictPostBuildSubstitutions=true"))
+}
+
+/// Whether Flux syncs a folder: files in it declare Kustomizations.
+pub(super) fn is_entry(tree: &Tree, folder: &str) -> bool {
+    entry_files(tree, folder).next().is_some()
+}
+
+fn entry_files<'t>(tree: &'t Tree, folder: &'t str) -> impl Iterator<Item = (&'t str, Arc<[u8]>)> {
+    // One that is called as Kustomize's own files are is taken for such a file, and refused.
+    let is_read = |file: &&str| (file.ends_with(".yaml") || file.ends_with(".yml")) && !is_kustomize_file(file);
+    let files = tree.files_within(folder).filter(is_read);
+    let read = files.filter_map(|file| Some((file, tree.read(file).ok()?)));
+    read.filter(|(_, text)| declares_one(text))
+}
+
+/// The Kustomization that syncs a folder: of those declared in it the one whose path it is; where there is none, the one that
+/// `flux bootstrap` and the Flux operator make.
+pub(super) fn entry(tree: &Tree, folder: &str, namespace: &str) -> Kustomization {
+    for (file, text) in entry_files(tree, folder) {
+        let syncs = |one: &Kustomization| one.path().as_deref() == Some(folder) && one.source().is_git();
+        if let Some(one) = kustomizations(file, &text, namespace).find(syncs) {
+            return one;
+        }
+    }
+    Kustomization::bootstrap(folder)
+}
+
+/// Folders below `base` that Flux syncs, sorted: the paths of Kustomizations that lie in what they sync, and the folders of those that
+/// nothing else in the repository leads to.
+pub(super) fn entries(tree: &Tree, base: &str) -> Vec<String> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for (file, text) in entry_files(tree, base) {
+        let folder = path::parent(file);
+        all.extend(kustomizations(file, &text, "").filter_map(|one| Some((folder.to_owned(), one.path()?))));
+    }
+    let synced = all
+        .iter()
+        .filter(|(folder, path)| is_within(folder, path))
+        .map(|(_, path)| path);
+    let is_led_to = |folder: &String| all.iter().any(|(_, path)| is_within(folder, path));
+    let first = all.iter().map(|(folder, _)| folder).filter(|folder| !is_led_to(folder));
+    let found: BTreeSet<&String> = synced.chain(first).collect();
+    // Of nested ones the outer.
+    let is_inner = |one: &&String| found.iter().any(|other| other != one && is_within(one, other));
+    found
+        .iter()
+        .filter(|one| !is_inner(one))
+        .map(|one| (*one).clone())
+        .collect()
+}
+
+/// The Kustomizations that a file declares.
+fn kustomizations<'n>(file: &str, text: &[u8], namespace: &'n str) -> impl Iterator<Item = Kustomization> + use<'n> {
+    let found = documents::of_file(file, text).found.into_iter();
+    found.filter_map(move |found| {
+        let text = |key: &str| found.value[key].as_str().unwrap_or_default();
+        let is_one = text("apiVersion").starts_with(KUSTOMIZATION.0) && text("kind") == KUSTOMIZATION.1;
+        is_one.then(|| Kustomization::read(&found.value, found.provenance.place(), namespace))
+    })
+}
+
+/// Whether a file may declare a Kustomization: told without parsing.
+fn declares_one(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.any(|line| line.starts_with(b"apiVersion: kustomize.toolkit.fluxcd.io/"))
+}

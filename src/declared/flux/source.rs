@@ -1,0 +1,233 @@
+//! What Flux's objects are read from: the repository itself, others, and parts that are put together of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kustomize::Files;
+use serde_json::Value;
+
+use crate::error::printable;
+use crate::object::ObjectId;
+use crate::source::{self, Tree, same_repository};
+
+/// API group of Flux's sources.
+const GROUP: &str = "source.toolkit.fluxcd.io";
+/// Namespace and name of the source that `flux bootstrap` and the Flux operator make of the repository that they sync.
+pub(super) const BOOTSTRAP: (&str, &str) = ("flux-system", "flux-system");
+
+/// Which source: its kind, namespace and name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::declared) struct SourceRef {
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl SourceRef {
+    pub fn new(kind: &str, namespace: &str, name: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn id(&self) -> ObjectId {
+        ObjectId::new(GROUP, &*self.kind, Some(&*self.namespace), &*self.name)
+    }
+
+    /// Whether it is a GitRepository.
+    pub fn is_git(&self) -> bool {
+        self.kind == "GitRepository"
+    }
+
+    /// How the operator can give it.
+    pub fn how_to_give(&self) -> String {
+        how_to_give(&self.id())
+    }
+}
+
+impl fmt::Display for SourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.id().to_string()))
+    }
+}
+
+/// The files of a source.
+#[derive(Clone)]
+pub(in crate::declared) struct Root<'t> {
+    /// The files, from the source's own root.
+    pub files: Arc<dyn Files + Send + Sync + 't>,
+    /// For people.
+    pub name: String,
+    /// Whether it is the repository itself.
+    pub is_own: bool,
+}
+
+impl Root<'_> {
+    /// A path as places show it: of other sources with the source before it.
+    pub fn shown(&self, path: &str) -> String {
+        match self.is_own {
+            true => path.to_owned(),
+            false => format!("{}:{path}", self.name),
+        }
+    }
+}
+
+/// What is known of a source.
+pub(in crate::declared) enum Found<'t> {
+    /// Its files.
+    Here(Root<'t>),
+    /// Nothing declares it, so far.
+    Undeclared,
+    /// It is declared and cannot be had: why, and what helps.
+    Refused { why: String, hint: String },
+}
+
+/// All sources of a run.
+pub(in crate::declared) struct Sources<'t> {
+    tree: &'t Tree,
+    /// Where the operator says that sources are, by namespace and name.
+    given: &'t BTreeMap<(String, String), String>,
+    declared: BTreeMap<ObjectId, Arc<Value>>,
+    /// Sources that are the repository itself whatever their address: an entry is synced from them.
+    own: BTreeSet<ObjectId>,
+    opened: Mutex<BTreeMap<ObjectId, Result<Root<'t>, String>>>,
+}
+
+impl<'t> Sources<'t> {
+    /// None declared yet.
+    pub fn new(tree: &'t Tree, given: &'t BTreeMap<(String, String), String>) -> Self {
+        Self {
+            tree,
+            given,
+            declared: BTreeMap::new(),
+            own: BTreeSet::new(),
+            opened: Mutex::default(),
+        }
+    }
+
+    /// Takes note of an object, if it is a source. `namespace` is that of objects that name none.
+    pub fn note(&mut self, value: &Value, namespace: &str) {
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        if !text("/apiVersion").starts_with("source.toolkit.fluxcd.io/") {
+            return;
+        }
+        let namespace = match text("/metadata/namespace") {
+            "" => namespace,
+            own => own,
+        };
+        let id = SourceRef::new(text("/kind"), namespace, text("/metadata/name")).id();
+        self.declared.insert(id, Arc::new(value.clone()));
+    }
+
+    /// An entry of the repository is synced from this source: so it is the repository.
+    pub fn is_own(&mut self, source: &SourceRef) {
+        self.own.insert(source.id());
+    }
+
+    /// The files of a source. `last` says that nothing more will be declared.
+    pub fn find(&self, source: &SourceRef, last: bool) -> Found<'t> {
+        let id = source.id();
+        let key = (source.namespace.clone(), source.name.clone());
+        if let Some(place) = self.given.get(&key) {
+            return self.open(&id, place, None);
+        }
+        if self.own.contains(&id) {
+            return Found::Here(self.own_root());
+        }
+        let Some(value) = self.declared.get(&id) else {
+            let bootstrap = source.kind == "GitRepository" && (&*source.namespace, &*source.name) == BOOTSTRAP;
+            return match last && bootstrap {
+                true => Found::Here(self.own_root()),
+                false => Found::Undeclared,
+            };
+        };
+        match &*source.kind {
+            "GitRepository" => self.git(&id, value),
+            kind => Found::Refused {
+                why: format!("what the {kind} {} holds is not in the repository", id.name),
+                hint: how_to_give(&id),
+            },
+        }
+    }
+
+    fn own_root(&self) -> Root<'t> {
+        Root {
+            files: Arc::new(Own(self.tree)),
+            name: "the repository".to_owned(),
+            is_own: true,
+        }
+    }
+
+    fn git(&self, id: &ObjectId, value: &Value) -> Found<'t> {
+        let text = |pointer: &str| {
+            value
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
+        let url = text("/spec/url").unwrap_or_default();
+        if self.tree.addresses().iter().any(|own| same_repository(own, url)) {
+            return Found::Here(self.own_root());
+        }
+        let of = ["commit", "name", "tag", "branch"];
+        let rev = of.iter().find_map(|key| text(&format!("/spec/ref/{key}")));
+        self.open(id, url, rev)
+    }
+
+    /// Opens a place once for all that ask.
+    fn open(&self, id: &ObjectId, place: &str, rev: Option<&str>) -> Found<'t> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = opened.entry(id.clone()).or_insert_with(|| {
+            let options = source::Options {
+                rev: rev.map(str::to_owned),
+                ..source::Options::default()
+            };
+            let tree = source::open(place, &options).map_err(|failure| failure.in_one_line())?;
+            Ok(Root {
+                files: Arc::new(tree),
+                name: id.to_string(),
+                is_own: false,
+            })
+        });
+        match root {
+            Ok(root) => Found::Here(root.clone()),
+            Err(why) => Found::Refused {
+                why: format!("{} could not be read: {why}", printable(&id.to_string())),
+                hint: how_to_give(id),
+            },
+        }
+    }
+}
+
+fn how_to_give(id: &ObjectId) -> String {
+    let namespace = id.namespace.as_deref().unwrap_or_default();
+    format!("give a copy of it with --source {namespace}/{}=PATH", id.name)
+}
+
+/// The repository itself.
+struct Own<'t>(&'t Tree);
+
+impl Files for Own<'_> {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, kustomize::ReadError> {
+        Files::read(self.0, path)
+    }
+
+    fn kind(&self, path: &str) -> Result<Option<kustomize::Kind>, kustomize::ReadError> {
+        Files::kind(self.0, path)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, kustomize::ReadError> {
+        Files::list(self.0, path)
+    }
+
+    fn find(&self, path: &str) -> Result<Option<(kustomize::Kind, String)>, kustomize::ReadError> {
+        Files::find(self.0, path)
+    }
+
+    fn id(&self, path: &str) -> Option<kustomize::ContentId> {
+        Files::id(self.0, path)
+    }
+}

@@ -1,0 +1,130 @@
+//! ConfigMaps and Secrets that units read while they are rendered: declared by others, given by the operator, or read from the target.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::object::ObjectId;
+
+/// What is known of the ConfigMaps and Secrets that only the target has, by identity; `None`: it does not have it.
+pub type Known = BTreeMap<ObjectId, Option<Value>>;
+
+/// All of them in a run.
+pub(super) struct Inputs<'o> {
+    known: &'o Known,
+    declared: BTreeMap<ObjectId, Arc<Value>>,
+    /// Those that were asked for and that nobody knows.
+    wanted: BTreeSet<ObjectId>,
+}
+
+impl<'o> Inputs<'o> {
+    /// None declared yet.
+    pub fn new(known: &'o Known) -> Self {
+        Self {
+            known,
+            declared: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+        }
+    }
+
+    /// Takes note of an object, if it is a ConfigMap or Secret. `namespace` is that of objects that name none.
+    pub fn note(&mut self, value: &Value, namespace: &str) {
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        if text("/apiVersion") == "v1" && matches!(text("/kind"), "ConfigMap" | "Secret") {
+            let namespace = match text("/metadata/namespace") {
+                "" => namespace,
+                own => own,
+            };
+            let id = ObjectId::new("", text("/kind"), Some(namespace), text("/metadata/name"));
+            self.declared.insert(id, Arc::new(value.clone()));
+        }
+    }
+
+    /// Whether it is declared, so far.
+    pub fn is_declared(&self, id: &ObjectId) -> bool {
+        self.declared.contains_key(id)
+    }
+
+    /// What it holds, by key; `None` where nobody has it. What nobody was asked about is noted as wanted.
+    pub fn read(&mut self, id: &ObjectId) -> Option<Texts> {
+        if let Some(value) = self.declared.get(id) {
+            return Some(Texts::of(value));
+        }
+        match self.known.get(id) {
+            Some(value) => value.as_ref().map(Texts::of),
+            None => {
+                self.wanted.insert(id.clone());
+                None
+            }
+        }
+    }
+
+    /// What was asked for and nobody knows.
+    pub fn into_wanted(self) -> Vec<ObjectId> {
+        self.wanted.into_iter().collect()
+    }
+}
+
+/// The texts of a ConfigMap or Secret, by key. `Debug` shows the keys only.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Texts(pub BTreeMap<String, String>);
+
+impl Texts {
+    fn of(value: &Value) -> Self {
+        let is_secret = value["kind"] == "Secret";
+        let mut texts = BTreeMap::new();
+        for (field, is_encoded) in [("data", is_secret), ("stringData", false)] {
+            for (key, value) in value[field].as_object().into_iter().flatten() {
+                let text = value.as_str().unwrap_or_default();
+                let decoded = is_encoded.then(|| STANDARD.decode(text.trim()).ok()).flatten();
+                let text =
+                    decoded.map_or_else(|| text.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
+                texts.insert(key.clone(), text);
+            }
+        }
+        Self(texts)
+    }
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn declared_goes_before_known_and_what_is_not_known_is_wanted() {
+        let id = |name: &str| ObjectId::new("", "ConfigMap", Some("flux-system"), name);
+        let map = |value: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": value}});
+        let known = Known::from([
+            (id("a"), Some(map("live"))),
+            (id("b"), Some(map("live"))),
+            (id("c"), None),
+        ]);
+        let mut inputs = Inputs::new(&known);
+        inputs.note(&map("declared"), "flux-system");
+        let mut read = |name: &str| inputs.read(&id(name)).map(|texts| texts.0["k"].clone());
+        assert_eq!(read("a").as_deref(), Some("declared"));
+        assert_eq!(read("b").as_deref(), Some("live"));
+        assert_eq!((read("c"), read("d")), (None, None));
+        assert_eq!(inputs.into_wanted(), [id("d")]);
+    }
+
+    #[test]
+    fn secrets_are_decoded_and_never_shown() {
+        let secret = json!({"kind": "Secret", "data": {"a": "Y2FuYXJ5"}, "stringData": {"b": "plain"}});
+        let texts = Texts::of(&secret);
+        assert_eq!(texts.0["a"], "canary");
+        assert_eq!(texts.0["b"], "plain");
+        assert_eq!(format!("{texts:?}"), r#"["a", "b"]"#);
+    }
+}
