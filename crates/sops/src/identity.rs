@@ -19,8 +19,8 @@ enum Identity {
     Age(x25519::Identity),
     /// With its public part, for SSH keys that are still locked have one too.
     Ssh(Box<ssh::Identity>, Option<String>),
-    /// One of those that only `sops` can use, by its beginning.
-    Foreign(&'static str),
+    /// One of those that only `sops` can use: its kind, or its public key where a comment tells it.
+    Foreign(String),
 }
 
 /// More than any SSH key file has. It is parsed anew with each line.
@@ -47,12 +47,15 @@ impl Identities {
             ));
         }
         let mut found = Vec::new();
+        let mut public = None;
         for (number, line) in (1..).zip(text.lines()) {
             if line.starts_with('#') {
+                public = line.strip_prefix("# public key: ").or(public);
                 continue;
             }
             for word in line.split_whitespace() {
-                found.push(age_identity(word).map_err(|message| config(format!("age keys, line {number}"), message))?);
+                let identity = age_identity(word, public.take());
+                found.push(identity.map_err(|message| config(format!("age keys, line {number}"), message))?);
             }
         }
         self.0.extend(found);
@@ -102,12 +105,13 @@ impl Identities {
         self.0.is_empty()
     }
 
-    /// The public key of each, as it stands in `.sops.yaml`. For those that only `sops` can use it is not known; they are named by kind.
+    /// The public key of each, as it stands in `.sops.yaml`. Of those that only `sops` can use it is known where age-keygen has put it in a
+    /// comment before the key; else they are named by kind.
     pub fn recipients(&self) -> Vec<String> {
         let name = |identity: &Identity| match identity {
             Identity::Age(key) => key.to_public().to_string(),
             Identity::Ssh(_, public) => public.clone().unwrap_or_else(|| "an SSH key".to_owned()),
-            Identity::Foreign(kind) => (*kind).to_owned(),
+            Identity::Foreign(name) => name.clone(),
         };
         self.0.iter().map(name).collect()
     }
@@ -145,10 +149,11 @@ impl fmt::Debug for Identities {
     }
 }
 
-fn age_identity(word: &str) -> Result<Identity, &'static str> {
+fn age_identity(word: &str, public: Option<&str>) -> Result<Identity, &'static str> {
+    let foreign = |kind: &str| Ok(Identity::Foreign(public.unwrap_or(kind).trim().to_owned()));
     match word {
-        word if word.starts_with("AGE-SECRET-KEY-PQ-1") => Ok(Identity::Foreign("a post-quantum age key")),
-        word if word.starts_with("AGE-PLUGIN-") => Ok(Identity::Foreign("an age key of a plugin")),
+        word if word.starts_with("AGE-SECRET-KEY-PQ-1") => foreign("a post-quantum age key"),
+        word if word.starts_with("AGE-PLUGIN-") => foreign("an age key of a plugin"),
         word if word.starts_with("AGE-SECRET-KEY-1") => {
             let key = x25519::Identity::from_str(word);
             key.map(Identity::Age)

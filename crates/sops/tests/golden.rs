@@ -84,7 +84,12 @@ fn a_post_quantum_file_says_whom_it_takes() {
     let encrypted = Encrypted::read(Format::Yaml, &golden("post-quantum.yaml")).expect("it is a file of sops");
     let needs = encrypted.needs(&with(&["age-pq.txt"]));
     assert!(!needs.met());
-    assert_eq!(needs.have, ["a post-quantum age key"]);
+    assert_eq!(needs.have, [crate::support::recipient("age-pq.txt")]);
+    let mut bare = Identities::new();
+    let text = crate::support::key("age-pq.txt");
+    bare.add_age(text.lines().last().expect("it has a key"))
+        .expect("it is a key");
+    assert_eq!(bare.recipients(), ["a post-quantum age key"]);
     let kinds: Vec<RecipientKind> = needs.beyond_process().map(|recipient| recipient.kind).collect();
     assert_eq!(kinds, [RecipientKind::AgePostQuantum]);
 }
