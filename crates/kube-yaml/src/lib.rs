@@ -49,7 +49,9 @@ mod scalar;
 mod stream;
 mod tag;
 mod write;
+mod write_go;
 
 pub use document::{Document, DocumentError, Nulls, Warning, WarningKind};
 pub use stream::{parse, parse_kustomize, parse_kustomize_patch, parse_one};
 pub use write::{to_string, write_stream};
+pub use write_go::to_go_string;

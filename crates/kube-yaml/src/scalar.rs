@@ -139,6 +139,12 @@ fn moment(text: &str) -> Option<String> {
     Some(format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}"))
 }
 
+/// Whether go-yaml takes a plain scalar for a point in time: a date, or a date and a time.
+pub(crate) fn is_date_of_go(text: &str) -> bool {
+    let is_four = text.bytes().take_while(u8::is_ascii_digit).count() == 4 && text.as_bytes().get(4) == Some(&b'-');
+    is_four && moment(text).is_some()
+}
+
 /// `+hh:mm` or `-hh:mm`.
 fn is_offset(zone: &str) -> bool {
     let digits = |at: usize| zone.get(at..at + 2).and_then(|two| two.parse::<u32>().ok());
