@@ -3,6 +3,8 @@
 //! Proxies are taken from the environment as usual, except for an API server of our own. Addresses in errors have no
 //! user, password or query.
 
+mod session;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -12,6 +14,8 @@ use futures::StreamExt;
 use reqwest::{Certificate, Client, Identity, Method, StatusCode, Url};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+pub use session::{Access, Authorization, Question, Reply, Session, Stamp, public, resolve, same_server};
 
 /// How long making a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,6 +74,12 @@ pub enum NetError {
         address: String,
         /// How many bytes it may be.
         limit: usize,
+    },
+    /// It leads from one address to the next, without end.
+    #[error("{address} redirects too often, or in a ring")]
+    Redirects {
+        /// Without credentials.
+        address: String,
     },
     /// TLS or the client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
