@@ -29,7 +29,7 @@ pub(super) struct Chart {
 
 /// A chart that a chart is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Dependency {
+pub struct Dependency {
     /// Name.
     pub name: String,
     /// Version or range.

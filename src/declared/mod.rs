@@ -16,6 +16,7 @@ mod documents;
 mod entry;
 mod flux;
 mod follow;
+pub mod helm;
 mod inputs;
 mod kustomization;
 mod kustomize;

@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod cases;
+mod charts;
 mod cluster;
 mod control_plane;
 mod declared;

@@ -5,3 +5,4 @@ pub mod plane;
 pub mod repo;
 pub mod run;
 pub mod transcript;
+pub mod web;
