@@ -213,7 +213,11 @@ func (g generator) composed() any {
 	for range 1 + g.Intn(3) {
 		from := source{}
 		if g.Intn(2) == 0 {
-			from.Path, from.Content, from.Literal = g.path(), g.content(), g.Intn(4) == 0
+			// No path at all means values, which a content of this sort is not.
+			for from.Path == "" {
+				from.Path = g.path()
+			}
+			from.Content, from.Literal = g.content(), g.Intn(4) == 0
 		} else {
 			text, _ := json.Marshal(g.values(2))
 			from.Content = string(text)
