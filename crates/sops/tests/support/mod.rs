@@ -171,8 +171,10 @@ impl Sops {
     /// Replaces the clear text of a file, as a person in an editor does.
     pub fn edit(&self, format: &str, sealed: &[u8], plain: &[u8]) -> Result<Vec<u8>, String> {
         let file = self.put("edited", sealed);
-        let wanted = self.put("wanted", plain);
-        let editor = format!("cp {}", wanted.display());
+        self.put("wanted", plain);
+        // sops opens the editor again, for ever, where it cannot read what comes out.
+        let script = self.put("editor", b"rm -f \"$1\" && mv wanted \"$1\"\n");
+        let editor = format!("sh {}", script.display());
         let mut command = self.command();
         command.env("EDITOR", editor);
         command
