@@ -229,7 +229,9 @@ fn without_indicators(text: &str) -> String {
 }
 
 fn same(what: &str, ours: &str, theirs: &str) -> Result<(), String> {
-    match without_indicators(ours) == without_indicators(theirs) {
+    // A comment that go-yaml put under other keys does not decrypt, with either.
+    let bare = |text: &str| without_indicators(&masked(text.as_bytes()));
+    match bare(ours) == bare(theirs) {
         true => Ok(()),
         false => Err(format!("{what} differs\n-- ours\n{ours}\n-- sops\n{theirs}")),
     }
