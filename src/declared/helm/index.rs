@@ -181,6 +181,28 @@ mod tests {
         assert_eq!(versions(aliased, "b").map(|found| found.len()), Some(1));
     }
 
+    /// Of more than 20 MB.
+    #[test]
+    fn of_a_large_index_one_chart_is_parsed() {
+        let mut text = "apiVersion: v1\nentries:\n".to_owned();
+        for chart in 0..200 {
+            text.push_str(&format!("  chart{chart}:\n"));
+            for version in 0..160 {
+                text.push_str(&format!(
+                    "  - apiVersion: v2\n    description: |\n      {}\n    keywords: [a, b]\n    version: {version}.0.0\n    urls: [x]\n",
+                    "a word or two ".repeat(40)
+                ));
+            }
+        }
+        assert!(text.len() > 20 << 20);
+        let Lines::Found(lines) = lines_of(&text, "chart150") else {
+            panic!("it is there")
+        };
+        assert!(lines.len() < text.len() / 150);
+        assert_eq!(versions(&text, "chart150").map(|found| found.len()), Some(160));
+        assert!(matches!(lines_of(&text, "chart"), Lines::Missing));
+    }
+
     #[test]
     fn what_is_no_index_is_refused() {
         for text in ["<html></html>", "entries: []", "apiVersion: v1\nentries: [1]\n", "{}"] {

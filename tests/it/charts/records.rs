@@ -434,6 +434,16 @@ fn works_with(version: &str, namespace: &str) {
             .clone()
     };
     assert_eq!(replicas(plane), 3);
+    if version == "helm" {
+        // As the record says, on the server's side: nobody else owns what Helm changed.
+        let deployment = wait(plane.api().get(&paths[1])).expect("it answers").body;
+        let entries = deployment["metadata"]["managedFields"].as_array().into_iter().flatten();
+        let of_helm: Vec<&Value> = entries.filter(|entry| entry["manager"] == "helm").collect();
+        assert!(
+            of_helm.iter().all(|entry| entry["operation"] == "Apply") && !of_helm.is_empty(),
+            "{of_helm:?}"
+        );
+    }
     helm(&["rollback", "web", "1"]);
     assert_eq!(replicas(plane), 2);
     assert_eq!(json(helm(&["list", "--output", "json"]))[0]["revision"], "4");
