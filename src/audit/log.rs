@@ -24,6 +24,8 @@ type Key = (String, String, String, String);
 pub struct Log {
     /// What it is asked for.
     about: HashSet<Key>,
+    /// It is asked for anything: objects come.
+    about_all: bool,
     changes: BTreeMap<Key, Vec<Request>>,
     kept: usize,
     /// Texts that come again and again, once each.
@@ -114,6 +116,25 @@ impl Log {
         }
     }
 
+    /// Keeps from now on what is about any object: those that are made are told of by the log before they are seen.
+    pub fn follow(&mut self) {
+        self.about_all = true;
+    }
+
+    /// Whether it is time to [`forget`](Self::forget).
+    pub fn is_large(&self) -> bool {
+        self.kept > KEPT_IN_ALL / 2
+    }
+
+    /// Forgets what is not about these objects and their namespaces.
+    pub fn forget<'a>(&mut self, ids: impl Iterator<Item = &'a ObjectId>, plurals: &BTreeMap<GroupKind, String>) {
+        self.about = Self::about(ids, plurals).about;
+        self.changes
+            .retain(|key, _| key.3.is_empty() || self.about.contains(key));
+        self.kept = self.changes.values().map(Vec::len).sum();
+        self.texts.clear();
+    }
+
     /// Reads the lines of a file: events of `audit.k8s.io/v1`, one a line. May be called for several files, in any order.
     ///
     /// Lines that are no events are counted in [`problems`](Self::problems), and so is a last line that is cut off; the rest counts.
@@ -194,7 +215,8 @@ impl Log {
 
     /// Of an object the first request and the last ones are kept, whatever order the files are read in.
     fn keep(&mut self, key: Key, request: Request) {
-        if self.kept == KEPT_IN_ALL || !(key.3.is_empty() || self.about.contains(&key)) {
+        let wanted = self.about_all || key.3.is_empty() || self.about.contains(&key);
+        if self.kept == KEPT_IN_ALL || !wanted {
             return;
         }
         let kept = self.changes.entry(key).or_default();

@@ -10,9 +10,11 @@
 //! | `log`, `request`, `author` | the audit log of the API server; who did it |
 //! | `waive` | what units tell their engines not to compare |
 //! | `ignore`, `remedy` | what reports leave out; the command that puts a finding right |
+//! | `difference` | what one audit says that the one before did not |
 
 mod author;
 mod classify;
+mod difference;
 mod glob;
 mod ignore;
 mod log;
@@ -27,10 +29,11 @@ mod waive;
 mod was;
 
 pub use classify::{NOT_COMPARED, Options, classify};
+pub use difference::{Cause, Divergence, News, Resolved, Told};
 pub use ignore::{Ignore, propose};
 pub use log::Log;
 pub use request::Request;
-pub use rules::{Rule, rules};
+pub use rules::{Rule, is_never_a_finding, rules};
 pub use waive::{units_to_read, waive};
 
 use crate::object::{FieldDrift, Method, ObjectId, Place};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::glob::fits;
 use super::tools;
-use crate::object::{LiveObject, ObjectId};
+use crate::object::{GroupKind, LiveObject, ObjectId};
 
 /// A row of the table.
 #[derive(Debug, Deserialize)]
@@ -109,6 +109,17 @@ fn fits_group(pattern: &str, group: &str) -> bool {
 fn has(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
     let there = |(key, pattern): (&String, &String)| found.get(key).is_some_and(|value| fits(pattern, value));
     wanted.iter().all(there)
+}
+
+/// Whether the cluster makes every object of a kind by itself, and a change of one, whoever makes it, is no finding.
+pub fn is_never_a_finding(kind: &GroupKind) -> bool {
+    let of_all = |rule: &&Rule| {
+        let named = matches!(rule.name, Names::Any) && rule.namespace.is_none();
+        rule.by_hand && named && rule.labels.is_empty() && rule.annotations.is_empty() && rule.kinds.is_empty()
+    };
+    let own = table().by_kind.get(&(kind.group.as_str(), kind.kind.as_str()));
+    let mut rules = own.into_iter().flatten().map(|index| &table().rules[*index]);
+    rules.any(|rule| of_all(&rule))
 }
 
 struct Table {
@@ -213,6 +224,20 @@ mod tests {
         let node = ObjectId::new("", "Node", None, "a");
         live.managers.push(written_by("kubectl"));
         assert!(matches!(judge(&node, &live), Ruled::BuiltIn(_)));
+    }
+
+    #[test]
+    fn kinds_of_which_nothing_is_a_finding() {
+        for (group, kind, never) in [
+            ("coordination.k8s.io", "Lease", true),
+            ("", "Event", true),
+            ("", "Node", true),
+            ("storage.k8s.io", "CSIStorageCapacity", false),
+            ("", "ConfigMap", false),
+            ("apps", "Deployment", false),
+        ] {
+            assert_eq!(is_never_a_finding(&GroupKind::new(group, kind)), never, "{kind}");
+        }
     }
 
     #[test]
