@@ -1,8 +1,9 @@
-//! The only HTTP client beside kube's: files and texts from the network, and the plain JSON of one API server.
+//! The only HTTP client beside kube's: files and texts from the network, JSON to webhooks, and the plain JSON of one API server.
 //!
 //! Proxies are taken from the environment as usual, except for an API server of our own. Addresses in errors have no
 //! user, password or query.
 
+mod hook;
 mod session;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use reqwest::{Certificate, Client, Identity, Method, StatusCode, Url};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use hook::{Hook, Unposted};
 pub use session::{Access, Authorization, Question, Reply, Session, Stamp, public, resolve, same_server};
 
 /// How long making a connection may take.
@@ -402,7 +404,7 @@ mod tests {
     use std::net::TcpListener;
 
     /// A server for one answer.
-    fn serve(answer: &'static [u8]) -> String {
+    pub(super) fn serve(answer: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         std::thread::spawn(move || {

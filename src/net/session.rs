@@ -355,7 +355,7 @@ fn target(response: &Response, url: &Url) -> Option<Url> {
 }
 
 /// Seconds, or a time.
-fn retry_after(response: &Response) -> Option<Duration> {
+pub(super) fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
