@@ -75,9 +75,10 @@ pub(super) struct Partial {
     pub metadata: Metadata,
 }
 
+/// One page of a list as it is sent.
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Page<T> {
+pub(super) struct Page<T> {
     #[serde(default)]
     metadata: PageMeta,
     #[serde(default = "Vec::new", deserialize_with = "null_is_default")]
@@ -97,6 +98,16 @@ pub(super) struct Listed<T> {
     pub items: Vec<T>,
     pub next: Option<String>,
     pub resource_version: String,
+}
+
+impl<T> From<Page<T>> for Listed<T> {
+    fn from(page: Page<T>) -> Self {
+        Self {
+            items: page.items,
+            next: Some(page.metadata.next).filter(|text| !text.is_empty()),
+            resource_version: page.metadata.resource_version,
+        }
+    }
 }
 
 impl Cluster {
@@ -187,8 +198,9 @@ impl Cluster {
         'over: loop {
             let (mut all, mut next) = (Vec::new(), None);
             loop {
-                match self.list_page(at, namespace, accept, next.as_deref()).await {
+                match self.page::<Page<T>>(at, namespace, accept, next.as_deref()).await {
                     Ok(page) => {
+                        let page = Listed::from(page);
                         all.extend(page.items);
                         next = page.next;
                     }
@@ -206,23 +218,19 @@ impl Cluster {
         }
     }
 
-    pub(super) async fn list_page<T: DeserializeOwned>(
+    /// One page of a list, the first one or the next.
+    pub(super) async fn page<P: DeserializeOwned>(
         &self,
         at: &Endpoint,
         namespace: Option<&str>,
         accept: &'static str,
         next: Option<&str>,
-    ) -> Result<Listed<T>, Trouble> {
+    ) -> Result<P, Trouble> {
         let mut path = format!("{}?limit={PAGE}", at.collection(namespace));
         if let Some(next) = next {
             path.push_str("&continue=");
             path.push_str(&segment(next));
         }
-        let page: Page<T> = self.read(&Ask::get(path).accept(accept)).await?;
-        Ok(Listed {
-            items: page.items,
-            next: Some(page.metadata.next).filter(|text| !text.is_empty()),
-            resource_version: page.metadata.resource_version,
-        })
+        self.read(&Ask::get(path).accept(accept)).await
     }
 }

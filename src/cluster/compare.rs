@@ -26,7 +26,7 @@ const ROUNDS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Kinds that set the replicas of others: (group, kind).
-const AUTOSCALERS: &[(&str, &str)] = &[("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
+pub const AUTOSCALERS: &[(&str, &str)] = &[("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +79,21 @@ impl Cluster {
     /// The server does not say which kinds it serves.
     pub async fn compare(&self, set: &DeclaredSet, options: CompareOptions) -> Result<Compared, Failure> {
         let (kinds, _) = self.discover().await?;
+        Ok(self.compare_some(set, &kinds, &|_| true, options).await)
+    }
+
+    /// Likewise those objects of the set that are wanted; these kinds are served.
+    pub async fn compare_some(
+        &self,
+        set: &DeclaredSet,
+        kinds: &ServedKinds,
+        wanted: &(dyn Fn(&ObjectId) -> bool + Sync),
+        options: CompareOptions,
+    ) -> Compared {
         let mut gaps = Gaps::default();
-        let scaled = self.scaled(set, &kinds, &mut gaps).await;
+        let scaled = self.scaled(set, kinds, wanted, &mut gaps).await;
         let mut questions = Vec::new();
-        for declared in &set.objects {
+        for declared in set.objects.iter().filter(|declared| wanted(&declared.id)) {
             let Some(served) = kinds.get(&declared.id.group_kind()) else {
                 continue;
             };
@@ -116,10 +127,10 @@ impl Cluster {
                 Err(reason) => gaps.add(&question.at.kind, reason),
             }
         }
-        Ok(Compared {
+        Compared {
             comparisons,
             gaps: gaps.sorted(),
-        })
+        }
     }
 
     /// `None` if it is not there; an error says why it could not be read.
@@ -256,16 +267,20 @@ impl Cluster {
     }
 
     /// What autoscalers scale, declared ones and live ones.
-    async fn scaled(&self, set: &DeclaredSet, kinds: &ServedKinds, gaps: &mut Gaps) -> Scaled {
+    async fn scaled(
+        &self,
+        set: &DeclaredSet,
+        kinds: &ServedKinds,
+        wanted: &(dyn Fn(&ObjectId) -> bool + Sync),
+        gaps: &mut Gaps,
+    ) -> Scaled {
         let mut scaled: Scaled = set
             .objects
             .iter()
             .filter(|declared| AUTOSCALERS.iter().any(|(group, kind)| declared.id.is(group, kind)))
             .filter_map(|declared| target(declared.manifest.value(), declared.id.namespace.as_deref()))
             .collect();
-        let could_be = |declared: &Declared| {
-            declared.id.group == "apps" || declared.manifest.value().pointer("/spec/replicas").is_some()
-        };
+        let could_be = |declared: &Declared| wanted(&declared.id) && may_be_scaled(declared);
         if !set.objects.iter().any(could_be) {
             return scaled;
         }
@@ -354,6 +369,11 @@ fn forget_last_applied(patch: &mut Value) {
     {
         patch.shift_remove("metadata");
     }
+}
+
+/// Whether an autoscaler may set the replicas of an object.
+pub fn may_be_scaled(declared: &Declared) -> bool {
+    declared.id.group == "apps" || declared.manifest.value().pointer("/spec/replicas").is_some()
 }
 
 /// What an autoscaler scales. KEDA's `scaleTargetRef` may leave the kind out: a Deployment.

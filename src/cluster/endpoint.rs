@@ -34,6 +34,14 @@ impl Endpoint {
         Some(Self::new(served.kind.clone(), version, &*served.plural, served.scope))
     }
 
+    /// `secrets`, `deployments.apps`.
+    pub fn name(&self) -> String {
+        match self.kind.group.as_str() {
+            "" => self.plural.clone(),
+            group => format!("{}.{group}", self.plural),
+        }
+    }
+
     /// `v1`, `apps/v1`.
     pub fn api_version(&self) -> String {
         if self.kind.group.is_empty() {

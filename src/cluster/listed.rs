@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::sight::Mark;
 use super::wire::null_is_default;
 use super::write::LAST_APPLIED;
 use crate::object::{GroupKind, LiveObject, Manager, Owner};
@@ -22,6 +24,45 @@ pub(super) struct Listed<F> {
     pub secret_type: Option<Value>,
 }
 
+/// A column of a table.
+#[derive(Deserialize)]
+pub(super) struct Column {
+    #[serde(default)]
+    name: String,
+}
+
+/// A row of a table.
+#[derive(Deserialize)]
+#[serde(bound = "F: Deserialize<'de>")]
+pub(super) struct Row<F> {
+    #[serde(default)]
+    cells: Vec<Value>,
+    object: Listed<F>,
+}
+
+/// The column that has the types of Secrets.
+pub(super) fn type_column(columns: &[Column]) -> Option<usize> {
+    columns.iter().position(|column| column.name == "Type")
+}
+
+impl<F> Row<F> {
+    /// With what the column of types says; empty for other kinds.
+    pub fn typed(self, column: Option<usize>) -> (Listed<F>, String) {
+        let text = column.and_then(|index| self.cells.get(index)?.as_str());
+        let secret_type = text.unwrap_or_default().to_owned();
+        (self.object, secret_type)
+    }
+}
+
+impl<F> Listed<F> {
+    /// With the type of a Secret.
+    pub fn typed(self) -> (Self, String) {
+        let text = self.secret_type.as_ref().and_then(Value::as_str);
+        let secret_type = text.unwrap_or_default().to_owned();
+        (self, secret_type)
+    }
+}
+
 /// `metadata`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound = "F: Deserialize<'de>")]
@@ -31,9 +72,13 @@ pub(super) struct Metadata<F> {
     #[serde(default, deserialize_with = "null_is_default")]
     pub namespace: String,
     #[serde(default)]
-    uid: String,
+    pub uid: String,
     #[serde(default)]
-    resource_version: String,
+    pub resource_version: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    generation: i64,
+    #[serde(default, deserialize_with = "null_is_default")]
+    finalizers: Vec<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     creation_timestamp: String,
     #[serde(default)]
@@ -55,6 +100,8 @@ impl<F> Default for Metadata<F> {
             namespace: String::new(),
             uid: String::new(),
             resource_version: String::new(),
+            generation: 0,
+            finalizers: Vec::new(),
             creation_timestamp: String::new(),
             deletion_timestamp: None,
             labels: BTreeMap::new(),
@@ -123,6 +170,106 @@ struct Entry<F> {
     time: Option<String>,
     #[serde(default, rename = "fieldsV1")]
     fields: Option<F>,
+}
+
+/// `fieldsV1`, of which only a sum is kept, in the order in which it is sent.
+pub(super) struct Summed(u64);
+
+impl<'de> Deserialize<'de> for Summed {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut hasher = DefaultHasher::new();
+        Sum(&mut hasher).deserialize(from)?;
+        Ok(Self(hasher.finish()))
+    }
+}
+
+/// Sums up a value of `fieldsV1`: keys, and where mappings end. There is nothing else in it; what is there all the same is no error.
+struct Sum<'h>(&'h mut DefaultHasher);
+
+impl<'de> DeserializeSeed<'de> for Sum<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Sum<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a set of fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            key.hash(self.0);
+            map.next_value_seed(Sum(self.0))?;
+        }
+        usize::MAX.hash(self.0);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Sum(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        text.hash(self.0);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl From<Summed> for Option<Value> {
+    fn from(_: Summed) -> Self {
+        None
+    }
+}
+
+impl Metadata<Summed> {
+    /// What tells whether an object changed beside its status.
+    pub fn mark(&self) -> Mark {
+        let (mut content, mut status) = (DefaultHasher::new(), DefaultHasher::new());
+        (&self.uid, &self.labels, &self.annotations.kept, &self.finalizers).hash(&mut content);
+        (self.annotations.last_applied, self.deletion_timestamp.is_some()).hash(&mut content);
+        for owner in &self.owner_references {
+            (&owner.uid, owner.controller).hash(&mut content);
+        }
+        for entry in &self.managed_fields {
+            let hasher = match entry.subresource.as_str() {
+                "status" => &mut status,
+                _ => &mut content,
+            };
+            (&entry.manager, &entry.operation, &entry.subresource, &entry.time).hash(hasher);
+            entry.fields.as_ref().map(|fields| fields.0).hash(hasher);
+        }
+        Mark {
+            generation: self.generation,
+            content: content.finish(),
+            status: status.finish(),
+        }
+    }
 }
 
 /// `fieldsV1`, passed over.

@@ -6,14 +6,12 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::listed::{Listed, Passed};
+use super::listed::{Column, Listed, Passed, Row, type_column};
 use super::wire::{Ask, METADATA, METADATA_LIST, Trouble, null_is_default};
-use super::{Cluster, Endpoint, endpoint::segment};
+use super::{Cluster, Endpoint};
 use crate::error::Failure;
-use crate::object::{FactGap, GroupKind, LiveObject, LiveSet, ObjectId};
+use crate::object::{FactGap, GroupKind, LiveObject, LiveSet, ObjectId, ServedKinds};
 
-/// Objects in one page, as kubectl asks.
-const PAGE: usize = 500;
 /// Pages of one kind: whatever gives more is no list that ends.
 const PAGES: usize = 10_000;
 /// Objects of one kind, so that memory ends too.
@@ -66,6 +64,17 @@ pub struct LiveOptions {
     pub namespaces: BTreeSet<String>,
 }
 
+/// What can be listed and changed.
+#[derive(Debug, Clone, Default)]
+pub struct Listable {
+    /// Every kind that is served.
+    pub kinds: ServedKinds,
+    /// Those of which objects can be listed and changed, in the server's order of groups, without what is another by another name.
+    pub ends: Vec<Endpoint>,
+    /// API groups that could not be asked, sorted.
+    pub gaps: Vec<FactGap>,
+}
+
 /// What came of one kind.
 struct OfKind {
     at: Endpoint,
@@ -75,38 +84,26 @@ struct OfKind {
     whole: bool,
 }
 
-/// A page of a list, or of a table.
+/// A page of a list, or of a table. `F`: what is made of the fields of managers.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page {
+#[serde(rename_all = "camelCase", bound = "F: Deserialize<'de>")]
+pub(super) struct Page<F> {
     #[serde(default)]
-    metadata: PageMeta,
-    #[serde(default, deserialize_with = "null_is_default")]
-    items: Vec<Listed<Passed>>,
+    pub metadata: PageMeta,
+    #[serde(default = "Vec::new", deserialize_with = "null_is_default")]
+    items: Vec<Listed<F>>,
     #[serde(default, deserialize_with = "null_is_default")]
     column_definitions: Vec<Column>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    rows: Vec<Row>,
+    #[serde(default = "Vec::new", deserialize_with = "null_is_default")]
+    rows: Vec<Row<F>>,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
-struct PageMeta {
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PageMeta {
     #[serde(rename = "continue", deserialize_with = "null_is_default")]
-    next: String,
-}
-
-#[derive(Deserialize)]
-struct Column {
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    #[serde(default)]
-    cells: Vec<Value>,
-    object: Listed<Passed>,
+    pub next: String,
+    pub resource_version: String,
 }
 
 /// Why a list is not whole.
@@ -128,13 +125,11 @@ impl std::fmt::Display for Cut {
 }
 
 impl Cluster {
-    /// Every object of every kind that can be listed and changed, in all groups, cluster-scoped ones too; metadata only, in
-    /// pages of 500, 8 lists at a time. What could not be read (403, a broken APIService, a list that does not end) is a gap.
-    /// Of Secrets their type is read, never a value.
+    /// What can be listed and changed.
     ///
     /// # Errors
     /// The server does not say which kinds it serves.
-    pub async fn live(&self, options: &LiveOptions) -> Result<LiveSet, Failure> {
+    pub async fn listable(&self) -> Result<Listable, Failure> {
         let found = self.served().await?;
         let kinds: BTreeSet<&GroupKind> = found.listable.iter().map(|(kind, _)| kind).collect();
         let wanted = found.listable.iter().filter(|(kind, _)| !is_twice(kind, &kinds));
@@ -142,8 +137,23 @@ impl Cluster {
             let served = found.kinds.get(kind)?;
             Some(Endpoint::new(kind.clone(), version, &*served.plural, served.scope))
         });
-        let ends: Vec<Endpoint> = ends.collect();
-        let asked = stream::iter(ends.into_iter().enumerate()).map(|(number, at)| async move {
+        let ends = ends.collect();
+        Ok(Listable {
+            ends,
+            gaps: found.gaps,
+            kinds: ServedKinds(found.kinds),
+        })
+    }
+
+    /// Every object of every kind that can be listed and changed, in all groups, cluster-scoped ones too; metadata only, in
+    /// pages of 500, 8 lists at a time. What could not be read (403, a broken APIService, a list that does not end) is a gap.
+    /// Of Secrets their type is read, never a value.
+    ///
+    /// # Errors
+    /// The server does not say which kinds it serves.
+    pub async fn live(&self, options: &LiveOptions) -> Result<LiveSet, Failure> {
+        let found = self.listable().await?;
+        let asked = stream::iter(found.ends.into_iter().enumerate()).map(|(number, at)| async move {
             let answer = self.all_of(at, &options.namespaces).await;
             (number, answer)
         });
@@ -190,14 +200,14 @@ impl Cluster {
                 for namespace in namespaces.iter().filter(|_| denied && at.namespaced) {
                     match self.pages(&at, Some(namespace), &mut objects).await {
                         Ok(()) => within.push(namespace.as_str()),
-                        Err(cut) => gaps.push(gap(format!("list {} in {namespace}", plural(&at)), &cut)),
+                        Err(cut) => gaps.push(gap(format!("list {} in {namespace}", at.name()), &cut)),
                     }
                 }
                 let elsewhere = match &*within {
                     [] => String::new(),
                     some => format!(" outside of {}", some.join(", ")),
                 };
-                gaps.push(gap(format!("list {}{elsewhere}", plural(&at)), &cut));
+                gaps.push(gap(format!("list {}{elsewhere}", at.name()), &cut));
             }
         }
         OfKind {
@@ -219,12 +229,8 @@ impl Cluster {
         let (mut restarts, mut next, mut pages) = (0, String::new(), 0);
         let mut accept = if at.is_secret() { SECRETS } else { METADATA_LIST };
         loop {
-            let mut path = format!("{}?limit={PAGE}", at.collection(namespace));
-            if !next.is_empty() {
-                path.push_str("&continue=");
-                path.push_str(&segment(&next));
-            }
-            let page: Page = match self.read(&Ask::get(path).accept(accept)).await {
+            let from = Some(next.as_str()).filter(|next| !next.is_empty());
+            let page: Page<Passed> = match self.page(at, namespace, accept, from).await {
                 Ok(page) => page,
                 Err(trouble) if trouble.code() == 406 && accept == SECRETS => {
                     accept = SECRETS_PLAIN;
@@ -281,7 +287,7 @@ impl Cluster {
                 }
                 Err(trouble) if trouble.code() == 404 => {}
                 Err(trouble) => gaps.push(FactGap {
-                    what: format!("get {}", plural(&at)),
+                    what: format!("get {}", at.name()),
                     reason: trouble.to_string(),
                 }),
             }
@@ -292,20 +298,9 @@ impl Cluster {
     }
 }
 
-impl Page {
+impl Page<Passed> {
     fn read_into(self, at: &Endpoint, objects: &mut Vec<(ObjectId, LiveObject)>) {
-        let types = self.column_definitions.iter().position(|column| column.name == "Type");
-        let rows = self.rows.into_iter().map(|row| {
-            let text = types.and_then(|index| row.cells.get(index)?.as_str());
-            let secret_type = text.unwrap_or_default().to_owned();
-            (row.object, secret_type)
-        });
-        let items = self.items.into_iter().map(|listed| {
-            let text = listed.secret_type.as_ref().and_then(Value::as_str).map(str::to_owned);
-            let secret_type = text.filter(|_| at.is_secret()).unwrap_or_default();
-            (listed, secret_type)
-        });
-        objects.extend(rows.chain(items).map(|(listed, secret_type)| {
+        objects.extend(self.into_typed(&mut None).map(|(listed, secret_type)| {
             let metadata = listed.metadata;
             let id = at.id(Some(&metadata.namespace), &metadata.name);
             (id, metadata.into_live(secret_type))
@@ -313,11 +308,13 @@ impl Page {
     }
 }
 
-/// `secrets`, `deployments.apps`.
-fn plural(at: &Endpoint) -> String {
-    match at.kind.group.as_str() {
-        "" => at.plural.clone(),
-        group => format!("{}.{group}", at.plural),
+impl<F> Page<F> {
+    /// The objects, Secrets with their type. `column` of a table has it: a later page or event may not say which.
+    pub(super) fn into_typed(self, column: &mut Option<usize>) -> impl Iterator<Item = (Listed<F>, String)> + use<F> {
+        *column = type_column(&self.column_definitions).or(*column);
+        let column = *column;
+        let rows = self.rows.into_iter().map(move |row| row.typed(column));
+        rows.chain(self.items.into_iter().map(Listed::typed))
     }
 }
 

@@ -6,24 +6,24 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
 use http_body_util::BodyExt;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::Cluster;
-use super::ask::Listed;
+use super::ask::{Listed, Page};
 use super::endpoint::Endpoint;
-use super::wire::{Ask, Break, Broken, JSON, METADATA_LIST, Status, Trouble, broken};
+use super::wire::{Ask, Break, Broken, JSON, Status, Trouble, broken};
 use crate::object::ObjectId;
 
-/// `Accept` of a metadata-only watch.
-const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// The server ends a watch after this long, and we begin the next.
 const WATCH_SECONDS: u64 = 290;
 /// Bookmarks come about once a minute; a watch that is silent for longer than this is dead.
@@ -42,63 +42,110 @@ pub struct Observed {
     pub generation: i64,
     /// `metadata.resourceVersion`.
     pub resource_version: String,
-    /// The object without managedFields; `None` when it was deleted. With `metadata_only`: apiVersion, kind and metadata.
+    /// The object without managedFields; `None` when it was deleted.
     pub value: Option<Value>,
 }
 
 /// What a watch tells.
 #[derive(Debug, Clone)]
-pub enum WatchEvent {
+pub enum WatchEvent<T = Observed> {
     /// An object is there, changed, or is gone.
-    Observed(Observed),
+    Observed(T),
     /// Everything that was there has been told; comes again after each new list.
     Listed,
     /// The connection is lost and is being made anew; said once per interruption.
     Interrupted(String),
+    /// The connection is there again.
+    Resumed,
     /// The server will not tell (403, or a kind that cannot be watched); the stream ends.
     Refused(String),
 }
 
 /// A stream of [`WatchEvent`]s; dropping it ends the watch.
 #[derive(Debug)]
-pub struct Watching {
-    events: mpsc::Receiver<WatchEvent>,
+pub struct Watching<T = Observed> {
+    events: mpsc::Receiver<WatchEvent<T>>,
     task: AbortHandle,
 }
 
-impl Watching {
+impl<T> Watching<T> {
     /// The next event; `None` after [`WatchEvent::Refused`].
-    pub async fn next(&mut self) -> Option<WatchEvent> {
+    pub async fn next(&mut self) -> Option<WatchEvent<T>> {
         self.events.recv().await
     }
 }
 
-impl Stream for Watching {
-    type Item = WatchEvent;
+impl<T> Stream for Watching<T> {
+    type Item = WatchEvent<T>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<WatchEvent>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<WatchEvent<T>>> {
         self.events.poll_recv(cx)
     }
 }
 
-impl Drop for Watching {
+impl<T> Drop for Watching<T> {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
+/// In which form a watch asks for objects, and what it tells of them.
+pub(super) trait Form: Send + Sync + 'static {
+    /// One page of a list.
+    type Page: DeserializeOwned + Send;
+    /// The object of an event.
+    type Event: DeserializeOwned + Send;
+    /// An object as it was sent.
+    type Sent: Send;
+    /// What is told of an object.
+    type Told: Send + 'static;
+
+    /// `Accept` of lists, and of watches.
+    fn accept(&self) -> (&'static str, &'static str);
+
+    /// What a page holds.
+    fn page(&mut self, page: Self::Page) -> Listed<Self::Sent>;
+
+    /// The version that an event is of, and the object, which of a bookmark means nothing.
+    fn event(&mut self, event: Self::Event) -> Option<(String, Self::Sent)>;
+
+    /// Namespace ("" for cluster-scoped), name and uid.
+    fn identity(sent: &Self::Sent) -> (String, String, String);
+
+    /// What is told of an object that is there, or was until now.
+    fn told(&self, id: ObjectId, sent: Self::Sent, deleted: bool) -> Self::Told;
+
+    /// What is told of an object that went unseen.
+    fn gone(&self, id: ObjectId, uid: String) -> Self::Told;
+}
+
 impl Cluster {
     /// Watches all objects of a kind, in one namespace or in all, beginning with those that are there. Must be called within
     /// a tokio runtime. At most 256 events are buffered; a slow reader slows the watch down, nothing is lost.
-    pub fn watch(&self, at: &Endpoint, namespace: Option<&str>, metadata_only: bool) -> Watching {
+    pub fn watch(&self, at: &Endpoint, namespace: Option<&str>) -> Watching {
+        let form = Whole { at: at.clone() };
+        self.watch_as(form, at, namespace, HashMap::new(), None)
+    }
+
+    /// Likewise in this form. `known`: what is thought to be there, by namespace and name; what of it is not is told as gone.
+    /// `lists`: how many may list at a time.
+    pub(super) fn watch_as<F: Form>(
+        &self,
+        form: F,
+        at: &Endpoint,
+        namespace: Option<&str>,
+        known: HashMap<(String, String), String>,
+        lists: Option<Arc<Semaphore>>,
+    ) -> Watching<F::Told> {
         let (events, receiver) = mpsc::channel(256);
         let watch = Watch {
             cluster: self.clone(),
             at: at.clone(),
             namespace: namespace.map(str::to_owned),
-            metadata_only,
+            form,
             events,
-            known: HashMap::new(),
+            known,
+            lists,
             pause: FIRST_PAUSE,
             said: false,
             told: false,
@@ -110,17 +157,88 @@ impl Cluster {
     }
 }
 
+/// Whole objects.
+struct Whole {
+    at: Endpoint,
+}
+
+impl Form for Whole {
+    type Page = Page<Value>;
+    type Event = Value;
+    type Sent = Value;
+    type Told = Observed;
+
+    fn accept(&self) -> (&'static str, &'static str) {
+        (JSON, JSON)
+    }
+
+    fn page(&mut self, page: Page<Value>) -> Listed<Value> {
+        page.into()
+    }
+
+    fn event(&mut self, event: Value) -> Option<(String, Value)> {
+        let version = event.pointer("/metadata/resourceVersion")?.as_str()?.to_owned();
+        Some((version, event))
+    }
+
+    fn identity(sent: &Value) -> (String, String, String) {
+        let text = |key: &str| sent["metadata"][key].as_str().unwrap_or_default().to_owned();
+        (text("namespace"), text("name"), text("uid"))
+    }
+
+    fn told(&self, id: ObjectId, mut value: Value, deleted: bool) -> Observed {
+        let (_, _, uid) = Self::identity(&value);
+        let resource_version = value["metadata"]["resourceVersion"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let generation = value["metadata"]["generation"].as_i64().unwrap_or_default();
+        if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.shift_remove("managedFields");
+            if self.at.is_secret()
+                && let Some(Value::Object(annotations)) = metadata.get_mut("annotations")
+            {
+                // It repeats the data.
+                annotations.shift_remove(super::write::LAST_APPLIED);
+            }
+        }
+        // The server leaves these out of lists.
+        if let Value::Object(map) = &mut value {
+            map.insert("apiVersion".into(), self.at.api_version().into());
+            map.insert("kind".into(), self.at.kind.kind.as_str().into());
+        }
+        Observed {
+            id,
+            uid,
+            generation,
+            resource_version,
+            value: (!deleted).then_some(value),
+        }
+    }
+
+    fn gone(&self, id: ObjectId, uid: String) -> Observed {
+        Observed {
+            id,
+            uid,
+            generation: 0,
+            resource_version: String::new(),
+            value: None,
+        }
+    }
+}
+
 /// Nobody reads any more, or there is nothing more to say.
 struct Over;
 
-struct Watch {
+struct Watch<F: Form> {
     cluster: Cluster,
     at: Endpoint,
     namespace: Option<String>,
-    metadata_only: bool,
-    events: mpsc::Sender<WatchEvent>,
+    form: F,
+    events: mpsc::Sender<WatchEvent<F::Told>>,
     /// Namespace and name to uid.
     known: HashMap<(String, String), String>,
+    lists: Option<Arc<Semaphore>>,
     pause: Duration,
     said: bool,
     /// A list has succeeded.
@@ -128,13 +246,14 @@ struct Watch {
 }
 
 #[derive(Deserialize)]
-struct Line {
+#[serde(bound = "E: DeserializeOwned")]
+struct Line<E> {
     #[serde(rename = "type")]
     what: String,
-    object: Value,
+    object: E,
 }
 
-impl Watch {
+impl<F: Form> Watch<F> {
     async fn run(mut self) {
         let mut version = None;
         loop {
@@ -149,51 +268,58 @@ impl Watch {
         }
     }
 
-    async fn tell(&self, event: WatchEvent) -> Result<(), Over> {
+    async fn tell(&self, event: WatchEvent<F::Told>) -> Result<(), Over> {
         self.events.send(event).await.map_err(|_| Over)
     }
 
     /// Lists everything; gives the version to watch from, `None` to list again.
     async fn list(&mut self) -> Result<Option<String>, Over> {
-        let accept = if self.metadata_only { METADATA_LIST } else { JSON };
+        let lists = self.lists.clone();
         let mut before = self.known.clone();
+        let listed = {
+            // Nobody closes it.
+            let _turn = match &lists {
+                Some(lists) => lists.acquire().await.ok(),
+                None => None,
+            };
+            self.pages(&mut before).await?
+        };
+        let version = match listed {
+            Ok(version) => version,
+            Err(trouble) => return self.trouble(trouble).await.map(|()| None),
+        };
+        for ((namespace, name), uid) in before {
+            let id = self.at.id(Some(&namespace), &name);
+            self.known.remove(&(namespace, name));
+            self.tell(WatchEvent::Observed(self.form.gone(id, uid))).await?;
+        }
+        self.well().await?;
+        self.told = true;
+        self.tell(WatchEvent::Listed).await?;
+        Ok(Some(version))
+    }
+
+    /// Tells all pages of a list, taking what is there out of `before`.
+    async fn pages(&mut self, before: &mut HashMap<(String, String), String>) -> Result<Result<String, Trouble>, Over> {
+        let (accept, _) = self.form.accept();
         let mut next: Option<String> = None;
         loop {
             let (cluster, at) = (self.cluster.clone(), self.at.clone());
-            let page = cluster.list_page::<Value>(&at, self.namespace.as_deref(), accept, next.as_deref());
-            let Listed {
-                items,
-                next: more,
-                resource_version,
-            } = match page.await {
-                Ok(page) => page,
-                Err(trouble) => return self.trouble(trouble).await.map(|()| None),
+            let page = cluster.page(&at, self.namespace.as_deref(), accept, next.as_deref());
+            let page = match page.await {
+                Ok(page) => self.form.page(page),
+                Err(trouble) => return Ok(Err(trouble)),
             };
-            for item in items {
-                if let Some(observed) = self.observed(item, false) {
-                    before.remove(&key(&observed.id));
-                    self.tell(WatchEvent::Observed(observed)).await?;
-                }
+            for sent in page.items {
+                let (namespace, name, _) = F::identity(&sent);
+                before.remove(&(namespace, name));
+                let told = self.observed(sent, false);
+                self.tell(WatchEvent::Observed(told)).await?;
             }
-            if more.is_none() {
-                for ((namespace, name), uid) in before {
-                    self.known.remove(&(namespace.clone(), name.clone()));
-                    let id = self.at.id(Some(&namespace), &name);
-                    let gone = Observed {
-                        id,
-                        uid,
-                        generation: 0,
-                        resource_version: String::new(),
-                        value: None,
-                    };
-                    self.tell(WatchEvent::Observed(gone)).await?;
-                }
-                self.well();
-                self.told = true;
-                self.tell(WatchEvent::Listed).await?;
-                return Ok(Some(resource_version));
+            if page.next.is_none() {
+                return Ok(Ok(page.resource_version));
             }
-            next = more;
+            next = page.next;
         }
     }
 
@@ -203,7 +329,7 @@ impl Watch {
             "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}&resourceVersion={version}",
             self.at.collection(self.namespace.as_deref())
         ))
-        .accept(if self.metadata_only { METADATA } else { JSON });
+        .accept(self.form.accept().1);
         let opened = tokio::time::timeout(self.cluster.request_timeout(), self.cluster.open(&ask)).await;
         let response = match opened {
             Ok(Ok(response)) => response,
@@ -226,6 +352,7 @@ impl Watch {
             let again = (status.code != 410).then_some(version);
             return self.trouble(Trouble::Refused(Box::new(status))).await.map(|()| again);
         }
+        self.resumed().await?;
         let mut lines = Lines::default();
         let began = tokio::time::Instant::now();
         loop {
@@ -248,76 +375,59 @@ impl Watch {
             let Ok(data) = frame.into_data() else { continue };
             for line in lines.feed(&data) {
                 match self.line(&line).await? {
-                    Told::At(next) => version = next,
-                    Told::Again => return Ok(None),
-                    Told::Nothing => {}
+                    Next::At(next) => version = next,
+                    Next::Again => return Ok(None),
+                    Next::Nothing => {}
                 }
             }
         }
     }
 
-    async fn line(&mut self, line: &[u8]) -> Result<Told, Over> {
+    async fn line(&mut self, line: &[u8]) -> Result<Next, Over> {
         // Half a line at the end of a broken connection is told again by the next watch.
-        let Ok(Line { what, object }) = serde_json::from_slice::<Line>(line) else {
-            return Ok(Told::Nothing);
+        let Ok(Line { what, .. }) = serde_json::from_slice::<Line<IgnoredAny>>(line) else {
+            return Ok(Next::Nothing);
         };
         if what == "ERROR" {
-            let status: Status = serde_json::from_value(object).unwrap_or_default();
+            let status = serde_json::from_slice::<Line<Status>>(line).map(|line| line.object);
+            let status = status.unwrap_or_default();
             let expired = status.code == 410;
             self.trouble(Trouble::Refused(Box::new(status))).await?;
-            return Ok(if expired { Told::Again } else { Told::Nothing });
+            return Ok(if expired { Next::Again } else { Next::Nothing });
         }
-        self.well();
-        let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str);
-        let Some(version) = version.map(str::to_owned) else {
-            return Ok(Told::Nothing);
+        self.well().await?;
+        let event = serde_json::from_slice::<Line<F::Event>>(line).ok();
+        let Some((version, sent)) = event.and_then(|line| self.form.event(line.object)) else {
+            return Ok(Next::Nothing);
         };
-        if what != "BOOKMARK"
-            && let Some(observed) = self.observed(object, what == "DELETED")
-        {
-            self.tell(WatchEvent::Observed(observed)).await?;
+        if what != "BOOKMARK" {
+            let told = self.observed(sent, what == "DELETED");
+            self.tell(WatchEvent::Observed(told)).await?;
         }
-        Ok(Told::At(version))
+        Ok(Next::At(version))
     }
 
-    fn observed(&mut self, mut value: Value, deleted: bool) -> Option<Observed> {
-        let metadata = value.get_mut("metadata")?.as_object_mut()?;
-        metadata.shift_remove("managedFields");
-        if self.at.is_secret()
-            && let Some(Value::Object(annotations)) = metadata.get_mut("annotations")
-        {
-            // It repeats the data.
-            annotations.shift_remove(super::write::LAST_APPLIED);
-        }
-        let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (namespace, name, uid) = (text("namespace"), text("name"), text("uid"));
-        let resource_version = text("resourceVersion");
-        let generation = metadata.get("generation").and_then(Value::as_i64).unwrap_or_default();
+    fn observed(&mut self, sent: F::Sent, deleted: bool) -> F::Told {
+        let (namespace, name, uid) = F::identity(&sent);
         let id = self.at.id(Some(&namespace), &name);
         if deleted {
-            self.known.remove(&key(&id));
+            self.known.remove(&(namespace, name));
         } else {
-            self.known.insert(key(&id), uid.clone());
-            // The server leaves these out of lists.
-            if !self.metadata_only
-                && let Value::Object(map) = &mut value
-            {
-                map.insert("apiVersion".into(), self.at.api_version().into());
-                map.insert("kind".into(), self.at.kind.kind.as_str().into());
-            }
+            self.known.insert((namespace, name), uid);
         }
-        Some(Observed {
-            id,
-            uid,
-            generation,
-            resource_version,
-            value: (!deleted).then_some(value),
-        })
+        self.form.told(id, sent, deleted)
     }
 
-    fn well(&mut self) {
+    async fn well(&mut self) -> Result<(), Over> {
         self.pause = FIRST_PAUSE;
-        self.said = false;
+        self.resumed().await
+    }
+
+    async fn resumed(&mut self) -> Result<(), Over> {
+        if std::mem::take(&mut self.said) {
+            self.tell(WatchEvent::Resumed).await?;
+        }
+        Ok(())
     }
 
     /// Waits before the next try, or ends the stream if there is no use in one.
@@ -342,7 +452,7 @@ impl Watch {
     }
 }
 
-enum Told {
+enum Next {
     At(String),
     Again,
     Nothing,
@@ -350,10 +460,6 @@ enum Told {
 
 fn silent() -> Broken {
     Broken::new(Break::TimedOut, "the watch is silent")
-}
-
-fn key(id: &ObjectId) -> (String, String) {
-    (id.namespace.clone().unwrap_or_default(), id.name.clone())
 }
 
 /// Cuts a stream of bytes into lines.

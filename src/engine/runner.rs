@@ -188,7 +188,7 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
     }
 
     fn watch(&mut self, target: &Target) {
-        let mut watching = self.cluster.watch(&endpoint(target), None, false);
+        let mut watching = self.cluster.watch(&endpoint(target), None);
         let (tells, ids, kind) = (self.tells.clone(), Arc::clone(&self.ids), target.kind.clone());
         self.listeners.spawn(async move {
             while let Some(event) = watching.next().await {
@@ -196,7 +196,9 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
                     WatchEvent::Observed(observed) if ids.contains(&observed.id) => seen(observed),
                     WatchEvent::Refused(reason) => Input::Unwatchable(kind.clone(), reason),
                     // It goes on by itself.
-                    WatchEvent::Observed(_) | WatchEvent::Listed | WatchEvent::Interrupted(_) => continue,
+                    WatchEvent::Observed(_) | WatchEvent::Listed | WatchEvent::Interrupted(_) | WatchEvent::Resumed => {
+                        continue;
+                    }
                 };
                 if tells.send(input).await.is_err() {
                     return;
