@@ -76,6 +76,34 @@ fn is_remote(reference: &str) -> bool {
     scp && !Path::new(reference).exists()
 }
 
+/// A text that changes whenever the revision may have come to mean another commit, without reading that. `None` where it always
+/// means the same: a commit by its id, a date, files outside of Git as they were read.
+///
+/// # Errors
+/// As for [`open`].
+pub fn mark(reference: &str, options: &Options) -> Result<Option<String>, Failure> {
+    if options.at.is_some() || options.rev.as_deref().is_some_and(revision::is_id) {
+        return Ok(None);
+    }
+    let path = match reference.strip_prefix("file://") {
+        Some(path) => path.find('/').map_or(path, |slash| &path[slash..]),
+        None if is_remote(reference) => return remote::mark(reference, options.rev.as_deref()).map(Some),
+        None => reference,
+    };
+    let folder = Path::new(path);
+    let folder = if folder.is_dir() {
+        folder
+    } else {
+        folder.parent().unwrap_or(folder)
+    };
+    let Ok(repository) = gix::discover(folder) else {
+        return Ok(None);
+    };
+    let shown = printable(&without_credentials(reference));
+    let commit = revision::resolve(&repository, options.rev.as_deref(), &shown, false)?;
+    Ok(Some(commit.id.to_string()))
+}
+
 fn open_path(location: &str, path: &Path, options: &Options) -> Result<Tree, Failure> {
     let shown = printable(location);
     let full = path.canonicalize().map_err(|cause| {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
 
-use super::{Options, Tree, git, without_credentials};
+use super::{Options, Tree, git, revision, without_credentials};
 use crate::error::{Failure, Kind, printable};
 
 /// Clones and opens. As little history as the revision needs is fetched.
@@ -34,6 +34,57 @@ pub(super) fn open(location: &str, options: &Options) -> Result<Tree, Failure> {
     git::open_clone(location, repository, options, Some(folder))
 }
 
+/// The names of a remote that a revision may mean, each with what it points to: of a branch or tag that name, else all.
+pub(super) fn mark(location: &str, rev: Option<&str>) -> Result<String, Failure> {
+    let folder = tempfile::tempdir().map_err(|cause| no_room(location, &cause))?;
+    let refs = refs(location, folder.path()).map_err(|cause| unreachable(location, &cause))?;
+    let name = rev.unwrap_or("HEAD");
+    let is_meant = |full: &str| full == name || full.strip_prefix("refs/").is_some_and(|rest| is_short(rest, name));
+    let meant: Vec<&String> = refs
+        .iter()
+        .filter(|(full, _)| is_meant(full))
+        .map(|(_, line)| line)
+        .collect();
+    let lines = match meant.is_empty() {
+        true => refs.iter().map(|(_, line)| line).collect(),
+        false => meant,
+    };
+    Ok(lines.into_iter().fold(String::new(), |text, line| text + line + "\n"))
+}
+
+/// Whether `heads/main` or `tags/v1` has this short name.
+fn is_short(rest: &str, name: &str) -> bool {
+    ["heads/", "tags/"]
+        .iter()
+        .any(|folder| rest.strip_prefix(folder) == Some(name))
+}
+
+/// All branches and tags of a remote and its HEAD: name, and a line with the id too.
+fn refs(location: &str, empty: &Path) -> Result<Vec<(String, String)>, String> {
+    let repository = gix::init_bare(empty).map_err(|e| describe(&e))?;
+    let remote = repository.remote_at(location).map_err(|e| describe(&e))?;
+    let specs = ["HEAD", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+    let remote = remote
+        .with_refspecs(specs, gix::remote::Direction::Fetch)
+        .map_err(|e| describe(&e))?;
+    let connection = remote
+        .connect(gix::remote::Direction::Fetch)
+        .map_err(|e| describe(&e))?;
+    let (map, _) = connection
+        .ref_map(gix::progress::Discard, gix::remote::ref_map::Options::default())
+        .map_err(|e| describe(&e))?;
+    let mut refs: Vec<(String, String)> = Vec::new();
+    for one in &map.remote_refs {
+        let (name, id, peeled) = one.unpack();
+        if let Some(id) = peeled.or(id) {
+            refs.push((name.to_string(), format!("{id} {name}")));
+        }
+    }
+    refs.sort();
+    refs.dedup();
+    Ok(refs)
+}
+
 /// `Some(name)`: one commit of that branch or tag (of `HEAD` for `Some(None)`) is enough.
 #[allow(clippy::option_option, reason = "the outer one is whether, the inner one is which")]
 fn shallow_name(options: &Options) -> Option<Option<&str>> {
@@ -44,8 +95,8 @@ fn shallow_name(options: &Options) -> Option<Option<&str>> {
         return Some(None);
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    let is_id = spec.len() >= 7 && spec.chars().all(|c| c.is_ascii_hexdigit());
-    (spec != "HEAD" && spec.chars().all(plain) && !is_id && !spec.contains("..")).then_some(Some(spec))
+    let is_plain = spec.chars().all(plain) && !spec.contains("..");
+    (spec != "HEAD" && is_plain && !revision::is_id(spec)).then_some(Some(spec))
 }
 
 /// A bare clone: of one commit where `name` is given, else with all history.

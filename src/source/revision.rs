@@ -24,6 +24,11 @@ pub(super) fn refuse_reflog(spec: &str) -> Result<(), Failure> {
     )
 }
 
+/// Whether a revision is the id of a commit, or the beginning of one.
+pub(super) fn is_id(spec: &str) -> bool {
+    spec.len() >= 7 && spec.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 /// The commit of a revision, or of `HEAD`. A name that is only known as a branch of the remote is taken as such when
 /// `remote_names` is set (a clone made by refloat).
 pub(super) fn resolve<'r>(

@@ -112,3 +112,34 @@ fn a_kept_clone_follows_the_remote() {
     repo.git(&["reset", "-q", "--hard", "main~2"]);
     assert_eq!(read(None), "two");
 }
+
+#[test]
+fn a_mark_tells_whether_a_revision_moved() {
+    let bank = bank();
+    let (local, remote) = (bank.path().display().to_string(), url(&bank));
+    let marks = |rev: Option<&str>| {
+        let of = |reference: &str| {
+            let mark = source::mark(reference, &at(rev, None, None));
+            mark.expect("because it is there").expect("because it may move")
+        };
+        [of(&local), of(&remote)]
+    };
+    let before = [None, Some("main"), Some("staging"), Some("v1"), Some("main~1")].map(|rev| (rev, marks(rev)));
+    assert_eq!(before[2].1, marks(Some("staging")), "as long as nothing happens");
+    bank.write("a.yaml", "four");
+    bank.commit("four");
+    for (rev, [local, remote]) in before {
+        let [local_now, remote_now] = marks(rev);
+        let moved = !matches!(rev, Some("staging" | "v1"));
+        assert_eq!((local != local_now, remote != remote_now), (moved, moved), "{rev:?}");
+    }
+    let id = bank.git(&["rev-parse", "HEAD"]);
+    for fixed in [at(Some(id.trim()), None, None), at(None, Some("2026-01-01"), None)] {
+        for reference in [&local, &remote] {
+            assert_eq!(source::mark(reference, &fixed).expect("because it is there"), None);
+        }
+    }
+    let gone = source::mark(&remote.replace(".git", "nothing"), &at(None, None, None));
+    let gone = gone.expect_err("because nothing is served there").to_string();
+    assert!(gone.contains("could not be cloned"), "{gone}");
+}
