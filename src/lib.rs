@@ -8,6 +8,7 @@
 //! plan      the same line, stopped at Plan            ┘
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream
 //! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
+//!           with --watch: what happens to the cluster and the repository → watch → what differs → report
 //! history   the revisions of source@rev → past::revisions → what each changed
 //! drill     control_plane::start → restore → verify → timings → stop
 //! ```
@@ -32,6 +33,7 @@
 //! | [`audit`] | `object`: `DeclaredSet` + `PastSet` + `LiveSet` → `Findings`: pure |
 //! | [`event`] | `object`, `plan`: what happened, as data |
 //! | [`cluster`] | `object`: the only room that imports kube |
+//! | [`watch`] | `object`, `audit`, `cluster`, `net`: keeps an audit up to date |
 //! | [`engine`] | `object`, `plan`, `event`, `cluster`: walks a plan; the one writer |
 //! | [`control_plane`] | `process`, `net`: a throwaway control plane |
 //! | [`report`] | `object`, `event`, `plan`, `audit`: human, json, html, sarif, progress |
@@ -64,3 +66,4 @@ pub mod plan;
 pub mod process;
 pub mod report;
 pub mod source;
+pub mod watch;

@@ -38,6 +38,7 @@ pub struct AuditArgs {
     /// than once
     ///
     /// Only it can tell users, and who deleted an object or removed a field.
+    /// With --watch files that are not gzipped are followed.
     #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Audit")]
     pub audit_log: Vec<PathBuf>,
 
@@ -47,12 +48,35 @@ pub struct AuditArgs {
     #[arg(long, value_name = "VERDICT", num_args = 1.., value_delimiter = ',', value_parser = verdicts(), help_heading = "Audit")]
     pub fail_on: Vec<String>,
 
+    /// Do not end: tell what comes, changes and goes from now on, within 2 s
+    ///
+    /// The cluster is watched. The repository is asked every 30 s, and before
+    /// anything is told, whether it moved; not if --rev is a commit id or with
+    /// --at. Ctrl-C ends it with exit code 130, after saying what is still open.
+    /// --report and --write-ignore are about the audit at the beginning.
+    #[arg(long, help_heading = "Watch")]
+    pub watch: bool,
+
+    /// Post what is found as JSON to a webhook
+    ///
+    /// The audit, if it ends with 3, and with --watch each divergence; with
+    /// --fail-on those of these verdicts. It is sent again until it arrives, for
+    /// some minutes. The address is never shown but for its host.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "REFLOAT_NOTIFY",
+        hide_env_values = true,
+        help_heading = "Watch"
+    )]
+    pub notify: Option<String>,
+
     /// Write a .refloatignore that would hide what was found, to be read and
     /// given reasons
     #[arg(long, value_name = "FILE", help_heading = "Audit")]
     pub write_ignore: Option<PathBuf>,
 
-    /// How the findings are printed
+    /// How the findings are printed; with --watch human, or json: one event a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "Output")]
     pub output: AuditOutput,
 
@@ -93,4 +117,5 @@ Examples:
   refloat audit ./gitops --path clusters/production
   refloat audit ./gitops --audit-log /var/log/kubernetes/audit.log
   refloat audit ./gitops --fail-on never-in-git --output json
-  refloat audit ./gitops --report audit.html";
+  refloat audit ./gitops --report audit.html
+  refloat audit ./gitops --watch --notify https://hooks.example.com/drift";

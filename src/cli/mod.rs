@@ -441,6 +441,7 @@ mod tests {
                   more than once
 
                   Only it can tell users, and who deleted an object or removed a field.
+                  With --watch files that are not gzipped are followed.
 
               --fail-on <VERDICT>...
                   Exit with 3 for these verdicts only; may be given more than once
@@ -455,9 +456,29 @@ mod tests {
                   Write a .refloatignore that would hide what was found, to be read and
                   given reasons
 
+        Watch:
+              --watch
+                  Do not end: tell what comes, changes and goes from now on, within 2 s
+
+                  The cluster is watched. The repository is asked every 30 s, and before
+                  anything is told, whether it moved; not if --rev is a commit id or
+                  with --at. Ctrl-C ends it with exit code 130, after saying what is
+                  still open. --report and --write-ignore are about the audit at the
+                  beginning.
+
+              --notify <URL>
+                  Post what is found as JSON to a webhook
+
+                  The audit, if it ends with 3, and with --watch each divergence; with
+                  --fail-on those of these verdicts. It is sent again until it arrives,
+                  for some minutes. The address is never shown but for its host.
+
+                  [env: REFLOAT_NOTIFY]
+
         Output:
               --output <FORMAT>
-                  How the findings are printed
+                  How the findings are printed; with --watch human, or json: one event a
+                  line
 
                   Possible values:
                   - human: For people: by verdict and namespace, worst first
@@ -476,6 +497,7 @@ mod tests {
           refloat audit ./gitops --audit-log /var/log/kubernetes/audit.log
           refloat audit ./gitops --fail-on never-in-git --output json
           refloat audit ./gitops --report audit.html
+          refloat audit ./gitops --watch --notify https://hooks.example.com/drift
         "#);
     }
 

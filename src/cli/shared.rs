@@ -77,7 +77,7 @@ pub struct SourceArgs {
 }
 
 /// How much of the history is read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Source")]
 pub struct PastArgs {
     /// Read history back to this date only

@@ -1,107 +1,216 @@
 //! `refloat audit`: what is live and was never in Git, and what drifted.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::console::{self, Console};
-use super::{declare, past as reading, prepare};
+use super::{audit_log, declare, past as reading, prepare, watch as watching};
 use crate::audit::{self, Ignore, Log};
-use crate::cli::{AuditArgs, AuditOutput, Output};
+use crate::cli::{AuditArgs, AuditOutput, Output, PastArgs, SourceArgs};
 use crate::cluster::{Cluster, CompareOptions, ConnectOptions, LiveOptions};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
-use crate::object::GroupKind;
+use crate::net::Hook;
+use crate::object::{FactGap, GroupKind, ServedKinds};
 use crate::report::{self, About, Audited};
 use crate::source::Tree;
+use crate::watch::{Basis, Notifier, Start, Tail};
 use crate::{past, plan};
 
 const IGNORE_FILE: &str = ".refloatignore";
-/// The longest line of an audit log, in bytes: an event may hold an object twice, of 1.5 MB each before they are escaped.
-const LONGEST_LINE: usize = 32 << 20;
-/// The first bytes of a gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// How long an audit that ends waits for its notification to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
-    let mut console = Console::new(Output::Human);
-    let logs = open_logs(&args.audit_log)?;
+    let mut console = Console::new(talks(args)?);
+    let hook = args.notify.as_deref().map(hook).transpose()?;
+    let logs = audit_log::open(&args.audit_log)?;
     let connect = ConnectOptions {
         kubeconfig: args.target.kubeconfig.clone(),
         context: args.target.context.clone(),
         ..ConnectOptions::default()
     };
     let cluster = Cluster::connect(connect).await?;
+    let place = Place {
+        source: args.source.clone(),
+        past: args.past.clone(),
+        namespace: prepare::namespace(&args.source, &cluster).to_owned(),
+        cluster: cluster.clone(),
+    };
+    // Before it is read: what is committed meanwhile is seen later.
+    let mark = match args.watch {
+        true => tokio::task::block_in_place(|| place.mark())?,
+        false => None,
+    };
+    let (start, gaps, tails) = audit(args, &cluster, &place, logs, &mut console).await?;
+    let audited = audited(&start, &gaps, &cluster);
+    tell(args, &audited, &mut console)?;
+    let exit = report::exit_of_audit(&audited, &args.fail_on);
+    let notifier = hook.map(|hook| Notifier::start(hook, watching::say));
+    if let Some(notifier) = notifier.as_ref().filter(|_| exit == Exit::LookAt) {
+        notifier.post(console::text(|out| report::json::audited_line(&audited, out)));
+    }
+    if args.watch {
+        let options = watching::Options {
+            follower: watching::Follower::new(place, mark, &start.basis.set.repository),
+            tails,
+            notifier,
+        };
+        return watching::run(args, &cluster, start, options, &mut console).await;
+    }
+    arrived(notifier).await?;
+    Ok(exit)
+}
+
+/// Audits once; gives the audit, what could not be read, and the audit logs to follow.
+async fn audit(
+    args: &AuditArgs,
+    cluster: &Cluster,
+    place: &Place,
+    logs: Vec<audit_log::Lines>,
+    console: &mut Console,
+) -> Result<(Start, Vec<FactGap>, Vec<Tail>), Failure> {
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let (kinds, _) = cluster.discover().await?;
-    let namespace = prepare::namespace(&args.source, &cluster).to_owned();
     // Reading and rendering block; nothing else runs meanwhile.
-    let (set, past, ignore) = tokio::task::block_in_place(|| -> Result<_, Failure> {
-        let mut say = |event: &Event| console.say(event);
-        let tree = declare::open(&args.source, true, &mut say)?;
-        let target = declare::Target {
-            kinds: &kinds,
-            version: cluster.version(),
-            namespace: &namespace,
-            cluster: Some(&cluster),
-        };
-        let set = declare::read(&args.source, &tree, target, &mut say)?;
-        say(&Event::Progress("reading the history".to_owned()));
-        let past = past::read(&tree, &reading::options(&args.past)?)?;
-        Ok((set, past, ignore(&tree)?))
-    })?;
-    declare::strict(&args.source, &set)?;
-    let mut set = plan::with_written_manifests(set, &kinds, &plan::PlanOptions::default());
+    let mut basis = tokio::task::block_in_place(|| place.read(&kinds, &mut |event| console.say(event)))?;
+    declare::strict(&args.source, &basis.set)?;
     console.say(&Event::Progress("listing what is live".to_owned()));
-    let namespaces = set.objects.iter().filter_map(|one| one.id.namespace.clone()).collect();
+    let objects = basis.set.objects.iter();
+    let namespaces = objects.filter_map(|one| one.id.namespace.clone()).collect();
     let live = cluster.live(&LiveOptions { namespaces }).await?;
-    let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(&set, &past, &live)).await;
-    let not_understood = audit::waive(&mut set, &past, &live, &units);
+    let Basis { set, past, ignore } = &mut basis;
+    let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(set, past, &live)).await;
+    let not_understood = audit::waive(Arc::make_mut(set), past, &live, &units);
     console.say(&Event::Progress(format!(
         "comparing {} declared objects",
         set.objects.len()
     )));
-    let options = CompareOptions {
-        dry_run: !args.no_dry_run,
-    };
-    let compared = cluster.compare(&set, options).await?;
-    let plurals: BTreeMap<GroupKind, String> = kinds
-        .0
-        .iter()
+    let compared = cluster.compare(set, compare_options(args)).await?;
+    let served = kinds.0.iter();
+    let plurals: BTreeMap<GroupKind, String> = served
         .map(|(kind, served)| (kind.clone(), served.plural.clone()))
         .collect();
     let ids = set.objects.iter().map(|one| &one.id).chain(live.objects.keys());
-    let log = read_logs(logs, Log::about(ids, &plurals), &mut console);
-    let findings = audit::classify(
-        &set,
-        &past,
-        &live,
-        &compared.comparisons,
-        &audit::Options {
-            ignore: &ignore,
-            log: log.as_ref(),
-            plurals: &plurals,
-        },
-    );
-    let mut gaps = [live.gaps, not_read, not_understood, compared.gaps].concat();
+    let (log, tails) = audit_log::read(logs, Log::about(ids, &plurals), args.watch, console)?;
+    let options = audit::Options {
+        ignore,
+        log: log.as_ref(),
+        plurals: &plurals,
+    };
+    let findings = audit::classify(set, past, &live, &compared.comparisons, &options);
+    let mut gaps = [&*live.gaps, &not_read, &not_understood, &compared.gaps].concat();
     gaps.sort();
-    let audited = Audited {
+    let start = Start {
+        basis,
+        units,
+        live,
+        comparisons: compared.comparisons,
+        findings,
+        kinds,
+        log,
+    };
+    Ok((start, gaps, tails))
+}
+
+pub(super) fn compare_options(args: &AuditArgs) -> CompareOptions {
+    CompareOptions {
+        dry_run: !args.no_dry_run,
+    }
+}
+
+/// Where talk goes: JSON is for programs, and a document of its own unless more of it follows.
+fn talks(args: &AuditArgs) -> Result<Output, Failure> {
+    match (args.watch, args.output) {
+        (true, AuditOutput::Json) => Ok(Output::Json),
+        (true, AuditOutput::Sarif | AuditOutput::Html) => {
+            let failure = Failure::new(Kind::Usage, "nothing was audited: --watch prints human or json");
+            Err(failure.hint("--report FILE writes the audit at the beginning as SARIF or HTML"))
+        }
+        _ => Ok(Output::Human),
+    }
+}
+
+fn hook(address: &str) -> Result<Hook, Failure> {
+    Hook::new(address).map_err(|error| {
+        Failure::new(Kind::Usage, "nothing was audited: --notify cannot be used")
+            .because(error)
+            .hint("give an http:// or https:// address")
+    })
+}
+
+async fn arrived(notifier: Option<Notifier>) -> Result<(), Failure> {
+    let Some(notifier) = notifier else {
+        return Ok(());
+    };
+    let receiver = notifier.receiver().to_owned();
+    match notifier.finish(PATIENCE).await {
+        0 => Ok(()),
+        _ => Err(Failure::new(Kind::Io, "the findings were not posted")
+            .because(format!("{receiver} did not take them within {} s", PATIENCE.as_secs()))
+            .hint("they stand above; run it again once the webhook answers")),
+    }
+}
+
+/// Where what is declared comes from, and for which cluster.
+pub(super) struct Place {
+    source: SourceArgs,
+    past: PastArgs,
+    namespace: String,
+    cluster: Cluster,
+}
+
+impl Place {
+    /// What is declared now, and ever was, for a cluster that serves these kinds. Blocks, and must run where that is allowed.
+    pub fn read(&self, kinds: &ServedKinds, say: &mut dyn FnMut(&Event)) -> Result<Basis, Failure> {
+        let tree = declare::open(&self.source, true, say)?;
+        let target = declare::Target {
+            kinds,
+            version: self.cluster.version(),
+            namespace: &self.namespace,
+            cluster: Some(&self.cluster),
+        };
+        let set = declare::read(&self.source, &tree, target, say)?;
+        say(&Event::Progress("reading the history".to_owned()));
+        let past = past::read(&tree, &reading::options(&self.past)?)?;
+        Ok(Basis {
+            set: Arc::new(plan::with_written_manifests(set, kinds, &plan::PlanOptions::default())),
+            past,
+            ignore: ignore(&tree)?,
+        })
+    }
+
+    /// Whether it may declare something else than before. Blocks.
+    pub fn mark(&self) -> Result<Option<String>, Failure> {
+        declare::mark(&self.source)
+    }
+
+    /// As [`declare::strict`].
+    pub fn strict(&self, basis: &Basis) -> Result<(), Failure> {
+        declare::strict(&self.source, &basis.set)
+    }
+}
+
+fn audited<'a>(start: &'a Start, gaps: &'a [FactGap], cluster: &'a Cluster) -> Audited<'a> {
+    let set = &start.basis.set;
+    Audited {
         about: About {
             repository: &set.repository,
             entry: &set.entry,
             unreached: set.unreached,
             context: Some(cluster.context()),
         },
-        findings: &findings,
-        gaps: &gaps,
-        past: &past,
-        log: log.as_ref(),
+        findings: &start.findings,
+        gaps,
+        past: &start.basis.past,
+        log: start.log.as_ref(),
         problems: &set.problems,
         declared: set.objects.len(),
-        live: live.objects.len(),
-    };
-    tell(args, &audited, &mut console)?;
-    Ok(report::exit_of_audit(&audited, &args.fail_on))
+        live: start.live.objects.len(),
+    }
 }
 
 fn tell(args: &AuditArgs, audited: &Audited<'_>, console: &mut Console) -> Result<(), Failure> {
@@ -114,7 +223,10 @@ fn tell(args: &AuditArgs, audited: &Audited<'_>, console: &mut Console) -> Resul
     if let Some(path) = &args.report {
         write_file(path, "the report", |out| print(audited, by_name(path), out))?;
     }
-    console::data(|out| print(audited, args.output, out));
+    console::data(|out| match (args.watch, args.output) {
+        (true, AuditOutput::Json) => report::json::audited_line(audited, out),
+        (_, output) => print(audited, output, out),
+    });
     Ok(())
 }
 
@@ -165,56 +277,4 @@ fn ignore(tree: &Tree) -> Result<Ignore, Failure> {
         });
         failure.hint("mend the lines in Git: a broken line could hide what it is not about")
     })
-}
-
-/// A file and its lines.
-type Lines = (String, Box<dyn Iterator<Item = io::Result<String>>>);
-
-/// Opens the files, before anything is asked of the cluster.
-fn open_logs(files: &[PathBuf]) -> Result<Vec<Lines>, Failure> {
-    let open = |path: &PathBuf| match lines(path) {
-        Ok(lines) => Ok((path.display().to_string(), lines)),
-        Err(error) => Err(
-            Failure::new(Kind::Io, "nothing was audited: an audit log could not be read")
-                .because(format!("{}: {error}", path.display())),
-        ),
-    };
-    files.iter().map(open).collect()
-}
-
-/// Reads the files, of which only what is about what an audit asks for is kept; `None` without any.
-fn read_logs(files: Vec<Lines>, mut log: Log, console: &mut Console) -> Option<Log> {
-    let first = files.first()?.0.clone();
-    console.say(&Event::Progress(format!("reading the audit log {first}")));
-    for (file, lines) in files {
-        log.read(&file, lines);
-    }
-    log.close();
-    Some(log)
-}
-
-/// The lines of a file, unpacked where it is gzipped, each [`LONGEST_LINE`] at most. Bytes that are no UTF-8 are replaced.
-fn lines(path: &Path) -> io::Result<Box<dyn Iterator<Item = io::Result<String>>>> {
-    let mut file = BufReader::new(File::open(path)?);
-    let packed = file.fill_buf()?.starts_with(&GZIP);
-    let plain: Box<dyn Read> = if packed {
-        Box::new(flate2::bufread::MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
-    };
-    let mut plain = BufReader::new(plain);
-    Ok(Box::new(std::iter::from_fn(move || line(&mut plain).transpose())))
-}
-
-/// The next line, cut off where it is too long to be an event; `None` at the end.
-fn line(from: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    let longest = LONGEST_LINE as u64;
-    if from.by_ref().take(longest).read_until(b'\n', &mut bytes)? == 0 {
-        return Ok(None);
-    }
-    if bytes.len() == LONGEST_LINE && !bytes.ends_with(b"\n") {
-        from.skip_until(b'\n')?;
-    }
-    Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }

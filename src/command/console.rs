@@ -83,8 +83,21 @@ impl Console {
 
 /// Writes data to stdout. A reader that went away is no error: it had enough.
 pub(super) fn data(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    ignore_broken_pipe(more_data(write));
+}
+
+/// Writes data to stdout, for as long as somebody reads it.
+pub(super) fn more_data(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    ignore_broken_pipe(write(&mut out).and_then(|()| out.flush()));
+    write(&mut out).and_then(|()| out.flush())
+}
+
+/// What would be written, as text.
+pub(super) fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+    let mut bytes = Vec::new();
+    // A Vec takes all.
+    let _ = write(&mut bytes);
+    String::from_utf8_lossy(&bytes).trim_end().to_owned()
 }
 
 /// Writes talk to stderr.

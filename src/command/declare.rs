@@ -45,19 +45,31 @@ pub(super) fn open(args: &SourceArgs, history: bool, say: &mut dyn FnMut(&Event)
         "reading {}",
         source::without_credentials(&args.repo)
     )));
-    let at = args.at.as_deref().map(source::parse_date).transpose()?;
-    let rev = args.rev.clone();
     let options = source::Options {
-        rev,
-        at,
         history,
-        ..source::Options::default()
+        ..options(args)?
     };
     let tree = source::open(&args.repo, &options)?;
     for note in tree.notes() {
         say(&Event::Warned(note.clone()));
     }
     Ok(tree)
+}
+
+/// A text that changes whenever what was asked for may have come to mean another commit; `None` where it cannot.
+///
+/// # Errors
+/// The repository or the revision cannot be read.
+pub(super) fn mark(args: &SourceArgs) -> Result<Option<String>, Failure> {
+    source::mark(&args.repo, &options(args)?)
+}
+
+fn options(args: &SourceArgs) -> Result<source::Options, Failure> {
+    Ok(source::Options {
+        rev: args.rev.clone(),
+        at: args.at.as_deref().map(source::parse_date).transpose()?,
+        ..source::Options::default()
+    })
 }
 
 /// Reads what a tree declares for a target. Blocks; with a cluster it must run where blocking is allowed.

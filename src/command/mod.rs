@@ -1,6 +1,7 @@
 //! One file a command: the straight line of each.
 
 mod audit;
+mod audit_log;
 mod console;
 mod declare;
 mod drill;
@@ -12,6 +13,7 @@ mod render;
 mod restore;
 mod right_cluster;
 mod verify;
+mod watch;
 
 use std::future::Future;
 use std::process::ExitCode;

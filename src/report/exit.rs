@@ -1,6 +1,7 @@
 //! The exit code of a run.
 
 use super::{Audited, preflight};
+use crate::audit::Finding;
 use crate::error::Exit;
 use crate::event::Summary;
 use crate::object::{Problem, ProblemKind};
@@ -40,8 +41,8 @@ pub fn exit_of(summary: Option<&Summary>, problems: &[Problem], notes: &[Note]) 
 /// What an audit returns: 3 with findings of these verdicts (none given: any), with gaps, or with an input that could not be used;
 /// else 0. Pure.
 pub fn exit_of_audit(audited: &Audited<'_>, fail_on: &[String]) -> Exit {
-    let counts = |name: &str| fail_on.is_empty() || fail_on.iter().any(|one| one == name);
-    let found = audited.findings.findings.iter().any(|one| counts(one.verdict.name()));
+    let findings = &audited.findings.findings;
+    let found = findings.iter().any(|one| counts_as_failure(one, fail_on));
     let unusable = audited
         .problems
         .iter()
@@ -51,6 +52,11 @@ pub fn exit_of_audit(audited: &Audited<'_>, fail_on: &[String]) -> Exit {
     } else {
         Exit::Done
     }
+}
+
+/// Whether a finding has one of these verdicts (none given: any).
+pub fn counts_as_failure(finding: &Finding, fail_on: &[String]) -> bool {
+    fail_on.is_empty() || fail_on.iter().any(|one| one == finding.verdict.name())
 }
 
 #[cfg(test)]

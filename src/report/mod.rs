@@ -27,9 +27,9 @@ mod words;
 mod yaml;
 
 pub use about::{About, about};
-pub use audit::Audited;
+pub use audit::{Audited, divergences, revision, watched};
 pub use drill::{Verified, verified};
-pub use exit::{exit_of, exit_of_audit};
+pub use exit::{counts_as_failure, exit_of, exit_of_audit};
 pub use file::Report;
 pub use history::{Detail, HistoryOf, history, history_end};
 pub use human::Lines;

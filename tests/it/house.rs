@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["object", "plan"]),
     ("cluster", &["object"]),
     ("engine", &["object", "plan", "event", "cluster"]),
+    ("watch", &["object", "audit", "cluster", "net"]),
     ("control_plane", &["process", "net"]),
     ("report", &["object", "event", "plan", "audit"]),
     ("cli", &["object"]),
@@ -37,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "control_plane",
             "report",
             "cli",
+            "watch",
         ],
     ),
 ];

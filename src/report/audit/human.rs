@@ -101,6 +101,11 @@ fn finding(one: &Finding, with_log: bool, out: &mut dyn Write) -> io::Result<()>
         .map(|place| format!("  {}", one_line(place)))
         .unwrap_or_default();
     writeln!(out, "    {}{place}", one_line(&one.id))?;
+    details(one, with_log, out)
+}
+
+/// All there is to say about a finding but what and where it is.
+pub(super) fn details(one: &Finding, with_log: bool, out: &mut dyn Write) -> io::Result<()> {
     match &one.verdict {
         Verdict::Drifted { fields, .. } => {
             for drift in fields {

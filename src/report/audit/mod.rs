@@ -3,12 +3,15 @@
 mod html;
 mod human;
 mod sarif;
+mod watch;
 
 use std::io;
 
 use super::{About, json};
 use crate::audit::{Author, Coverage, Finding, Findings, Log};
 use crate::object::{FactGap, PastSet, Problem};
+
+pub use watch::{divergences, revision, watched};
 
 /// All there is to say about an audit.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::{Confidence, Match, Verdict};
+use crate::audit::{Cause, Confidence, Divergence, Match, News, Resolved, Verdict};
 use crate::object::{FieldChange, FieldDrift, Method, ObjectId, Place};
 use crate::report::sample;
 
@@ -231,4 +231,124 @@ fn coverage_is_full_only_when_it_is() {
         (percent(9999, 10_000), percent(1, 1), percent(0, 0), percent(0, 3)),
         (99.9, 100.0, 100.0, 0.0)
     );
+}
+
+fn divergences_of(news: &[(News, Cause)]) -> Vec<Divergence> {
+    let findings = found().findings.into_iter();
+    let pairs = findings.zip(news.iter().cycle());
+    pairs
+        .map(|(finding, (news, cause))| Divergence {
+            news: *news,
+            cause: *cause,
+            finding,
+        })
+        .collect()
+}
+
+const NEWS: [(News, Cause); 4] = [
+    (News::New, Cause::Cluster),
+    (News::Changed, Cause::Cluster),
+    (News::New, Cause::Revision),
+    (News::Resolved(Resolved::AccountedFor), Cause::Revision),
+];
+
+#[test]
+fn what_differs_now_for_people() {
+    let text = |all: &[Divergence]| {
+        let mut out = Vec::new();
+        divergences(all, "2026-11-20T08:00:00Z", false, &mut out).expect("because a Vec takes all");
+        String::from_utf8(out).expect("because it is text")
+    };
+    insta::assert_snapshot!(text(&divergences_of(&NEWS)), @r#"
+    2026-11-20T08:00:00Z  Never in Git: ConfigMap/bank/<b>\u{1b}[31m
+          by: unknown; managedFields does not tell, an audit log would
+          $ kubectl delete configmap/x
+    2026-11-20T08:00:00Z  Drifted, changed again: Deployment/bank/db  a b/db.yaml:7
+          changed  .spec.x: "canary-declared" → "canary-live"
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
+    2026-11-20T08:00:00Z  Drifted (by the new revision): Secret/bank/db  a b/db.yaml:7
+          changed  .data.password
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
+    2026-11-20T08:00:00Z  No more: removed from Git (by the new revision): Namespace/gone
+    "#);
+    let gone = divergences_of(&[(News::Resolved(Resolved::Gone), Cause::Cluster)]);
+    insta::assert_snapshot!(text(&gone[..1]), @r"2026-11-20T08:00:00Z  Gone: ConfigMap/bank/<b>\u{1b}[31m");
+    // A namespace that goes is one line an object.
+    let many: Vec<Divergence> = divergences_of(&NEWS)
+        .into_iter()
+        .cycle()
+        .filter(|one| one.news == News::New)
+        .take(21)
+        .collect();
+    let lines = text(&many);
+    assert_eq!(lines.lines().count(), 22, "{lines}");
+    assert!(lines.ends_with("21 findings at once; an audit without --watch tells all about them\n"));
+}
+
+#[test]
+fn what_differs_now_for_programs() {
+    let (repository, entry, context) = sample::about();
+    let about = About {
+        repository: &repository,
+        entry: &entry,
+        unreached: 0,
+        context: Some(&context),
+    };
+    let mut out = Vec::new();
+    for (one, about) in divergences_of(&NEWS).iter().zip([None, Some(about), None, None]) {
+        json::divergence(one, "2026-11-20T08:00:00Z", about, &mut out).expect("because a Vec takes all");
+    }
+    let text = String::from_utf8(out).expect("because it is text");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("because each is a document"))
+        .collect();
+    let about: Vec<bool> = lines.iter().map(|line| line["about"]["cluster"].is_object()).collect();
+    assert_eq!(about, [false, true, false, false]);
+    let told: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            format!(
+                "{} {} {} {} {}",
+                line["version"], line["event"], line["news"], line["now"], line["cause"]
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1 \"divergence\" \"new\" null \"cluster\"",
+            "1 \"divergence\" \"changed\" null \"cluster\"",
+            "1 \"divergence\" \"new\" null \"revision\"",
+            "1 \"divergence\" \"resolved\" \"accounted-for\" \"revision\"",
+        ]
+    );
+    assert_eq!(lines[1]["fields"][0]["live"], "canary-live");
+    // Of a Secret no value, whatever the finding holds.
+    assert_eq!(
+        lines[2]["fields"],
+        json!([{"path": ".data.password", "change": "changed"}])
+    );
+}
+
+#[test]
+fn how_it_stood_at_the_end() {
+    let open = found().findings;
+    let gaps = [FactGap {
+        what: "watch secrets".to_owned(),
+        reason: "forbidden".to_owned(),
+    }];
+    let text = |open: &[Finding]| {
+        let mut out = Vec::new();
+        watched(open, &gaps, &mut out).expect("because a Vec takes all");
+        json::stopped(open, &gaps, "2026-11-20T08:00:00Z", &mut out).expect("because a Vec takes all");
+        String::from_utf8(out).expect("because it is text")
+    };
+    insta::assert_snapshot!(text(&open), @r#"
+    Stopped. 4 findings are open: 1 never in Git, 2 drifted, 1 removed from Git.
+      not read: watch secrets: forbidden
+    {"version":1,"event":"stopped","time":"2026-11-20T08:00:00Z","open":{"drifted":2,"never-in-git":1,"removed-from-git":1},"gaps":[{"what":"watch secrets","reason":"forbidden"}]}
+    "#);
+    assert!(text(&[]).starts_with("Stopped. Nothing is open.\n"));
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::shape::{Object, Where, Wrong, wrongs};
 use super::summary::Subject;
-use super::{VERSION, document};
+use super::{VERSION, document, line};
 use crate::audit::{Author, Confidence, Coverage, Finding, Match, Verdict};
 use crate::object::{FactGap, FieldChange, FieldDrift, Method};
 use crate::report::audit::{Audited, coverage, per_cent, shows_values};
@@ -16,6 +16,9 @@ use crate::report::audit::{Audited, coverage, per_cent, shows_values};
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     version: u32,
+    /// Of a line among others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'static str>,
     about: Subject<'a>,
     declared: usize,
     live: usize,
@@ -42,9 +45,15 @@ struct Covered<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Gap<'a> {
+pub(super) struct Gap<'a> {
     what: &'a str,
     reason: &'a str,
+}
+
+pub(super) fn gaps(gaps: &[FactGap]) -> Vec<Gap<'_>> {
+    gaps.iter()
+        .map(|FactGap { what, reason }| Gap { what, reason })
+        .collect()
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +75,7 @@ struct Logged<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Found<'a> {
+pub(super) struct Found<'a> {
     object: Object<'a>,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,9 +141,22 @@ struct By<'a> {
 /// # Errors
 /// Those of the writer.
 pub fn audited(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    document(&whole(audited, None), out)
+}
+
+/// Writes an audit as one line, with `event`: `audit`.
+///
+/// # Errors
+/// Those of the writer.
+pub fn audited_line(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
+    line(&whole(audited, Some("audit")), out)
+}
+
+fn whole<'a>(audited: &Audited<'a>, event: Option<&'static str>) -> Document<'a> {
     let findings = audited.findings;
-    let whole = Document {
+    Document {
         version: VERSION,
+        event,
         about: Subject::from(audited.about),
         declared: audited.declared,
         live: audited.live,
@@ -148,11 +170,7 @@ pub fn audited(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
             .map(|(name, one)| covered(Some(name), *one))
             .collect(),
         findings: findings.findings.iter().map(found).collect(),
-        gaps: audited
-            .gaps
-            .iter()
-            .map(|FactGap { what, reason }| Gap { what, reason })
-            .collect(),
+        gaps: gaps(audited.gaps),
         history: History {
             commits: audited.past.walked,
             incomplete: audited.past.incomplete.as_deref(),
@@ -165,8 +183,7 @@ pub fn audited(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
             problems: &log.problems,
         }),
         problems: wrongs(audited.problems),
-    };
-    document(&whole, out)
+    }
 }
 
 fn covered(namespace: Option<&str>, one: Coverage) -> Covered<'_> {
@@ -178,7 +195,7 @@ fn covered(namespace: Option<&str>, one: Coverage) -> Covered<'_> {
     }
 }
 
-fn found(finding: &Finding) -> Found<'_> {
+pub(super) fn found(finding: &Finding) -> Found<'_> {
     let mut one = Found {
         object: Object::from(&finding.id),
         verdict: finding.verdict.name(),

@@ -118,6 +118,18 @@
 //! | `authors` | most likely first, none: unknown; `tool`, `user`, `from` (source address), `time`, `operation`, `confidence` (`certain`, `likely`, `possible`), `evidence` |
 //! | `evidence` | what was seen, in words |
 //! | `remedy` | the command that puts it right |
+//!
+//! # Watch
+//!
+//! One event a line: those of a run that `audit --watch` has (`progress`, `said`, `warned`), and these. `time` is RFC 3339. A
+//! webhook gets the lines `audit` and `divergence`, each as a document.
+//!
+//! | event | further fields |
+//! |---|---|
+//! | `audit` | those of an audit: what was found at first |
+//! | `divergence` | `time` · `news`: `new`, `changed` (another verdict, other fields or values), `resolved` · `now` (when resolved): `in-sync`, `gone` (neither declared nor live), `accounted-for` (owned, managed, made by the cluster or ignored) · `cause`: `cluster`, or `revision` (another commit is compared with) · the fields of a finding, as it is or, when resolved, was told last · for a webhook `about`, as in the summary |
+//! | `revision` | `time` · `repository` (as in `about`) that is compared with from now on |
+//! | `stopped` | the last line: `time` · `open`: how many findings there are, by verdict · `gaps` |
 
 mod audit;
 mod event;
@@ -125,17 +137,19 @@ mod history;
 mod plan;
 mod shape;
 mod summary;
+mod watch;
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use audit::audited;
+pub use audit::{audited, audited_line};
 pub use event::{event, failure};
 pub use history::history;
 pub use plan::plan;
 pub(super) use summary::report;
 pub use summary::{Extra, verified};
+pub use watch::{divergence, revision, stopped};
 
 /// The version of all lines and documents.
 const VERSION: u32 = 1;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::shape::{Ended, Kind, Node, Object, Remark, Where, Wrong, declared_at, objects, remarks, seconds, wrongs};
 use super::{VERSION, document, line};
 use crate::event::Summary;
-use crate::object::{Action, ObjectId};
+use crate::object::{self, Action, ObjectId};
 use crate::plan::Plan;
 use crate::report::gathered::{Gathered, Link, Root};
 use crate::report::{About, Verified, hints, text, words};
@@ -158,7 +158,7 @@ pub(super) struct Subject<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Repository<'a> {
+pub(super) struct Repository<'a> {
     location: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a str>,
@@ -186,17 +186,22 @@ struct Cluster<'a> {
     nodes: Option<usize>,
 }
 
+impl<'a> From<&'a object::Repository> for Repository<'a> {
+    fn from(repository: &'a object::Repository) -> Self {
+        Self {
+            location: &repository.location,
+            commit: repository.commit.as_deref(),
+            subject: repository.subject.as_deref(),
+            time: repository.time,
+            dirty: repository.dirty,
+        }
+    }
+}
+
 impl<'a> From<About<'a>> for Subject<'a> {
     fn from(about: About<'a>) -> Self {
-        let repository = about.repository;
         Self {
-            repository: Repository {
-                location: &repository.location,
-                commit: repository.commit.as_deref(),
-                subject: repository.subject.as_deref(),
-                time: repository.time,
-                dirty: repository.dirty,
-            },
+            repository: Repository::from(about.repository),
             entry: Entry {
                 paths: &about.entry.paths,
                 dialect: &about.entry.dialect,

@@ -3,6 +3,7 @@
 mod clean;
 mod compare;
 mod live;
+mod watch;
 mod whole;
 
 use std::path::{Path, PathBuf};
