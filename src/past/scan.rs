@@ -153,9 +153,11 @@ impl<'t> Document<'t> {
 
     /// Makes a collection the innermost one: opens it, or closes those within it.
     fn enter(&mut self, column: usize, shape: Shape, is_inline: bool) -> Option<()> {
-        let was_waiting = std::mem::take(&mut self.is_waiting);
+        let mut was_waiting = std::mem::take(&mut self.is_waiting);
         while self.open.last().is_some_and(|(open, _)| *open > column) {
             self.open.pop();
+            // What waited was in the collection that ends here: it has no value.
+            was_waiting = false;
             if self.open.last().is_none_or(|(open, _)| *open < column) {
                 // Between the columns of two collections.
                 return None;
@@ -479,6 +481,8 @@ mod tests {
         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: A\n  metadata:\n    name: b\n",
         "apiVersion: v1\nkind: A\nmetadata:\n  name: b\nx: !!str y\n",
         "apiVersion: v1\nkind: A\nmetadata:\n  name: b\nx: \u{feff}\n",
+        "metadata:\n  a:\n- apiVersion\n",
+        " metadata:\n  a:\n - apiVersion\n",
     ];
 
     #[test]
