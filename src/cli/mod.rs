@@ -19,7 +19,7 @@ pub use history::{HistoryArgs, HistoryOutput};
 pub use plan::{PlanArgs, PlanOutput};
 pub use render::{RenderArgs, RenderOutput};
 pub use restore::{RestoreArgs, RightClusterArgs};
-pub use shared::{ChangeArgs, PastArgs, ReportArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
+pub use shared::{ChangeArgs, PastArgs, ReportArgs, RollbackArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
 
 /// Rebuild a Kubernetes cluster from Git, in dependency order.
 #[derive(Debug, Parser)]
@@ -172,10 +172,11 @@ mod tests {
 
         Everything is applied in the order in which it depends on each other: an object
         starts as soon as what it waits for is there. A failure stops only what depends
-        on it. Nothing is deleted. To stop, press Ctrl-C; the same command again goes on
-        from there.
+        on it. Nothing is deleted unless that is asked for. To stop, press Ctrl-C; the
+        same command again goes on from there.
 
-        On a terminal refloat asks before it writes to a cluster that is not fresh.
+        On a terminal refloat asks before it writes to a cluster that is not fresh, and
+        before it deletes.
 
         Usage: refloat restore [OPTIONS] <REPO>
 
@@ -274,6 +275,18 @@ mod tests {
                   Never a Namespace, a CustomResourceDefinition, or a volume or its
                   claim.
 
+        Rolling back:
+              --prune-removed[=<OBJECT>...]
+                  Delete what the revision restored before declared and this one does
+                  not
+
+                  Also what an engine in the cluster made of it last. All of it is
+                  listed first. What asks to be kept stays (prune: disabled,
+                  Prune=false, helm.sh/resource-policy: keep), what others made or own
+                  too, and every Namespace, CustomResourceDefinition, volume and claim
+                  that is not named:
+                  --prune-removed=Namespace/shop,PersistentVolumeClaim/bank/ledger.
+
         Cluster:
               --kubeconfig <FILE>
                   The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
@@ -338,6 +351,9 @@ mod tests {
 
           Only one namespace and what it needs, as it was on a day:
             refloat restore ./gitops --only payments --at 2026-11-20
+
+          Back to the commit before, and away with what came since:
+            refloat restore ./gitops --rev HEAD~1 --prune-removed
 
           In a pipeline:
             refloat restore https://git.example.com/gitops.git --rev v42 \
@@ -606,6 +622,18 @@ mod tests {
 
                   Never a Namespace, a CustomResourceDefinition, or a volume or its
                   claim.
+
+        Rolling back:
+              --prune-removed[=<OBJECT>...]
+                  Delete what the revision restored before declared and this one does
+                  not
+
+                  Also what an engine in the cluster made of it last. All of it is
+                  listed first. What asks to be kept stays (prune: disabled,
+                  Prune=false, helm.sh/resource-policy: keep), what others made or own
+                  too, and every Namespace, CustomResourceDefinition, volume and claim
+                  that is not named:
+                  --prune-removed=Namespace/shop,PersistentVolumeClaim/bank/ledger.
 
         Cluster:
               --kubeconfig <FILE>

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{ChangeArgs, SelectionArgs, SourceArgs, TargetArgs};
+use super::{ChangeArgs, RollbackArgs, SelectionArgs, SourceArgs, TargetArgs};
 use crate::object::KubeVersion;
 
 /// What `refloat help plan` says first.
@@ -25,12 +25,15 @@ pub struct PlanArgs {
     /// What else may be done.
     #[command(flatten)]
     pub change: ChangeArgs,
+    /// What is done beside when an older revision is restored.
+    #[command(flatten)]
+    pub rollback: RollbackArgs,
     /// Where to.
     #[command(flatten)]
     pub target: TargetArgs,
 
     /// Plan without a cluster, for a fresh one of this version, such as 1.37
-    #[arg(long, value_name = "VERSION", conflicts_with_all = ["kubeconfig", "context"], help_heading = "Cluster")]
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["kubeconfig", "context", "prune_removed"], help_heading = "Cluster")]
     pub kube_version: Option<KubeVersion>,
 
     /// Show only what this object waits for, and why: Deployment/shop/checkout

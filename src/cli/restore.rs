@@ -2,16 +2,17 @@
 
 use clap::Args;
 
-use super::{ChangeArgs, Output, ReportArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
+use super::{ChangeArgs, Output, ReportArgs, RollbackArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
 
 /// What `refloat help restore` says first.
 pub(super) const ABOUT: &str = "\
 Restore everything a repository declares into a cluster\n\n\
 Everything is applied in the order in which it depends on each other: an \
 object starts as soon as what it waits for is there. A failure stops only \
-what depends on it. Nothing is deleted. To stop, press Ctrl-C; the same \
-command again goes on from there.\n\n\
-On a terminal refloat asks before it writes to a cluster that is not fresh.";
+what depends on it. Nothing is deleted unless that is asked for. To stop, \
+press Ctrl-C; the same command again goes on from there.\n\n\
+On a terminal refloat asks before it writes to a cluster that is not fresh, \
+and before it deletes.";
 
 /// Restore everything a repository declares into a cluster.
 #[derive(Debug, Args)]
@@ -26,6 +27,9 @@ pub struct RestoreArgs {
     /// What else may be done.
     #[command(flatten)]
     pub change: ChangeArgs,
+    /// What is done beside when an older revision is restored.
+    #[command(flatten)]
+    pub rollback: RollbackArgs,
     /// Where to.
     #[command(flatten)]
     pub target: TargetArgs,
@@ -73,6 +77,9 @@ Examples:
 
   Only one namespace and what it needs, as it was on a day:
     refloat restore ./gitops --only payments --at 2026-11-20
+
+  Back to the commit before, and away with what came since:
+    refloat restore ./gitops --rev HEAD~1 --prune-removed
 
   In a pipeline:
     refloat restore https://git.example.com/gitops.git --rev v42 \\

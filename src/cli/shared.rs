@@ -135,6 +135,27 @@ pub struct ChangeArgs {
     pub recreate: bool,
 }
 
+/// What is done beside when an older revision is restored.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rolling back")]
+pub struct RollbackArgs {
+    /// Delete what the revision restored before declared and this one does not
+    ///
+    /// Also what an engine in the cluster made of it last. All of it is listed
+    /// first. What asks to be kept stays (prune: disabled, Prune=false,
+    /// helm.sh/resource-policy: keep), what others made or own too, and every
+    /// Namespace, CustomResourceDefinition, volume and claim that is not named:
+    /// --prune-removed=Namespace/shop,PersistentVolumeClaim/bank/ledger.
+    #[arg(
+        long,
+        value_name = "OBJECT",
+        num_args = 0..,
+        require_equals = true,
+        value_delimiter = ','
+    )]
+    pub prune_removed: Option<Vec<String>>,
+}
+
 /// Which cluster.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]

@@ -28,6 +28,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(5);
 const REPOSITORY: &str = "refloat.dev/repository";
 const ENTRY: &str = "refloat.dev/entry";
 const REVISION: &str = "refloat.dev/revision";
+/// The commit that was restored before that one: what it declared may still be there.
+const BEFORE: &str = "refloat.dev/revision-before";
 /// Jobs that this restore saw complete, `namespace/name`, joined by commas.
 const COMPLETED: &str = "refloat.dev/completed-jobs";
 
@@ -83,7 +85,8 @@ impl Completed {
     /// What an earlier run of the same restore noted; nothing of another commit or entry.
     fn of(found: Option<&Found>, record: &RestoreRecord) -> Self {
         let annotations = found.map(|found| &found.metadata.annotations);
-        let same = annotations.and_then(recorded).is_some_and(|earlier| earlier == *record);
+        let same = annotations.and_then(recorded);
+        let same = same.is_some_and(|earlier| earlier.same_place(record) && earlier.revision == record.revision);
         let noted = annotations.filter(|_| same).and_then(|all| all.get(COMPLETED));
         let names = noted
             .into_iter()
@@ -107,6 +110,7 @@ fn recorded(annotations: &std::collections::BTreeMap<String, String>) -> Option<
         repository: annotations.get(REPOSITORY)?.clone(),
         entry: annotations.get(ENTRY)?.clone(),
         revision: annotations.get(REVISION).cloned().unwrap_or_default(),
+        before: annotations.get(BEFORE).cloned().unwrap_or_default(),
     })
 }
 
@@ -291,6 +295,16 @@ impl Cluster {
     }
 }
 
+/// The commit that was restored before this one from the same place, as far as it is noted.
+fn before(found: &Found, record: &RestoreRecord) -> Option<String> {
+    let earlier = recorded(&found.metadata.annotations).filter(|earlier| earlier.same_place(record))?;
+    let before = match earlier.revision == record.revision {
+        true => earlier.before,
+        false => earlier.revision,
+    };
+    Some(before).filter(|before| !before.is_empty())
+}
+
 fn body(found: Option<&Found>, holder: &str, record: &RestoreRecord, now: Timestamp) -> Value {
     let transitions = found.map_or(0, |found| found.spec.lease_transitions + 1);
     let mut body = json!({
@@ -299,7 +313,11 @@ fn body(found: Option<&Found>, holder: &str, record: &RestoreRecord, now: Timest
         "metadata": {
             "name": NAME,
             "namespace": "kube-system",
-            "annotations": {REPOSITORY: record.repository, ENTRY: record.entry, REVISION: record.revision},
+            "annotations": {
+                REPOSITORY: record.repository,
+                ENTRY: record.entry,
+                REVISION: record.revision,
+            },
         },
         "spec": {
             "holderIdentity": holder,
@@ -310,6 +328,7 @@ fn body(found: Option<&Found>, holder: &str, record: &RestoreRecord, now: Timest
         },
     });
     if let Some(found) = found {
+        body["metadata"]["annotations"][BEFORE] = before(found, record).into();
         // Taken only as it was seen.
         body["metadata"]["resourceVersion"] = found.metadata.resource_version.clone().into();
     }

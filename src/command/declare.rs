@@ -182,5 +182,6 @@ pub(super) fn record(set: &DeclaredSet) -> RestoreRecord {
         repository: set.repository.location.clone(),
         entry: set.entry.paths.join(","),
         revision: set.repository.commit.clone().unwrap_or_default(),
+        before: String::new(),
     }
 }

@@ -152,7 +152,12 @@ async fn check(
     let facts = cluster.facts(&prepared.set, asked).await?;
     let plan = Arc::new(plan::build(&prepared.set, &facts, options)?);
     let set = prepared.set.clone();
-    let again = Prepared { set, facts, plan };
+    let again = Prepared {
+        set,
+        facts,
+        plan,
+        removal: None,
+    };
     let second = restore::walk(
         &again,
         cluster,

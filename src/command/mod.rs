@@ -12,6 +12,7 @@ mod prepare;
 mod render;
 mod restore;
 mod right_cluster;
+mod rollback;
 mod verify;
 mod watch;
 

@@ -24,8 +24,8 @@ pub(super) async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
                 .await
                 .map_err(|failure| failure.hint(without))?;
             let namespace = prepare::namespace(&args.source, &cluster);
-            let options = prepare::plan_options(namespace, &args.selection, &args.change);
-            prepare::prepare(&args.source, &options, &cluster, &mut console).await?
+            let mut options = prepare::plan_options(namespace, &args.selection, &args.change);
+            prepare::prepare_rollback(&args.source, &args.rollback, &mut options, &cluster, &mut console).await?
         }
     };
     if let Some(object) = &args.why {
@@ -51,7 +51,7 @@ fn without_cluster(args: &PlanArgs, version: KubeVersion, console: &mut Console)
     let set = declare::declare(&args.source, target, &mut |event| console.say(event))?;
     let options = prepare::plan_options(namespace, &args.selection, &args.change);
     let facts = Facts::of_a_new_cluster(version, kinds);
-    prepare::planned(set, facts, &options, console)
+    prepare::planned(set, facts, None, &options, console)
 }
 
 /// Prints a plan in the format asked for.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::console::{self, Console};
 use super::declare;
-use crate::cli::{ChangeArgs, SelectionArgs, SourceArgs};
+use super::rollback::{self, Removal};
+use crate::cli::{ChangeArgs, RollbackArgs, SelectionArgs, SourceArgs};
 use crate::cluster::{Cluster, FactsOptions};
 use crate::error::Failure;
 use crate::event::{Event, Summary};
-use crate::object::{DeclaredSet, Facts};
+use crate::object::{DeclaredSet, Facts, ServedKinds};
 use crate::plan::{self, Plan, PlanOptions, Selection};
 use crate::report::{self, About, Report, Verified};
 
@@ -17,9 +18,17 @@ pub(super) struct Prepared {
     pub set: DeclaredSet,
     pub facts: Facts,
     pub plan: Arc<Plan>,
+    /// What is deleted, where that was asked for.
+    pub removal: Option<Removal>,
 }
 
 impl Prepared {
+    /// Plans again, with other choices.
+    pub fn plan_again(&mut self, options: &PlanOptions) -> Result<(), Failure> {
+        self.plan = Arc::new(build(&self.set, &self.facts, self.removal.as_ref(), options)?);
+        Ok(())
+    }
+
     /// What the run is about.
     pub fn about(&self) -> About<'_> {
         About {
@@ -56,32 +65,93 @@ pub(super) async fn prepare(
     cluster: &Cluster,
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
+    let (set, facts) = gather(source, options, cluster, console).await?;
+    planned(set, facts, None, options, console)
+}
+
+/// Likewise, with what is to be done beside when an older revision is restored.
+pub(super) async fn prepare_rollback(
+    source: &SourceArgs,
+    rollback: &RollbackArgs,
+    options: &mut PlanOptions,
+    cluster: &Cluster,
+    console: &mut Console,
+) -> Result<Prepared, Failure> {
+    let (set, facts) = gather(source, options, cluster, console).await?;
+    let removal = match &rollback.prune_removed {
+        None => None,
+        Some(named) => Some(rollback::look(source, named, &set, &facts, options, cluster, console).await?),
+    };
+    if let Some(removal) = &removal {
+        options.selection.known.clone_from(&removal.removed.terms);
+    }
+    planned(set, facts, removal, options, console)
+}
+
+/// Reads the repository and asks the cluster.
+async fn gather(
+    source: &SourceArgs,
+    options: &PlanOptions,
+    cluster: &Cluster,
+    console: &mut Console,
+) -> Result<(DeclaredSet, Facts), Failure> {
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let (kinds, _) = cluster.discover().await?;
+    let set = declared(source, &kinds, options, cluster, console)?;
+    console.say(&Event::Progress("asking the cluster what it has".to_owned()));
+    let facts = cluster.facts(&set, FactsOptions::default()).await?;
+    Ok((set, facts))
+}
+
+/// What a repository declares for the cluster, under the identities that are written.
+pub(super) fn declared(
+    source: &SourceArgs,
+    kinds: &ServedKinds,
+    options: &PlanOptions,
+    cluster: &Cluster,
+    console: &mut Console,
+) -> Result<DeclaredSet, Failure> {
     let target = declare::Target {
-        kinds: &kinds,
+        kinds,
         version: cluster.version(),
         namespace: &options.namespace,
         cluster: Some(cluster),
     };
     // Reading and rendering block; nothing else runs meanwhile.
     let set = tokio::task::block_in_place(|| declare::declare(source, target, &mut |event| console.say(event)))?;
-    let set = plan::with_written_ids(set, &kinds, options);
-    console.say(&Event::Progress("asking the cluster what it has".to_owned()));
-    let facts = cluster.facts(&set, FactsOptions::default()).await?;
-    planned(set, facts, options, console)
+    Ok(plan::with_written_ids(set, kinds, options))
+}
+
+fn build(set: &DeclaredSet, facts: &Facts, removal: Option<&Removal>, options: &PlanOptions) -> Result<Plan, Failure> {
+    let mut plan = plan::build(set, facts, options)?;
+    if let Some(removal) = removal {
+        plan::prune(
+            &mut plan,
+            &removal.removed,
+            &removal.live,
+            &removal.gaps,
+            &removal.named,
+        )?;
+    }
+    Ok(plan)
 }
 
 /// Plans. Where that fails, what is wrong with the input is told all the same: it may be why.
 pub(super) fn planned(
     set: DeclaredSet,
     facts: Facts,
+    removal: Option<Removal>,
     options: &PlanOptions,
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
-    let built = plan::build(&set, &facts, options);
+    let built = build(&set, &facts, removal.as_ref(), options);
     let plan = Arc::new(built.inspect_err(|_| console.preflight(&set.problems, &[], true))?);
-    Ok(Prepared { set, facts, plan })
+    Ok(Prepared {
+        set,
+        facts,
+        plan,
+        removal,
+    })
 }
 
 /// What the operator chose, for planning.
@@ -92,6 +162,7 @@ pub(super) fn plan_options(namespace: &str, selection: &SelectionArgs, change: &
             only: selection.only.clone(),
             except: selection.except.clone(),
             no_deps: selection.no_deps,
+            ..Selection::default()
         },
         first: selection.first.clone(),
         migrate: !selection.no_migrate,

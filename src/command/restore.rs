@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::console::Console;
 use super::prepare::{self, Prepared};
-use super::{declare, plan, right_cluster};
+use super::{declare, plan, right_cluster, rollback};
 use crate::cli::{Output, PlanOutput, RestoreArgs, RunArgs};
 use crate::cluster::{Cluster, ConnectOptions, Lease, LeaseRefused};
 use crate::engine;
@@ -34,7 +34,8 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
         &args.selection,
         &args.change,
     );
-    let mut prepared = prepare::prepare(&args.source, &options, &cluster, &mut console).await?;
+    let mut prepared =
+        prepare::prepare_rollback(&args.source, &args.rollback, &mut options, &cluster, &mut console).await?;
     if args.dry_run {
         let output = if args.output == Output::Json {
             PlanOutput::Json
@@ -48,9 +49,10 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     declare::strict(&args.source, &prepared.set)?;
     let record = declare::record(&prepared.set);
     right_cluster::check(args, &prepared.facts, &record)?;
+    rollback::confirm(args, &prepared)?;
     if holds_back(&prepared.plan) && !args.right.yes && old_cluster_is_gone() {
         options.old_cluster_is_gone = true;
-        prepared.plan = Arc::new(crate::plan::build(&prepared.set, &prepared.facts, &options)?);
+        prepared.plan_again(&options)?;
     }
     let lease = if args.right.no_lease {
         None

@@ -11,11 +11,11 @@ use crate::object::{Facts, RestoreRecord};
 /// # Errors
 /// The cluster holds what nobody declared and the operator did not confirm it, or another entry was restored into it.
 pub(super) fn check(args: &RestoreArgs, facts: &Facts, record: &RestoreRecord) -> Result<(), Failure> {
-    let elsewhere = facts.record.as_ref().filter(|earlier| !same_place(earlier, record));
+    let elsewhere = facts.record.as_ref().filter(|earlier| !earlier.same_place(record));
     if let Some(earlier) = elsewhere.filter(|_| !args.right.force_entry) {
         return Err(other_entry(earlier, record));
     }
-    let known = facts.record.as_ref().is_some_and(|earlier| same_place(earlier, record));
+    let known = facts.record.as_ref().is_some_and(|earlier| earlier.same_place(record));
     let fresh = facts.foreign.is_empty() && (known || facts.existing.values().all(is_bootstrap));
     if fresh {
         return Ok(());
@@ -31,10 +31,6 @@ pub(super) fn check(args: &RestoreArgs, facts: &Facts, record: &RestoreRecord) -
         return Err(not_confirmed(facts, "nobody can be asked: this is no terminal"));
     }
     ask(facts, record)
-}
-
-fn same_place(earlier: &RestoreRecord, now: &RestoreRecord) -> bool {
-    earlier.repository == now.repository && earlier.entry == now.entry
 }
 
 /// Made by the cluster itself, not by anybody's tool: nothing but the API server and its controllers wrote to it.
@@ -112,27 +108,25 @@ fn name_it(facts: &Facts) -> Failure {
 }
 
 fn ask(facts: &Facts, record: &RestoreRecord) -> Result<(), Failure> {
-    let name = facts
-        .context
-        .as_ref()
-        .map_or(String::new(), |context| context.cluster.clone());
-    let mut err = io::stderr().lock();
     let mut text = String::from("\nThis cluster is not fresh:\n");
     for line in about(facts) {
         text += &format!("  {}\n", printable(&line));
     }
-    text += &format!(
-        "To restore {} into it, type the cluster's name ({}): ",
-        printable(&entry(record)),
-        printable(&name)
-    );
-    let asked = write!(err, "{text}").and_then(|()| err.flush());
+    text += &format!("To restore {} into it", printable(&entry(record)));
+    match types_name(facts, &text) {
+        true => Ok(()),
+        false => Err(not_confirmed(facts, "the name that was typed is not the cluster's")),
+    }
+}
+
+/// Asks for the cluster's name: whoever types it knows which one it is. `text` ends with what is done to it.
+pub(super) fn types_name(facts: &Facts, text: &str) -> bool {
+    let name = facts.context.as_ref().map_or("", |context| &context.cluster);
+    let mut err = io::stderr().lock();
+    let asked = write!(err, "{text}, type the cluster's name ({}): ", printable(name)).and_then(|()| err.flush());
     let mut answer = String::new();
     let read = asked.and_then(|()| io::stdin().lock().read_line(&mut answer));
-    match read {
-        Ok(_) if answer.trim() == name && !name.is_empty() => Ok(()),
-        _ => Err(not_confirmed(facts, "the name that was typed is not the cluster's")),
-    }
+    read.is_ok() && answer.trim() == name && !name.is_empty()
 }
 
 fn entry(record: &RestoreRecord) -> String {

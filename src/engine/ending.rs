@@ -142,6 +142,13 @@ impl Machine<'_> {
         let node = self.node(index);
         match node.phase {
             Phase::Written => self.ready(index, Readiness::NotWaitedFor),
+            _ if node.accepted => self.settle(index, Action::Deleted, Readiness::NotWaitedFor),
+            Phase::Deleting if self.removes(index) => {
+                self.fail(
+                    index,
+                    format!("{reason} before the server answered: it may have been deleted or not"),
+                );
+            }
             _ if self.not_deleted(index) => {
                 let said = node.said.clone();
                 self.fail(

@@ -99,6 +99,8 @@ pub enum Answer {
     },
     /// A deletion: it is not there any more.
     Gone,
+    /// A deletion of a [`StepAction::Delete`](crate::plan::StepAction::Delete) was accepted, and the object is on its way out.
+    Leaving(String),
     /// The server will not have it, however often it is sent.
     Refused {
         /// In the server's words.
@@ -148,7 +150,8 @@ pub enum Command {
         /// From 1.
         attempt: u32,
     },
-    /// Delete the object of a step to make it anew. [`Answer::Gone`] once it is not there any more, [`Answer::Retry`] while it is.
+    /// Delete the object of a step, to make it anew or for good. [`Answer::Gone`] once it is not there any more; while it is,
+    /// [`Answer::Retry`] if it is to be made anew, [`Answer::Leaving`] else.
     Delete {
         /// The step.
         step: NodeIndex,

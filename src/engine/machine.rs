@@ -54,6 +54,8 @@ pub(super) struct Node {
     pub(super) recreates: bool,
     /// The next request is a deletion.
     pub(super) deletes: bool,
+    /// The server took the deletion of an object that goes for good.
+    pub(super) accepted: bool,
     /// When it has to be ready.
     pub(super) deadline: Option<Duration>,
     /// How to reach it, once served.
@@ -87,6 +89,7 @@ impl Node {
             tries: 0,
             recreates: false,
             deletes: false,
+            accepted: false,
             deadline: None,
             target,
             ours: None,
@@ -335,6 +338,11 @@ impl<'p> Machine<'p> {
         let summary = self.summary();
         self.emit(Event::Finished(summary));
         self.commands.push(Command::Finish);
+    }
+
+    /// Whether a step deletes its object for good.
+    pub(super) fn removes(&self, index: u32) -> bool {
+        matches!(self.step(index).action, StepAction::Delete { .. })
     }
 
     pub(super) fn step(&self, index: u32) -> &'p Step {

@@ -37,7 +37,7 @@ impl Machine<'_> {
         let step = self.step(index);
         match &step.action {
             StepAction::Await(_) => self.wait_for_another(index),
-            _ if step.id.is("batch", "Job") && self.options.completed.contains(&step.id) => {
+            StepAction::Apply { .. } if step.id.is("batch", "Job") && self.options.completed.contains(&step.id) => {
                 self.settle(index, Action::Unchanged, Readiness::Current);
             }
             _ if self.node(index).target.is_none() => {

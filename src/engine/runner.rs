@@ -161,6 +161,10 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
         let task = self.requests.spawn(async move {
             match (plan.step(step), at) {
                 (Some(known), Some(at)) => {
+                    if let StepAction::Delete { uid, .. } = &known.action {
+                        let (answer, sent) = remove(&cluster, &at, &known.id, uid, doomed.is_some()).await;
+                        return (step, answer, sent.then(|| uid.clone()));
+                    }
                     let (answer, uid) = delete(&cluster, &at, &known.id, doomed, orphan).await;
                     (step, answer, uid)
                 }
@@ -322,6 +326,36 @@ async fn delete(
         write::Answer::Refused { reason, .. } => return (refused(&reason), None),
     };
     (answer, Some(uid))
+}
+
+/// Deletes an object for good if it still is the one with this uid. `sent`: a deletion was taken before. Also whether one was taken
+/// by now.
+async fn remove(cluster: &Cluster, at: &Endpoint, id: &ObjectId, uid: &str, sent: bool) -> (Answer, bool) {
+    let namespace = id.namespace.as_deref();
+    let live = match cluster.get(at, namespace, &id.name).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return (Answer::Gone, sent),
+        Err(error) if error.code == 403 => return (refused(&error.reason), sent),
+        Err(error) => return (later(error.reason), sent),
+    };
+    if live.pointer("/metadata/uid").and_then(|uid| uid.as_str()) != Some(uid) {
+        let answer = match sent {
+            true => Answer::Gone,
+            false => refused("it was left: another object has its name now, which came after it was looked at"),
+        };
+        return (answer, sent);
+    }
+    let judged = assess(&live);
+    if judged.health == Health::Terminating {
+        return (Answer::Leaving(judged.message), true);
+    }
+    match write::delete(cluster, at, namespace, &id.name, uid, false).await {
+        // Gone, or another one by now: the next look tells.
+        write::Answer::Gone => (later("it changed a moment ago".to_owned()), sent),
+        write::Answer::Done(_) => (Answer::Leaving("it is being deleted".to_owned()), true),
+        write::Answer::Retry { reason, after } => (Answer::Retry { reason, after }, sent),
+        write::Answer::Refused { reason, .. } => (refused(&reason), sent),
+    }
 }
 
 fn later(reason: String) -> Answer {

@@ -28,6 +28,13 @@ impl Machine<'_> {
 
     pub(super) fn gone(&mut self, id: &ObjectId, uid: &str) {
         let Some(index) = self.step_of(id) else { return };
+        if let StepAction::Delete { uid: doomed, .. } = &self.step(index).action {
+            // While a request is in flight, its answer tells.
+            if doomed == uid && self.node(index).phase == Phase::Retrying {
+                self.deleted(index);
+            }
+            return;
+        }
         let node = self.node_mut(index);
         if node.seen.as_ref().is_some_and(|seen| seen.uid == uid) {
             node.seen = None;
@@ -229,7 +236,8 @@ impl Machine<'_> {
         match (&self.step(index).action, node.phase) {
             (StepAction::Await(who), _) if node.said.is_empty() => who.clone(),
             (_, Phase::InFlight) if node.said.is_empty() => "not answered yet".to_owned(),
-            (_, Phase::Deleting) => "being deleted to be made anew".to_owned(),
+            (StepAction::Delete { .. }, _) if node.said.is_empty() => "being deleted".to_owned(),
+            (StepAction::Apply { .. }, Phase::Deleting) => "being deleted to be made anew".to_owned(),
             _ if node.said.is_empty() => "not ready yet".to_owned(),
             _ => node.said.clone(),
         }

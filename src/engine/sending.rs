@@ -8,16 +8,8 @@ use super::machine::{Machine, Phase, Stopping, seconds};
 use super::timers::Timer;
 use super::waits::Mark;
 use crate::event::Event;
-use crate::object::{Action, Readiness, SkipReason};
+use crate::object::{Action, Readiness, SkipReason, is_never_deleted};
 use crate::plan::{NodeIndex, StepAction};
-
-/// Kinds that are never deleted to be made anew: what they hold would go with them.
-const NEVER_RECREATED: [(&str, &str); 4] = [
-    ("", "Namespace"),
-    ("", "PersistentVolume"),
-    ("", "PersistentVolumeClaim"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
-];
 
 impl Machine<'_> {
     pub(super) fn enqueue(&mut self, index: u32) {
@@ -30,7 +22,8 @@ impl Machine<'_> {
         while self.in_flight() < self.flow.limit() {
             let Some(index) = self.queue.pop_first() else { break };
             let (now, step) = (self.now, NodeIndex(index));
-            if self.step(index).has_contract {
+            let removes = self.removes(index);
+            if self.step(index).has_contract || removes {
                 self.watch(index);
             }
             let node = self.node_mut(index);
@@ -45,12 +38,16 @@ impl Machine<'_> {
             let attempt = node.attempt;
             let first = node.times.sent.is_none();
             node.times.sent.get_or_insert(now);
-            self.set_phase(index, Phase::InFlight);
             if first {
                 self.open_since(index, now);
                 self.emit(Event::Sent { step, at: now });
             }
-            self.commands.push(Command::Send { step, attempt });
+            let (phase, command) = match removes {
+                true => (Phase::Deleting, Command::Delete { step, orphan: false }),
+                false => (Phase::InFlight, Command::Send { step, attempt }),
+            };
+            self.set_phase(index, phase);
+            self.commands.push(command);
         }
     }
 
@@ -85,6 +82,8 @@ impl Machine<'_> {
                 self.written(index, action);
             }
             Answer::Written { .. } | Answer::Gone => self.deleted(index),
+            Answer::Leaving(reason) => self.leaving(index, reason),
+            Answer::Refused { reason, .. } if self.removes(index) => self.fail(index, reason),
             Answer::Refused { reason, .. } if phase == Phase::Deleting => {
                 self.fail(index, format!("it could not be deleted to be made anew: {reason}"));
             }
@@ -124,12 +123,36 @@ impl Machine<'_> {
         }
     }
 
-    fn deleted(&mut self, index: u32) {
+    pub(super) fn deleted(&mut self, index: u32) {
+        if self.removes(index) {
+            return self.settle(index, Action::Deleted, Readiness::Current);
+        }
         let node = self.node_mut(index);
         node.deletes = false;
         node.tries = 0;
         node.seen = None;
         self.again(index);
+    }
+
+    /// The server took a deletion, and finalizers or a grace period hold the object: a watch tells when it is gone. It is looked
+    /// at again too, since a watch may begin too late to see it go.
+    fn leaving(&mut self, index: u32, reason: String) {
+        let (now, timeout) = (self.now, self.options.timeout);
+        let node = self.node_mut(index);
+        node.accepted = true;
+        node.tries += 1;
+        let (tries, since) = (node.tries, node.times.sent.unwrap_or(now));
+        let at = (now + backoff(index, tries, None)).min(since + timeout);
+        node.said.clone_from(&reason);
+        if self.stopping.is_some() {
+            return self.settle(index, Action::Deleted, Readiness::NotWaitedFor);
+        }
+        if now >= since + timeout {
+            let message = format!("still there {} after its deletion: {reason}", seconds(now - since));
+            return self.settle(index, Action::Deleted, Readiness::TimedOut(message));
+        }
+        self.set_phase(index, Phase::Retrying);
+        self.timers.set(at, Timer::Resend(index, tries));
     }
 
     /// Queues a step that was sent before, if that is still allowed.
@@ -146,7 +169,7 @@ impl Machine<'_> {
     fn refused(&mut self, index: u32, reason: String, immutable: bool) {
         let step = self.step(index);
         let wanted = matches!(step.action, StepAction::Apply { recreate: true, .. });
-        let allowed = !NEVER_RECREATED.iter().any(|(group, kind)| step.id.is(group, kind));
+        let allowed = !is_never_deleted(&step.id);
         let recreates = self.node(index).recreates;
         if immutable && wanted && allowed && !recreates && self.stopping.is_none() {
             let node = self.node_mut(index);

@@ -135,6 +135,15 @@ pub struct RestoreRecord {
     pub entry: String,
     /// Commit id, or "" for a plain directory.
     pub revision: String,
+    /// The commit that was restored before that one, from the same place; "" where there is none.
+    pub before: String,
+}
+
+impl RestoreRecord {
+    /// Whether another record is of the same place in the same repository.
+    pub fn same_place(&self, other: &Self) -> bool {
+        self.repository == other.repository && self.entry == other.entry
+    }
 }
 
 /// A permission that is lacking.

@@ -8,7 +8,7 @@ use super::{
     preflight, prepare, selection,
 };
 use crate::error::{Failure, Kind};
-use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope, has_contract};
+use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope, has_contract, is_never_deleted};
 
 /// Plans what is declared for a target. The set must have been through [`resolve`](crate::object::resolve).
 ///
@@ -124,14 +124,6 @@ pub(super) fn target(index: &Index<'_>, item: &Item<'_>) -> Option<Target> {
     })
 }
 
-/// Kinds that are never deleted to be made anew: all that lives in them would go too.
-const NEVER_RECREATED: &[(&str, &str)] = &[
-    ("", "Namespace"),
-    ("", "PersistentVolume"),
-    ("", "PersistentVolumeClaim"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
-];
-
 /// Whether there is anything to wait for once it is written. Of Services only load balancers have: an address.
 fn tells(item: &Item<'_>) -> bool {
     let at_once = item.is("", "Service") && item.text("/spec/type") != "LoadBalancer";
@@ -148,7 +140,7 @@ fn step(
 ) -> Step {
     let has_contract = tells(&item) && options.is_played(&item.id);
     let declared = item.declared();
-    let recreate = options.recreate && !NEVER_RECREATED.contains(&(&*item.id.group, &*item.id.kind));
+    let recreate = options.recreate && !is_never_deleted(&item.id);
     let action = match (item.content, outside) {
         (Content::MadeBy(maker), _) => StepAction::Await(format!("{maker} makes it")),
         (Content::Declared(..), Some(why)) if !options.old_cluster_is_gone => StepAction::HoldBack(why),

@@ -13,6 +13,7 @@ mod order;
 mod outside;
 mod preflight;
 mod prepare;
+mod prune;
 mod rights;
 mod selection;
 mod selector;
@@ -24,6 +25,7 @@ mod types;
 
 pub use build::build;
 pub use prepare::{with_written_ids, with_written_manifests};
+pub use prune::{Earlier, Removed, prune, removed};
 pub use types::{
     Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
     Target, Until,

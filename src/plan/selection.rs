@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use super::PlanOptions;
 use super::edges::Draft;
 use super::index::Index;
 use super::item::Item;
+use super::{PlanOptions, Selection};
 use crate::error::{Failure, Kind};
+use crate::object::Unit;
 
 /// Whether a term names an item; see [`super::Selection`] for the terms.
-fn matches(term: &str, item: &Item<'_>, index: &Index<'_>) -> bool {
+fn matches(term: &str, item: &Item<'_>, units: &[Unit]) -> bool {
     let namespace = |name: &str| item.namespace() == Some(name) || item.is("", "Namespace") && item.id.name == name;
     match term.split_once('=') {
         Some(("unit", path)) => item.declared().is_some_and(|declared| {
             let path = path.trim_end_matches('/');
-            let unit = index.units.get(declared.unit.0).map_or("", |unit| &*unit.name);
+            let unit = units.get(declared.unit.0).map_or("", |unit| &*unit.name);
             unit == path || unit.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
         }),
         Some(("namespace", name)) => namespace(name),
@@ -29,6 +30,17 @@ fn matches(term: &str, item: &Item<'_>, index: &Index<'_>) -> bool {
         _ if term.contains('/') => item.id.is_named_by(term),
         _ => namespace(term),
     }
+}
+
+/// Whether a selection takes an item, by its own terms; those that name it are put into `named`.
+pub(super) fn takes(selection: &Selection, item: &Item<'_>, units: &[Unit], named: &mut BTreeSet<String>) -> bool {
+    let mut any = |terms: &[String]| {
+        let matching: Vec<&String> = terms.iter().filter(|term| matches(term, item, units)).collect();
+        named.extend(matching.iter().map(|term| (*term).clone()));
+        !matching.is_empty()
+    };
+    let (only, except) = (any(&selection.only), any(&selection.except));
+    (only || selection.only.is_empty()) && !except
 }
 
 /// Which nodes (items, then gates) are dealt with: the selected, with all that they wait for. What others make is dealt with
@@ -49,11 +61,11 @@ pub(crate) fn select(
         for term in terms {
             let mut found = false;
             for (chosen, item) in chosen.iter_mut().zip(index.items) {
-                if matches(term, item, index) {
+                if matches(term, item, index.units) {
                     (*chosen, found) = (true, true);
                 }
             }
-            if !found {
+            if !found && !selection.known.contains(term) {
                 unknown.push(term.clone());
             }
         }

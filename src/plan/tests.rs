@@ -158,6 +158,7 @@ fn selected(only: &[&str], except: &[&str], no_deps: bool) -> Result<Vec<String>
             only: only.iter().map(|term| (*term).to_owned()).collect(),
             except: except.iter().map(|term| (*term).to_owned()).collect(),
             no_deps,
+            ..Selection::default()
         },
         ..PlanOptions::default()
     };

@@ -93,6 +93,13 @@ pub enum StepAction {
     Await(String),
     /// Acts outside the cluster and is held back; the text says what it would do.
     HoldBack(String),
+    /// Deletes it: it was declared before, and is no longer.
+    Delete {
+        /// What the object had when it was looked at. One of the same name with another uid stays.
+        uid: String,
+        /// The commit that declared it last, short, for people.
+        revision: String,
+    },
 }
 
 /// One object to deal with.
@@ -135,6 +142,10 @@ pub enum NoteKind {
     NodePortTwice,
     /// Acts outside the cluster: held back, or (with the old cluster gone) let go.
     ActsOutside,
+    /// Was declared before, is no longer, and is deleted.
+    Removed,
+    /// Was declared before, is no longer, and is left all the same.
+    Kept,
     /// What Git cannot bring back: volumes' content, generated Secrets.
     NotInGit,
     /// Its values are generated anew at each rendering.
@@ -225,6 +236,8 @@ pub struct Selection {
     pub except: Vec<String>,
     /// Do not pull in what the selected depend on.
     pub no_deps: bool,
+    /// Terms that name something of an earlier revision: they need to name nothing of this one.
+    pub known: BTreeSet<String>,
 }
 
 /// What the operator chose.

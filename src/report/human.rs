@@ -202,6 +202,7 @@ pub(super) fn settled(
     }
     let after = after.map(|time| format!(" after {}", took(time))).unwrap_or_default();
     let rest = match &outcome.readiness {
+        Readiness::Current if outcome.action == Action::Deleted => format!("{name}  gone{after}"),
         Readiness::Current => format!("{name}  ready{after}"),
         Readiness::NotWaitedFor => name,
         Readiness::Failed(text) => format!("{name}{}  not ready{after}: {}", place(), said(text)),

@@ -96,6 +96,20 @@ const ROWS: &[Row] = &[
         "Acts on the world outside the cluster",
     ),
     row(
+        NoteKind::Removed,
+        "removed",
+        true,
+        false,
+        "Declared before and not by this revision: to be deleted",
+    ),
+    row(
+        NoteKind::Kept,
+        "kept",
+        false,
+        false,
+        "Declared before and not by this revision, and left all the same",
+    ),
+    row(
         NoteKind::NotInGit,
         "not-in-git",
         false,
@@ -162,7 +176,12 @@ pub fn notes(notes: &[Note], all: bool, out: &mut dyn Write) -> io::Result<()> {
         group.sort_by(|a, b| (&a.object, &a.place, &a.message).cmp(&(&b.object, &b.place, &b.message)));
         let mark = if settled { "note" } else { "decide" };
         writeln!(out, "{mark}: {} ({})", row_of(kind).title, group.len())?;
-        let most = if all { usize::MAX } else { 10 };
+        // What is deleted is listed whole, before anybody says yes to it.
+        let most = if all || kind == NoteKind::Removed {
+            usize::MAX
+        } else {
+            10
+        };
         for note in group.iter().take(most) {
             writeln!(out, "  {}", note_line(note))?;
         }
@@ -278,6 +297,8 @@ mod tests {
             WouldOverride,
             NodePortTwice,
             ActsOutside,
+            Removed,
+            Kept,
             NotInGit,
             Generated,
             CycleCut,
@@ -286,7 +307,7 @@ mod tests {
         for kind in all {
             match kind {
                 NotServed | Migrated | NeedsEdit | MissingReference | Forbidden | WouldChange | WouldOverride
-                | NodePortTwice | ActsOutside | NotInGit | Generated | CycleCut | Gap => {}
+                | NodePortTwice | ActsOutside | Removed | Kept | NotInGit | Generated | CycleCut | Gap => {}
             }
         }
         all.to_vec()

@@ -1,14 +1,14 @@
 //! The summary of a run, for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use super::gathered::{Cause, Gathered, Link, Root};
 use super::text::{self, count, listed, one_line, took};
 use super::{hints, preflight};
 use crate::event::Summary;
-use crate::object::{Action, Outcome, Readiness, SkipReason};
-use crate::plan::{NodeIndex, Plan};
+use crate::object::{Action, ObjectId, Outcome, Readiness, SkipReason};
+use crate::plan::{NodeIndex, Plan, StepAction};
 
 /// How many objects a line names before "and … more".
 const NAMED: usize = 8;
@@ -22,17 +22,19 @@ pub fn summary(plan: &Plan, summary: &Summary, out: &mut dyn Write) -> io::Resul
     let gathered = Gathered::new(plan, summary);
     headline(plan, summary, &gathered, out)?;
     table(summary, out)?;
+    let deleted = deletions(plan);
     roots(
         "Failed",
         &gathered.roots_where(|cause| matches!(cause, Cause::Refused(_))),
+        &deleted,
         out,
     )?;
     let late = gathered.roots_where(|cause| matches!(cause, Cause::NotReady(_) | Cause::TimedOut(_)));
-    roots("There, but not ready", &late, out)?;
+    roots("There, but not ready", &late, &deleted, out)?;
     let never = gathered.roots_where(|cause| matches!(cause, Cause::Stalled(_) | Cause::NotServed(_)));
-    roots("Not applied", &never, out)?;
+    roots("Not applied", &never, &deleted, out)?;
     let others = gathered.roots_where(|cause| matches!(cause, Cause::HeldBack(_) | Cause::Other(_)));
-    roots("Needed, but not there", &others, out)?;
+    roots("Needed, but not there", &others, &deleted, out)?;
     set_aside(&gathered, out)?;
     warnings(&gathered, out)?;
     chain(plan, summary, &gathered.chain, out)?;
@@ -40,7 +42,8 @@ pub fn summary(plan: &Plan, summary: &Summary, out: &mut dyn Write) -> io::Resul
 }
 
 fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let all = summary.outcomes.len();
+    let deleted = deletions(plan);
+    let all = summary.outcomes.len().saturating_sub(deleted.len());
     if let Some(reason) = &summary.stopped {
         writeln!(
             out,
@@ -67,6 +70,20 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
             if all == 1 { "is" } else { "are" }
         )?;
     }
+    if !deleted.is_empty() {
+        let done = summary
+            .outcomes
+            .iter()
+            .filter(|(_, outcome)| outcome.action == Action::Deleted);
+        writeln!(
+            out,
+            "{} of {} that {} no longer declared {} deleted.",
+            done.count(),
+            count(deleted.len(), "object"),
+            if deleted.len() == 1 { "is" } else { "are" },
+            if deleted.len() == 1 { "was" } else { "were" },
+        )?;
+    }
     if !plan.problems.is_empty() {
         writeln!(
             out,
@@ -75,6 +92,15 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
         )?;
     }
     Ok(())
+}
+
+/// What the plan deletes.
+fn deletions(plan: &Plan) -> HashSet<&ObjectId> {
+    let deleted = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, StepAction::Delete { .. }));
+    deleted.map(|step| &step.id).collect()
 }
 
 /// The rows of the table of counts, in order.
@@ -95,7 +121,8 @@ fn row_name(outcome: &Outcome) -> (usize, &'static str) {
 }
 
 fn column(outcome: &Outcome) -> Option<usize> {
-    if matches!(outcome.action, Action::Skipped(_) | Action::Failed(_)) {
+    let gone = outcome.action == Action::Deleted && outcome.readiness == Readiness::Current;
+    if gone || matches!(outcome.action, Action::Skipped(_) | Action::Failed(_)) {
         return None;
     }
     Some(match outcome.readiness {
@@ -134,7 +161,7 @@ fn table(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn roots(title: &str, roots: &[&Root<'_>], out: &mut dyn Write) -> io::Result<()> {
+fn roots(title: &str, roots: &[&Root<'_>], deleted: &HashSet<&ObjectId>, out: &mut dyn Write) -> io::Result<()> {
     if roots.is_empty() {
         return Ok(());
     }
@@ -148,10 +175,13 @@ fn roots(title: &str, roots: &[&Root<'_>], out: &mut dyn Write) -> io::Result<()
             _ => "",
         };
         writeln!(out, "  {}{}: {how}{said}", one_line(root.id), place.unwrap_or_default())?;
-        if !root.dependants.is_empty() {
-            let number = count(root.dependants.len(), "object");
-            let names = listed(&root.dependants, NAMED);
-            writeln!(out, "    {number} not applied because of it: {names}")?;
+        let (left, open): (Vec<&ObjectId>, Vec<&ObjectId>) =
+            (root.dependants.iter().copied()).partition(|id| deleted.contains(id));
+        for (ids, done) in [(open, "applied"), (left, "deleted")] {
+            if !ids.is_empty() {
+                let (number, names) = (count(ids.len(), "object"), listed(&ids, NAMED));
+                writeln!(out, "    {number} not {done} because of it: {names}")?;
+            }
         }
         if let Some(hint) = hints::of(root.id, &root.cause) {
             writeln!(out, "    hint: {}", one_line(hint))?;
@@ -258,7 +288,7 @@ fn next(summary: &Summary, gathered: &Gathered<'_>, out: &mut dyn Write) -> io::
 mod tests {
     use super::super::sample;
     use super::*;
-    use crate::object::{ObjectId, Place, Problem};
+    use crate::object::{Place, Problem};
 
     fn shown(plan: &Plan, summary: &Summary) -> String {
         let mut out = Vec::new();

@@ -54,7 +54,11 @@ fn headline(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     }
     let number = |word| numbers.get(word).copied().unwrap_or_default();
     write!(out, "Plan: {} to apply", count(number("apply"), "object"))?;
-    for (word, text) in [("await", "made by others and waited for"), ("hold-back", "held back")] {
+    for (word, text) in [
+        ("await", "made by others and waited for"),
+        ("hold-back", "held back"),
+        ("delete", "to delete"),
+    ] {
         if number(word) > 0 {
             write!(out, ", {} {text}", number(word))?;
         }
@@ -72,12 +76,15 @@ impl Row {
         let names: Vec<String> = self.nodes.iter().map(|node| step_name(plan, index(*node))).collect();
         let step = plan.steps.get(self.nodes[0]);
         let place = match step.and_then(|step| step.provenance.as_ref()) {
-            Some(from) if names.len() == 1 => format!(" ({})", one_line(from.place())),
+            Some(from) if names.len() == 1 && !is_deleted(plan, index(self.nodes[0])) => {
+                format!(" ({})", one_line(from.place()))
+            }
             _ => String::new(),
         };
         let does = match step.map(|step| &step.action) {
             Some(StepAction::Await(text)) => format!(" [awaited: {}]", one_line(text)),
             Some(StepAction::HoldBack(text)) => format!(" [held back: {}]", one_line(text)),
+            Some(StepAction::Delete { revision, .. }) => format!(" [deleted: declared at {}]", one_line(revision)),
             Some(StepAction::Apply { .. }) | None => String::new(),
         };
         match names.len() {
@@ -156,6 +163,7 @@ impl Shape {
             let does = match &step.action {
                 StepAction::Apply { .. } => "",
                 StepAction::Await(text) | StepAction::HoldBack(text) => text,
+                StepAction::Delete { revision, .. } => revision,
             };
             let kind = format!("{}\n{}\n{does}", step.id.group, step.id.kind);
             Some((kind, self.because(plan, node)))
@@ -193,12 +201,19 @@ impl Shape {
             number => format!(" (+{} waits)", number - 1),
         };
         let until = match edge.until {
+            Until::Ready if is_deleted(plan, edge.to) => "once that is gone, ",
             Until::Exists => "",
             Until::Ready => "once ready, ",
             Until::Settled => "once settled, ",
         };
         format!("  {until}since {}{more}", one_line(&edge.reason.text))
     }
+}
+
+/// Whether a node stands for a deletion.
+fn is_deleted(plan: &Plan, node: NodeIndex) -> bool {
+    let step = plan.step(node);
+    step.is_some_and(|step| matches!(step.action, StepAction::Delete { .. }))
 }
 
 /// The step that `text` names: `Kind/name` or `Kind/namespace/name`, either with `Kind.group`.
@@ -276,6 +291,7 @@ pub fn why(plan: &Plan, node: NodeIndex, out: &mut dyn Write) -> io::Result<()> 
 
 fn wait(plan: &Plan, edge: &Edge) -> String {
     let until = match edge.until {
+        Until::Ready if is_deleted(plan, edge.to) => "is gone",
         Until::Exists => "exists",
         Until::Ready => "is ready",
         Until::Settled => "is settled",

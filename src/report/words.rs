@@ -39,12 +39,13 @@ pub(super) fn readiness(readiness: &Readiness) -> &'static str {
     }
 }
 
-/// `apply`, `await`, `hold-back`.
+/// `apply`, `await`, `hold-back`, `delete`.
 pub(super) fn step_action(action: &StepAction) -> &'static str {
     match action {
         StepAction::Apply { .. } => "apply",
         StepAction::Await(_) => "await",
         StepAction::HoldBack(_) => "hold-back",
+        StepAction::Delete { .. } => "delete",
     }
 }
 

@@ -421,3 +421,95 @@ async fn an_interrupt_finishes_what_is_in_flight() {
     assert!((200..300).contains(&created), "{created} created");
     control_plane.stop().await;
 }
+
+/// Steps that delete these, if they still have these uids.
+fn deletes(maps: &[(&str, &str)]) -> Plan {
+    let mut draft = Draft::default();
+    for (name, uid) in maps {
+        let map = draft.apply(config_map(name), "configmaps");
+        draft.0.steps[map.0 as usize].action = StepAction::Delete {
+            uid: (*uid).to_owned(),
+            revision: "0123456789ab".to_owned(),
+        };
+    }
+    draft.0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_is_the_one_that_was_looked_at_and_gone_in_the_end() {
+    let control_plane = started().await;
+    let (cluster, api) = (connected(&control_plane).await, control_plane.api().clone());
+    let maps = "/api/v1/namespaces/shop/configmaps";
+    let made = async |name: &str, finalizers: Value| {
+        let mut map = config_map(name);
+        map["metadata"]["finalizers"] = finalizers;
+        let made = api.create(maps, &map).await.expect("because the server runs");
+        made.body["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+    };
+    let shop = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    assert!(
+        api.create("/api/v1/namespaces", &shop)
+            .await
+            .is_ok_and(|made| made.is_success())
+    );
+    let held = json!(["example.com/hold"]);
+    let (plain, held, freed) = (
+        made("plain", json!([])).await,
+        made("held", held.clone()).await,
+        made("freed", held).await,
+    );
+    made("anew", json!([])).await;
+    let options = Options {
+        timeout: Duration::from_secs(8),
+        ..Options::default()
+    };
+    let plan = deletes(&[
+        ("plain", &plain),
+        ("held", &held),
+        ("freed", &freed),
+        ("anew", "of-before"),
+        ("none", "x"),
+    ]);
+    let free = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let form = "application/merge-patch+json";
+        let patch = json!({"metadata": {"finalizers": null}});
+        let freed = api.request("PATCH", &format!("{maps}/freed"), form, Some(&patch)).await;
+        assert!(freed.is_ok_and(|freed| freed.is_success()));
+    };
+    let ((summary, events), ()) = tokio::join!(restored(plan, &cluster, options), free);
+    let found = outcomes(&summary);
+    for name in ["plain", "freed", "none"] {
+        let found = found[&format!("ConfigMap/shop/{name}")];
+        assert_eq!(
+            (&found.action, &found.readiness),
+            (&Action::Deleted, &Readiness::Current),
+            "{name}"
+        );
+    }
+    let told = events.iter().find_map(|event| match event {
+        Event::Settled {
+            step: NodeIndex(2), at, ..
+        } => Some(*at),
+        _ => None,
+    });
+    let told = told.expect("because it was freed");
+    assert!(
+        told < Duration::from_millis(5_700),
+        "a watch tells that it is gone, after {told:?}"
+    );
+    let Readiness::TimedOut(why) = &found["ConfigMap/shop/held"].readiness else {
+        panic!("{:?}", found["ConfigMap/shop/held"]);
+    };
+    assert!(why.contains("still there 8.0 s after its deletion"), "{why}");
+    let Action::Failed(why) = &found["ConfigMap/shop/anew"].action else {
+        panic!("{:?}", found["ConfigMap/shop/anew"]);
+    };
+    assert_eq!(
+        why,
+        "it was left: another object has its name now, which came after it was looked at"
+    );
+    let anew = api.get(&format!("{maps}/anew")).await.expect("because the server runs");
+    assert!(anew.is_success());
+    control_plane.stop().await;
+}

@@ -17,6 +17,7 @@ mod mobile_bank;
 mod past;
 mod readme;
 mod requests;
+mod rollback;
 mod runbooks;
 mod source;
 #[allow(dead_code, reason = "some of it is for tests that are still to come")]

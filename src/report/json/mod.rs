@@ -44,7 +44,7 @@
 //! | `interrupted` | stopped by the user |
 //! | `stopped` | why the run had to stop writing |
 //! | `counts` | list of `action`, `skip`, `readiness`, `count` |
-//! | `failures` | list of `object`, `place`, `cause` (`refused`, `not-ready`, `timed-out`, `stalled`, `not-served`, `held-back`, `other`), `reason`, `hint`, `dependants`: objects not applied because of it |
+//! | `failures` | list of `object`, `place`, `cause` (`refused`, `not-ready`, `timed-out`, `stalled`, `not-served`, `held-back`, `other`), `reason`, `hint`, `dependants`: objects not applied or deleted because of it |
 //! | `applied_without` | list of `object`, `without` |
 //! | `held_back` | list of `reason`, `objects` |
 //! | `generated` | objects left as they are since their values are generated |
@@ -59,7 +59,7 @@
 //! | field | meaning |
 //! |---|---|
 //! | `about` | as in the summary |
-//! | `steps` | list of `step`, `object`, `action` (`apply`, `await`, `hold-back`), `text` (who makes it; what it would do), `api_version` (to write in), `manager` (field manager), `create_only`, `recreate`, `unit`, `place`, `renderer` (`plain`, `kustomize`, `helm`), `hook` {`after`, `weight`}, `waits` |
+//! | `steps` | list of `step`, `object`, `action` (`apply`, `await`, `hold-back`, `delete`), `text` (who makes it; what it would do), `uid` (of what is deleted), `revision` (that declared it last), `api_version` (to write in), `manager` (field manager), `create_only`, `recreate`, `unit`, `place`, `renderer` (`plain`, `kustomize`, `helm`), `hook` {`after`, `weight`}, `waits` |
 //! | `gates` | list of `step`, `gate`, `waits` |
 //! | `waits` | list of `for` (index of a step or gate), node, `until` (`settled`, `exists`, `ready`), `strength` (`soft`, `hard`, `written`), `rule`, `because` |
 //! | `notes` | list of `kind`, `decide` (needs a decision first), `object`, `place`, `message`, `hint` |

@@ -31,6 +31,10 @@ struct Planned<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    uid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     api_version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     manager: Option<&'a str>,
@@ -118,6 +122,8 @@ fn planned<'a>(plan: &'a Plan, units: &'a [Unit], index: usize, step: &'a Step) 
         object: Object::from(&step.id),
         action: words::step_action(&step.action),
         text: None,
+        uid: None,
+        revision: None,
         api_version: None,
         manager: None,
         create_only: false,
@@ -144,6 +150,10 @@ fn planned<'a>(plan: &'a Plan, units: &'a [Unit], index: usize, step: &'a Step) 
             planned.recreate = *recreate;
         }
         StepAction::Await(text) | StepAction::HoldBack(text) => planned.text = Some(text),
+        StepAction::Delete { uid, revision } => {
+            planned.uid = Some(uid);
+            planned.revision = Some(revision);
+        }
     }
     planned
 }

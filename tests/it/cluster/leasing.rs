@@ -16,6 +16,7 @@ async fn two_restores_are_kept_apart() {
         repository: "https://git.example/bank".to_owned(),
         entry: entry.to_owned(),
         revision: "abc".to_owned(),
+        before: String::new(),
     };
     let first = Lease::acquire(&cluster, "first", &record("clusters/a"), true)
         .await

@@ -1,0 +1,496 @@
+//! What an earlier revision declares and this one does not: deleted once all else is applied, dependants before what they depend on.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::item::{Content, Item};
+use super::{
+    Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength, Until,
+    build, selection,
+};
+use crate::error::{Failure, Kind};
+use crate::object::{Declared, DeclaredSet, FactGap, Facts, LiveObject, ObjectId, is_never_deleted, kept_by, owner};
+
+/// What was declared before.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// All of it, under the identities that were written.
+    pub set: DeclaredSet,
+    /// Only what this unit declares, by its engine's object; `None`: everything.
+    pub unit: Option<ObjectId>,
+}
+
+impl Earlier {
+    /// Its commit, short, for people.
+    fn revision(&self) -> String {
+        let commit = self.set.repository.commit.as_deref().unwrap_or_default();
+        commit.chars().take(12).collect()
+    }
+
+    fn unit_of(&self, declared: &Declared) -> Option<&ObjectId> {
+        let unit = self.set.units.get(declared.unit.0)?;
+        unit.engine.as_ref().map(|engine| &engine.object)
+    }
+}
+
+/// One object that was declared before and is no longer.
+#[derive(Debug, Clone)]
+struct Candidate {
+    /// Its step in the plan of the revision that declared it.
+    step: Step,
+    declared: Declared,
+    revision: String,
+    /// The revision by place, and the step's node in its plan.
+    at: (usize, NodeIndex),
+    /// Its unit is declared still, and was not rendered: whether it would be there nobody knows.
+    unrendered: Option<ObjectId>,
+}
+
+/// Everything that was declared before and is no longer.
+#[derive(Debug, Clone)]
+pub struct Removed {
+    candidates: Vec<Candidate>,
+    /// The plans of the earlier revisions: who waits for whom.
+    plans: Vec<Plan>,
+    /// Terms of the selection that name any of it.
+    pub terms: BTreeSet<String>,
+}
+
+impl Removed {
+    /// The objects, to be looked at in the cluster.
+    pub fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.candidates.iter().map(|one| one.step.id.clone())
+    }
+}
+
+/// What earlier revisions declare and `now` does not, as far as the selection goes. An object that was moved to another file or unit
+/// is declared still. All sets must be under the identities that are written ([`with_written_ids`](super::with_written_ids)).
+///
+/// # Errors
+/// A ring of dependencies that people wrote into an earlier revision.
+pub fn removed(
+    now: &DeclaredSet,
+    earlier: &[Earlier],
+    facts: &Facts,
+    options: &PlanOptions,
+) -> Result<Removed, Failure> {
+    let declared: BTreeSet<&ObjectId> = now.objects.iter().map(|one| &one.id).collect();
+    let everything = PlanOptions {
+        selection: Selection::default(),
+        first: Vec::new(),
+        old_cluster_is_gone: true,
+        ..options.clone()
+    };
+    let (mut found, mut plans, mut terms) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+    for (place, earlier) in earlier.iter().enumerate() {
+        let objects: HashMap<&ObjectId, &Declared> = earlier.set.objects.iter().map(|one| (&one.id, one)).collect();
+        let plan = build(&earlier.set, facts, &everything)?;
+        for (node, step) in (0..).map(NodeIndex).zip(&plan.steps) {
+            let Some(one) = objects.get(&step.id).filter(|_| !declared.contains(&step.id)) else {
+                continue;
+            };
+            let unit = earlier.unit_of(one);
+            let item = Item {
+                id: step.id.clone(),
+                content: Content::Declared(one, Cow::Borrowed(&one.manifest)),
+            };
+            if earlier.unit.is_some() && earlier.unit.as_ref() != unit
+                || !selection::takes(&options.selection, &item, &earlier.set.units, &mut terms)
+            {
+                continue;
+            }
+            let rendered = |unit: &&ObjectId| {
+                let engines = now.units.iter().filter_map(|unit| unit.engine.as_ref());
+                engines.into_iter().any(|engine| engine.object == **unit)
+            };
+            let candidate = || Candidate {
+                step: step.clone(),
+                declared: (*one).clone(),
+                revision: earlier.revision(),
+                at: (place, node),
+                unrendered: unit.filter(|unit| declared.contains(unit) && !rendered(unit)).cloned(),
+            };
+            found.entry(step.id.clone()).or_insert_with(candidate);
+        }
+        plans.push(plan);
+    }
+    Ok(Removed {
+        candidates: found.into_values().collect(),
+        plans,
+        terms,
+    })
+}
+
+/// Adds to a plan the deletion of what was removed, with a remark on each object that is deleted and each that stays. `live` is what
+/// is in the cluster of it, `gaps` what could not be read; `named` are objects of kinds that are never deleted otherwise.
+///
+/// # Errors
+/// A name that is no object's that was removed.
+pub fn prune(
+    plan: &mut Plan,
+    removed: &Removed,
+    live: &BTreeMap<ObjectId, LiveObject>,
+    gaps: &[FactGap],
+    named: &[String],
+) -> Result<(), Failure> {
+    unknown_names(removed, named)?;
+    let mut doomed = Vec::new();
+    for one in &removed.candidates {
+        let id = &one.step.id;
+        let Some(object) = live.get(id).filter(|object| !object.terminating) else {
+            continue;
+        };
+        let is_named = named.iter().any(|name| id.is_named_by(name));
+        let (kind, message) = match stays(one, object, is_named) {
+            Some(why) => (NoteKind::Kept, why),
+            None => {
+                doomed.push((one, object));
+                (NoteKind::Removed, goes(one))
+            }
+        };
+        plan.notes.push(Note {
+            kind,
+            object: Some(id.clone()),
+            place: None,
+            message,
+            hint: None,
+        });
+    }
+    plan.notes.extend(gaps.iter().map(|gap| Note {
+        kind: NoteKind::Gap,
+        object: None,
+        place: None,
+        message: format!(
+            "not deleted, since it is not known whether it is there: {}: {}",
+            gap.what, gap.reason
+        ),
+        hint: None,
+    }));
+    add(plan, &doomed, &removed.plans);
+    plan.notes
+        .sort_by(|a, b| (a.kind, &a.object, &a.message).cmp(&(b.kind, &b.object, &b.message)));
+    Ok(())
+}
+
+fn unknown_names(removed: &Removed, named: &[String]) -> Result<(), Failure> {
+    let known = |name: &&String| removed.candidates.iter().any(|one| one.step.id.is_named_by(name));
+    let unknown: Vec<&String> = named.iter().filter(|name| !known(name)).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(
+        Kind::Usage,
+        "nothing was changed: --prune-removed names what is not removed",
+    );
+    for name in unknown {
+        failure = failure.because(format!(
+            "no object of that name was declared before and is no longer: {name}"
+        ));
+    }
+    let kept = removed.candidates.iter().filter(|one| is_never_deleted(&one.step.id));
+    let kept: Vec<String> = kept.map(|one| one.step.id.to_string()).collect();
+    Err(match kept.is_empty() {
+        true => failure.hint(
+            "it takes only names of Namespaces, CustomResourceDefinitions, volumes and claims; all else goes without",
+        ),
+        false => failure.hint(format!("what may be named: {}", kept.join(", "))),
+    })
+}
+
+/// Why an object stays.
+fn stays(one: &Candidate, live: &LiveObject, is_named: bool) -> Option<String> {
+    let id = &one.step.id;
+    if let Some(unit) = &one.unrendered {
+        return Some(format!(
+            "{unit} is declared and was not rendered, so it may still be declared"
+        ));
+    }
+    if let Some(whose) = owner(live, &one.declared.manifest, &one.declared.writer) {
+        return Some(format!("it {whose}"));
+    }
+    if let Some(mark) = kept_by(live, &one.declared.manifest) {
+        return Some(format!("it says {mark}"));
+    }
+    (is_never_deleted(id) && !is_named).then(|| format!("a {} goes only if it is named: --prune-removed={id}", id.kind))
+}
+
+fn goes(one: &Candidate) -> String {
+    let takes = match (&*one.step.id.group, &*one.step.id.kind) {
+        ("", "Namespace") => ", with everything in it",
+        ("apiextensions.k8s.io", _) => ", with every object of its kind",
+        ("", "PersistentVolumeClaim" | "PersistentVolume") => ", perhaps with the data on the volume",
+        _ => "",
+    };
+    format!(
+        "declared at {} by {}{takes}",
+        one.revision,
+        one.declared.provenance.place()
+    )
+}
+
+/// Appends steps that delete these. Nodes of gates move up by as many.
+fn add(plan: &mut Plan, doomed: &[(&Candidate, &LiveObject)], plans: &[Plan]) {
+    if doomed.is_empty() {
+        return;
+    }
+    let applied: Vec<NodeIndex> = (0..)
+        .map(NodeIndex)
+        .zip(&plan.steps)
+        .filter(|(_, step)| matches!(step.action, StepAction::Apply { .. }))
+        .map(|(node, _)| node)
+        .collect();
+    let first = plan.steps.len() as u32;
+    plan.insert_steps(first, doomed.len() as u32);
+    // Dependants first: the order of the earlier plan, backwards.
+    let mut order: Vec<&(&Candidate, &LiveObject)> = doomed.iter().collect();
+    order.sort_by_key(|(one, _)| (one.at.0, std::cmp::Reverse(one.at.1)));
+    let steps = order.iter().map(|(one, live)| Step {
+        action: StepAction::Delete {
+            uid: live.uid.clone(),
+            revision: one.revision.clone(),
+        },
+        hook: None,
+        unit: None,
+        has_contract: false,
+        ..one.step.clone()
+    });
+    plan.steps.extend(steps);
+    let after = plan.gate_of("all that is applied", &applied, Until::Exists, "it is declared");
+    let mut nodes: HashMap<(usize, NodeIndex), NodeIndex> = HashMap::new();
+    for (node, (one, _)) in (first..).map(NodeIndex).zip(&order) {
+        nodes.insert(one.at, node);
+        plan.edges
+            .push(hard(node, after, Until::Exists, "what replaces it comes first"));
+    }
+    for (place, earlier) in plans.iter().enumerate() {
+        backwards(plan, earlier, place, &mut nodes);
+    }
+    plan.edges.sort_by_key(|edge| (edge.from, edge.to));
+}
+
+/// Adds the waits of an earlier plan the other way round, among what is deleted; its gates stand between still.
+fn backwards(plan: &mut Plan, earlier: &Plan, place: usize, nodes: &mut HashMap<(usize, NodeIndex), NodeIndex>) {
+    for edge in between(earlier, |node| nodes.contains_key(&(place, node))) {
+        for node in [edge.from, edge.to] {
+            if let Some(gate) = earlier.gate(node) {
+                nodes.entry((place, node)).or_insert_with(|| {
+                    plan.gates.push(Gate {
+                        name: format!("deleting {}", gate.name),
+                    });
+                    NodeIndex(plan.nodes() as u32 - 1)
+                });
+            }
+        }
+        let until = match edge.strength {
+            Strength::Soft => Until::Settled,
+            Strength::Hard | Strength::Written => Until::Ready,
+        };
+        let (first, then) = (nodes[&(place, edge.from)], nodes[&(place, edge.to)]);
+        plan.edges.push(hard(then, first, until, "that one depends on it"));
+    }
+}
+
+/// The edges among some steps, and those of the gates that stand between them.
+fn between(plan: &Plan, is_one: impl Fn(NodeIndex) -> bool) -> Vec<&Edge> {
+    let mut edges: Vec<&Edge> = plan.edges.iter().collect();
+    loop {
+        let before = edges.len();
+        let gates = |nodes: Vec<NodeIndex>| nodes.into_iter().filter(|node| plan.gate(*node).is_some()).collect();
+        let waiting: BTreeSet<NodeIndex> = gates(edges.iter().map(|edge| edge.from).collect());
+        let waited: BTreeSet<NodeIndex> = gates(edges.iter().map(|edge| edge.to).collect());
+        edges.retain(|edge| {
+            (is_one(edge.from) || waited.contains(&edge.from)) && (is_one(edge.to) || waiting.contains(&edge.to))
+        });
+        if edges.len() == before {
+            return edges;
+        }
+    }
+}
+
+fn hard(from: NodeIndex, to: NodeIndex, until: Until, text: &str) -> Edge {
+    Edge {
+        from,
+        to,
+        until,
+        strength: Strength::Hard,
+        reason: Reason {
+            rule: "removed",
+            text: text.to_owned(),
+        },
+    }
+}
+
+impl Plan {
+    /// Makes room for `count` steps at `at`, to be put there: whatever stood there or later moves up.
+    pub(super) fn insert_steps(&mut self, at: u32, count: u32) {
+        let moved = |node: &mut NodeIndex| {
+            if node.0 >= at {
+                node.0 += count;
+            }
+        };
+        let edges = self
+            .edges
+            .iter_mut()
+            .chain(self.cuts.iter_mut().map(|cut| &mut cut.edge));
+        for edge in edges {
+            moved(&mut edge.from);
+            moved(&mut edge.to);
+        }
+    }
+
+    /// Adds a gate that waits for these nodes. The edges have to be sorted afterwards.
+    pub(super) fn gate_of(&mut self, name: &str, nodes: &[NodeIndex], until: Until, text: &str) -> NodeIndex {
+        self.gates.push(Gate { name: name.to_owned() });
+        let gate = NodeIndex(self.nodes() as u32 - 1);
+        self.edges
+            .extend(nodes.iter().map(|node| hard(gate, *node, until, text)));
+        gate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{edges, facts, set, yaml};
+    use super::*;
+    use crate::object::{Manager, resolve};
+
+    const NEWER: &str = "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n\
+        {apiVersion: v1, kind: ServiceAccount, metadata: {name: worker, namespace: shop}}\n---\n\
+        {apiVersion: apps/v1, kind: Deployment, metadata: {name: worker, namespace: shop}, spec: {template: {spec: {serviceAccountName: worker}}}}\n---\n\
+        {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.example.com}, spec: {group: example.com, scope: Namespaced, names: {kind: Widget, plural: widgets}, versions: [{name: v1, served: true}]}}\n---\n\
+        {apiVersion: example.com/v1, kind: Widget, metadata: {name: w, namespace: shop}}";
+
+    fn declared(text: &str) -> DeclaredSet {
+        let mut set = resolve(set(yaml(text)), &facts().kinds, "default");
+        set.repository.commit = Some("0123456789abcdef".to_owned());
+        set
+    }
+
+    fn earlier(text: &str) -> Earlier {
+        Earlier {
+            set: declared(text),
+            unit: None,
+        }
+    }
+
+    fn live(removed: &Removed) -> BTreeMap<ObjectId, LiveObject> {
+        let object = LiveObject {
+            uid: "u".to_owned(),
+            managers: vec![Manager {
+                name: "refloat".to_owned(),
+                operation: "Apply".to_owned(),
+                subresource: String::new(),
+                time: String::new(),
+                fields: None,
+            }],
+            ..LiveObject::default()
+        };
+        removed.ids().map(|id| (id, object.clone())).collect()
+    }
+
+    /// The plan for the namespace alone after all of it, with what was removed.
+    fn pruned(options: &PlanOptions, named: &[&str]) -> Result<(Plan, Removed), Failure> {
+        let now = declared("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+        let removed = removed(&now, &[earlier(NEWER)], &facts(), options)?;
+        let mut plan = build(&now, &facts(), &PlanOptions::default())?;
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        prune(&mut plan, &removed, &live(&removed), &[], &named)?;
+        Ok((plan, removed))
+    }
+
+    fn deleted(plan: &Plan) -> Vec<String> {
+        let steps = plan.steps.iter();
+        let deleted = steps.filter(|step| matches!(step.action, StepAction::Delete { .. }));
+        deleted.map(|step| step.id.to_string()).collect()
+    }
+
+    #[test]
+    fn dependants_go_before_what_they_depend_on_and_all_after_what_is_applied() {
+        let (plan, _) = pruned(
+            &PlanOptions::default(),
+            &["CustomResourceDefinition/widgets.example.com"],
+        )
+        .expect("because all of it is right");
+        let crd = "CustomResourceDefinition/widgets.example.com";
+        let (account, web, widget) = ("ServiceAccount/shop/worker", "Deployment/shop/worker", "Widget/shop/w");
+        let found = edges(&plan);
+        for (from, to) in [
+            (account, web),
+            (crd, widget),
+            (account, "[all that is applied]"),
+            (web, "[all that is applied]"),
+            ("[all that is applied]", "Namespace/shop"),
+        ] {
+            let edge = (from.to_owned(), to.to_owned(), "removed");
+            assert!(found.contains(&edge), "{from} → {to} in {found:#?}");
+        }
+        let position = |name: &str| deleted(&plan).iter().position(|one| one == name);
+        assert!(position(web) < position(account) && position(widget) < position(crd));
+        assert_eq!(deleted(&plan).len(), 4);
+        let note = plan
+            .notes
+            .iter()
+            .find(|note| note.object.as_ref().is_some_and(|id| id.to_string() == crd));
+        let message = note.map(|note| &*note.message);
+        let expected = "declared at 0123456789ab by all/00003.yaml:1, with every object of its kind";
+        assert_eq!(message, Some(expected));
+    }
+
+    #[test]
+    fn what_was_not_selected_stays() {
+        let options = PlanOptions {
+            selection: Selection {
+                only: vec!["kind=Deployment".to_owned(), "kind=Widget".to_owned()],
+                except: vec!["Widget/shop/w".to_owned(), "namespace=none".to_owned()],
+                ..Selection::default()
+            },
+            ..PlanOptions::default()
+        };
+        let (plan, removed) = pruned(&options, &[]).expect("because all of it is right");
+        assert_eq!(deleted(&plan), ["Deployment/shop/worker"]);
+        let terms: Vec<&String> = removed.terms.iter().collect();
+        assert_eq!(terms, ["Widget/shop/w", "kind=Deployment", "kind=Widget"]);
+    }
+
+    #[test]
+    fn a_name_of_what_is_not_removed_is_refused() {
+        let refused = pruned(&PlanOptions::default(), &["Namespace/shop"]).expect_err("because it is declared still");
+        let text = refused.to_string();
+        assert!(
+            text.contains("what may be named: CustomResourceDefinition/widgets.example.com"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_is_gone_or_going_is_let_be() {
+        let now = declared("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+        let removed = removed(&now, &[earlier(NEWER)], &facts(), &PlanOptions::default()).expect("because it is right");
+        let mut live = live(&removed);
+        live.retain(|id, _| id.kind != "Widget");
+        for (_, object) in live.iter_mut().filter(|(id, _)| id.kind == "Deployment") {
+            object.terminating = true;
+        }
+        let mut plan = Plan::default();
+        prune(&mut plan, &removed, &live, &[], &[]).expect("because it names nothing");
+        assert_eq!(deleted(&plan), ["ServiceAccount/shop/worker"]);
+    }
+
+    #[test]
+    fn what_a_unit_that_was_not_rendered_declared_stays() {
+        let unit = "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: apps, namespace: flux-system}}";
+        let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: shop}, unit: flux-system/apps}";
+        let earlier = [earlier(&format!("{unit}\n---\n{map}"))];
+        let options = PlanOptions::default();
+        let deleted_with = |now: &DeclaredSet| {
+            let removed = removed(now, &earlier, &facts(), &options).expect("because it is right");
+            let mut plan = Plan::default();
+            prune(&mut plan, &removed, &live(&removed), &[], &[]).expect("because it names nothing");
+            deleted(&plan)
+        };
+        let mut now = declared(unit);
+        assert_eq!(deleted_with(&now), ["ConfigMap/shop/c"], "rendered, and without it");
+        now.units.retain(|unit| unit.engine.is_none());
+        assert_eq!(deleted_with(&now), Vec::<String>::new(), "suspended in Git, say");
+    }
+}
