@@ -299,7 +299,7 @@ mod tests {
         assert!(of("Replace=true").replaced(&off) && AppOptions::read(["Replace=true"]).replace);
     }
 
-    /// `gitops-engine/pkg/sync/sync_context_test.go`, `TestDoNotPrunePruneFalse`, `TestPruneConfirm`; `docs/user-guide/sync-options.md`.
+    /// `gitops-engine/pkg/sync/sync_context_test.go`, `TestDoNotPruneAppLevelPruneFalse`, `TestPruneConfirmResourceLevel`; `docs/user-guide/sync-options.md`.
     #[test]
     fn an_object_decides_before_its_application() {
         let app = AppOptions::read(["Prune=false", "Delete=confirm"]);

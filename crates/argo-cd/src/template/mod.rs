@@ -114,3 +114,8 @@ pub(crate) fn render_value(text: &str, params: Value, missing: MissingKey) -> Re
     let templates = parse::parse(text, &functions::known)?;
     exec::execute(&templates, params, missing)
 }
+
+/// Whether a text has a match of a regular expression of Go; not for one that cannot be read.
+pub(crate) fn matches_regex(pattern: &str, text: &str) -> bool {
+    functions::compile(pattern).is_ok_and(|regex| regex.is_match(text))
+}

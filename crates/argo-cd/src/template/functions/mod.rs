@@ -12,6 +12,8 @@ mod texts;
 
 use std::rc::Rc;
 
+pub(crate) use patterns::compile;
+
 use super::exec::{Bounds, LONGEST};
 use super::print::display;
 use super::{Failure, Value};
