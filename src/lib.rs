@@ -6,6 +6,8 @@
 //! restore   source@rev → declared::load → DeclaredSet ┐
 //!                        cluster::facts → Facts       ├ plan::build → Plan → engine::run → Outcomes → report → exit code
 //! plan      the same line, stopped at Plan            ┘
+//!           rolling back: + DeclaredSet of the revision before → plan::prune, + what engines sync → plan::suspend
+//! resume    cluster::engines → what engines sync → plan::resume → Plan → engine::run → report → exit code
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream
 //! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report

@@ -8,6 +8,7 @@ mod history;
 mod plan;
 mod render;
 mod restore;
+mod resume;
 mod shared;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -19,6 +20,7 @@ pub use history::{HistoryArgs, HistoryOutput};
 pub use plan::{PlanArgs, PlanOutput};
 pub use render::{RenderArgs, RenderOutput};
 pub use restore::{RestoreArgs, RightClusterArgs};
+pub use resume::ResumeArgs;
 pub use shared::{ChangeArgs, PastArgs, ReportArgs, RollbackArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
 
 /// Rebuild a Kubernetes cluster from Git, in dependency order.
@@ -58,6 +60,9 @@ pub enum Command {
     /// Restore everything a repository declares into a cluster
     #[command(long_about = restore::ABOUT)]
     Restore(Box<RestoreArgs>),
+    /// Let the engines go on that a restore suspended
+    #[command(long_about = resume::ABOUT)]
+    Resume(ResumeArgs),
     /// Show what a restore would do, in which order, and why
     #[command(long_about = plan::ABOUT)]
     Plan(Box<PlanArgs>),
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_help_fits_80_columns() {
-        for name in ["", "restore", "plan", "render", "audit", "history", "drill"] {
+        for name in ["", "restore", "resume", "plan", "render", "audit", "history", "drill"] {
             for line in help(name).lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
             }
@@ -133,6 +138,7 @@ mod tests {
 
         Commands:
           restore  Restore everything a repository declares into a cluster
+          resume   Let the engines go on that a restore suspended
           plan     Show what a restore would do, in which order, and why
           render   Print everything a repository declares, as manifests
           audit    Find what was made or changed by hand, and what is missing
@@ -287,6 +293,14 @@ mod tests {
                   that is not named:
                   --prune-removed=Namespace/shop,PersistentVolumeClaim/bank/ledger.
 
+              --suspend-engines
+                  Suspend the engines in the cluster that sync this repository
+
+                  Before the first write, and what is declared for them is written
+                  suspended: Kustomizations and HelmReleases of Flux, Applications of
+                  Argo CD. Without it nothing is restored that they would undo. `refloat
+                  resume` lets them go on.
+
         Cluster:
               --kubeconfig <FILE>
                   The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
@@ -358,6 +372,48 @@ mod tests {
           In a pipeline:
             refloat restore https://git.example.com/gitops.git --rev v42 \
               --context prod-2 --yes --output json --report restore.json
+        "#);
+    }
+
+    #[test]
+    fn help_of_resume() {
+        insta::assert_snapshot!(help("resume"), @r#"
+        Let the engines go on that a restore suspended
+
+        Lifts what `restore --suspend-engines` suspended in a cluster, and only that:
+        what was suspended in Git or by anybody else stays so. Do it once Git declares
+        what you want: the engines sync it within minutes.
+
+        Usage: refloat resume [OPTIONS]
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Cluster:
+              --kubeconfig <FILE>
+                  The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+
+              --context <NAME>
+                  The context in the kubeconfig [default: its current one]
+
+        Run:
+              --dry-run
+                  Print what would be resumed and stop
+
+        Output:
+              --output <FORMAT>
+                  How it is told
+
+                  Possible values:
+                  - human: For people: progress and a summary
+                  - json:  One JSON event a line, the summary last
+
+                  [default: human]
+
+        Examples:
+          refloat resume --context prod-2 --dry-run
+          refloat resume --context prod-2
         "#);
     }
 
@@ -634,6 +690,14 @@ mod tests {
                   too, and every Namespace, CustomResourceDefinition, volume and claim
                   that is not named:
                   --prune-removed=Namespace/shop,PersistentVolumeClaim/bank/ledger.
+
+              --suspend-engines
+                  Suspend the engines in the cluster that sync this repository
+
+                  Before the first write, and what is declared for them is written
+                  suspended: Kustomizations and HelmReleases of Flux, Applications of
+                  Argo CD. Without it nothing is restored that they would undo. `refloat
+                  resume` lets them go on.
 
         Cluster:
               --kubeconfig <FILE>

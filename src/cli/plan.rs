@@ -33,7 +33,7 @@ pub struct PlanArgs {
     pub target: TargetArgs,
 
     /// Plan without a cluster, for a fresh one of this version, such as 1.37
-    #[arg(long, value_name = "VERSION", conflicts_with_all = ["kubeconfig", "context", "prune_removed"], help_heading = "Cluster")]
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["kubeconfig", "context", "prune_removed", "suspend_engines"], help_heading = "Cluster")]
     pub kube_version: Option<KubeVersion>,
 
     /// Show only what this object waits for, and why: Deployment/shop/checkout

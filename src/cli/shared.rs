@@ -154,6 +154,15 @@ pub struct RollbackArgs {
         value_delimiter = ','
     )]
     pub prune_removed: Option<Vec<String>>,
+
+    /// Suspend the engines in the cluster that sync this repository
+    ///
+    /// Before the first write, and what is declared for them is written
+    /// suspended: Kustomizations and HelmReleases of Flux, Applications of Argo
+    /// CD. Without it nothing is restored that they would undo. `refloat resume`
+    /// lets them go on.
+    #[arg(long)]
+    pub suspend_engines: bool,
 }
 
 /// Which cluster.

@@ -74,16 +74,22 @@ impl Cluster {
     pub async fn facts(&self, set: &DeclaredSet, options: FactsOptions) -> Result<Facts, Failure> {
         let (kinds, mut gaps) = self.discover().await?;
         let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|object| (&object.id, object)).collect();
-        let (lists, record, (denied, rights_gaps)) =
-            tokio::join!(self.lists(&declared, &kinds, options.foreign), self.record(), async {
+        let (lists, record, engines, (denied, rights_gaps)) = tokio::join!(
+            self.lists(&declared, &kinds, options.foreign),
+            self.record(),
+            self.engines(&kinds),
+            async {
                 if options.rights {
                     self.denied(declared.keys().copied(), &kinds).await
                 } else {
                     (Vec::new(), Vec::new())
                 }
-            },);
+            },
+        );
         let (lists, list_gaps) = lists;
+        let (engines, engine_gaps) = engines;
         gaps.extend(list_gaps);
+        gaps.extend(engine_gaps);
         gaps.extend(rights_gaps);
         let mut existing = existing(&declared, &lists);
         self.replicas(&lists, &kinds, &mut existing).await;
@@ -109,6 +115,7 @@ impl Cluster {
             kinds,
             existing,
             foreign,
+            engines,
             record,
             denied,
             gaps,

@@ -11,6 +11,7 @@ mod connect;
 mod discover;
 mod dry_run;
 mod endpoint;
+mod engines;
 mod facts;
 mod foreign;
 mod lease;

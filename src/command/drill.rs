@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::console::{self, Console};
-use super::prepare::{self, Prepared};
+use super::prepare::{self, Beside, Prepared};
 use super::{declare, restore, verify};
 use crate::cli::{ChangeArgs, DrillArgs};
 use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
@@ -156,7 +156,7 @@ async fn check(
         set,
         facts,
         plan,
-        removal: None,
+        beside: Beside::default(),
     };
     let second = restore::walk(
         &again,

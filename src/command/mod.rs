@@ -5,12 +5,14 @@ mod audit_log;
 mod console;
 mod declare;
 mod drill;
+mod engines;
 mod history;
 mod past;
 mod plan;
 mod prepare;
 mod render;
 mod restore;
+mod resume;
 mod right_cluster;
 mod rollback;
 mod verify;
@@ -28,10 +30,12 @@ pub fn run(cli: Cli) -> ExitCode {
     let output = match &cli.command {
         Command::Restore(args) => args.output,
         Command::Drill(args) => args.output,
+        Command::Resume(args) => args.output,
         _ => Output::Human,
     };
     let ended = match cli.command {
         Command::Restore(args) => wait(restore::run(&args)),
+        Command::Resume(args) => wait(resume::run(&args)),
         Command::Plan(args) => wait(plan::run(&args)),
         Command::Render(args) => render::run(&args),
         Command::Audit(args) => wait(audit::run(&args)),

@@ -2,7 +2,7 @@
 
 use super::console::{self, Console};
 use super::declare;
-use super::prepare::{self, Prepared};
+use super::prepare::{self, Beside, Prepared};
 use crate::cli::{Output, PlanArgs, PlanOutput};
 use crate::cluster::{Cluster, ConnectOptions};
 use crate::error::{Exit, Failure};
@@ -51,7 +51,7 @@ fn without_cluster(args: &PlanArgs, version: KubeVersion, console: &mut Console)
     let set = declare::declare(&args.source, target, &mut |event| console.say(event))?;
     let options = prepare::plan_options(namespace, &args.selection, &args.change);
     let facts = Facts::of_a_new_cluster(version, kinds);
-    prepare::planned(set, facts, None, &options, console)
+    prepare::planned(set, facts, Beside::default(), &options, console)
 }
 
 /// Prints a plan in the format asked for.

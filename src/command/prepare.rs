@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::console::{self, Console};
 use super::declare;
+use super::engines;
 use super::rollback::{self, Removal};
 use crate::cli::{ChangeArgs, RollbackArgs, SelectionArgs, SourceArgs};
 use crate::cluster::{Cluster, FactsOptions};
@@ -18,14 +19,23 @@ pub(super) struct Prepared {
     pub set: DeclaredSet,
     pub facts: Facts,
     pub plan: Arc<Plan>,
+    /// What is done beside.
+    pub beside: Beside,
+}
+
+/// What is done beside restoring.
+#[derive(Default)]
+pub(super) struct Beside {
     /// What is deleted, where that was asked for.
     pub removal: Option<Removal>,
+    /// Engines are suspended first.
+    pub suspend_engines: bool,
 }
 
 impl Prepared {
     /// Plans again, with other choices.
     pub fn plan_again(&mut self, options: &PlanOptions) -> Result<(), Failure> {
-        self.plan = Arc::new(build(&self.set, &self.facts, self.removal.as_ref(), options)?);
+        self.plan = Arc::new(build(&self.set, &self.facts, &self.beside, options)?);
         Ok(())
     }
 
@@ -66,7 +76,7 @@ pub(super) async fn prepare(
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
     let (set, facts) = gather(source, options, cluster, console).await?;
-    planned(set, facts, None, options, console)
+    planned(set, facts, Beside::default(), options, console)
 }
 
 /// Likewise, with what is to be done beside when an older revision is restored.
@@ -85,7 +95,11 @@ pub(super) async fn prepare_rollback(
     if let Some(removal) = &removal {
         options.selection.known.clone_from(&removal.removed.terms);
     }
-    planned(set, facts, removal, options, console)
+    let beside = Beside {
+        removal,
+        suspend_engines: rollback.suspend_engines,
+    };
+    planned(set, facts, beside, options, console)
 }
 
 /// Reads the repository and asks the cluster.
@@ -97,20 +111,21 @@ async fn gather(
 ) -> Result<(DeclaredSet, Facts), Failure> {
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let (kinds, _) = cluster.discover().await?;
-    let set = declared(source, &kinds, options, cluster, console)?;
+    let (set, addresses) = declared(source, &kinds, options, cluster, console)?;
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
-    let facts = cluster.facts(&set, FactsOptions::default()).await?;
+    let mut facts = cluster.facts(&set, FactsOptions::default()).await?;
+    facts.engines = engines::concerned(&set, &addresses, facts.engines);
     Ok((set, facts))
 }
 
-/// What a repository declares for the cluster, under the identities that are written.
+/// What a repository declares for the cluster, under the identities that are written, and the repository's addresses.
 pub(super) fn declared(
     source: &SourceArgs,
     kinds: &ServedKinds,
     options: &PlanOptions,
     cluster: &Cluster,
     console: &mut Console,
-) -> Result<DeclaredSet, Failure> {
+) -> Result<(DeclaredSet, Vec<String>), Failure> {
     let target = declare::Target {
         kinds,
         version: cluster.version(),
@@ -118,13 +133,17 @@ pub(super) fn declared(
         cluster: Some(cluster),
     };
     // Reading and rendering block; nothing else runs meanwhile.
-    let set = tokio::task::block_in_place(|| declare::declare(source, target, &mut |event| console.say(event)))?;
-    Ok(plan::with_written_ids(set, kinds, options))
+    let (set, addresses) = tokio::task::block_in_place(|| {
+        let tree = declare::open(source, false, &mut |event| console.say(event))?;
+        let set = declare::read(source, &tree, target, &mut |event| console.say(event))?;
+        Ok::<_, Failure>((set, tree.addresses().to_vec()))
+    })?;
+    Ok((plan::with_written_ids(set, kinds, options), addresses))
 }
 
-fn build(set: &DeclaredSet, facts: &Facts, removal: Option<&Removal>, options: &PlanOptions) -> Result<Plan, Failure> {
+fn build(set: &DeclaredSet, facts: &Facts, beside: &Beside, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut plan = plan::build(set, facts, options)?;
-    if let Some(removal) = removal {
+    if let Some(removal) = &beside.removal {
         plan::prune(
             &mut plan,
             &removal.removed,
@@ -133,6 +152,12 @@ fn build(set: &DeclaredSet, facts: &Facts, removal: Option<&Removal>, options: &
             &removal.named,
         )?;
     }
+    plan::suspend(
+        &mut plan,
+        facts,
+        set.repository.commit.as_deref(),
+        beside.suspend_engines,
+    );
     Ok(plan)
 }
 
@@ -140,17 +165,17 @@ fn build(set: &DeclaredSet, facts: &Facts, removal: Option<&Removal>, options: &
 pub(super) fn planned(
     set: DeclaredSet,
     facts: Facts,
-    removal: Option<Removal>,
+    beside: Beside,
     options: &PlanOptions,
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
-    let built = build(&set, &facts, removal.as_ref(), options);
+    let built = build(&set, &facts, &beside, options);
     let plan = Arc::new(built.inspect_err(|_| console.preflight(&set.problems, &[], true))?);
     Ok(Prepared {
         set,
         facts,
         plan,
-        removal,
+        beside,
     })
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::console::Console;
 use super::prepare::{self, Prepared};
-use super::{declare, plan, right_cluster, rollback};
+use super::{declare, engines, plan, right_cluster, rollback};
 use crate::cli::{Output, PlanOutput, RestoreArgs, RunArgs};
 use crate::cluster::{Cluster, ConnectOptions, Lease, LeaseRefused};
 use crate::engine;
@@ -49,6 +49,9 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     declare::strict(&args.source, &prepared.set)?;
     let record = declare::record(&prepared.set);
     right_cluster::check(args, &prepared.facts, &record)?;
+    if !args.rollback.suspend_engines {
+        engines::refuse(&prepared.set, &prepared.facts)?;
+    }
     rollback::confirm(args, &prepared)?;
     if holds_back(&prepared.plan) && !args.right.yes && old_cluster_is_gone() {
         options.old_cluster_is_gone = true;
@@ -68,17 +71,7 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
         &mut console,
     )
     .await;
-    let given_back = match lease {
-        Some(lease) => tokio::time::timeout(RELEASE_TIMEOUT, lease.release())
-            .await
-            .unwrap_or_else(|_| Err(LeaseRefused::Failed("the server does not answer".to_owned()))),
-        None => Ok(()),
-    };
-    if let Err(refused) = given_back {
-        console.say(&Event::Warned(format!(
-            "the Lease was not given back and expires by itself: {refused}"
-        )));
-    }
+    give_back(lease, &mut console).await;
     let summary = walked?;
     if let Some(file) = &args.report.report {
         prepared.report(&summary, None).write(file)?;
@@ -107,7 +100,20 @@ fn old_cluster_is_gone() -> bool {
     asked.and_then(|()| io::stdin().lock().read_line(&mut answer)).is_ok() && answer.trim() == "yes"
 }
 
-async fn take_lease(cluster: &Cluster, record: &RestoreRecord) -> Result<Lease, Failure> {
+/// Gives the Lease back; where that fails, it is said.
+pub(super) async fn give_back(lease: Option<Lease>, console: &mut Console) {
+    let Some(lease) = lease else { return };
+    let given_back = tokio::time::timeout(RELEASE_TIMEOUT, lease.release())
+        .await
+        .unwrap_or_else(|_| Err(LeaseRefused::Failed("the server does not answer".to_owned())));
+    if let Err(refused) = given_back {
+        console.say(&Event::Warned(format!(
+            "the Lease was not given back and expires by itself: {refused}"
+        )));
+    }
+}
+
+pub(super) async fn take_lease(cluster: &Cluster, record: &RestoreRecord) -> Result<Lease, Failure> {
     let holder = format!("{}-{}", who(), std::process::id());
     Lease::acquire(cluster, &holder, record, false)
         .await
@@ -158,6 +164,17 @@ pub(super) async fn walk(
         completed: lease.map(Lease::completed_jobs).unwrap_or_default(),
         ..engine::Options::default()
     };
+    run_plan(&prepared.plan, cluster, options, lease, console).await
+}
+
+/// Likewise, of any plan.
+pub(super) async fn run_plan(
+    plan: &Arc<Plan>,
+    cluster: &Cluster,
+    options: engine::Options,
+    lease: Option<&Lease>,
+    console: &mut Console,
+) -> Result<Summary, Failure> {
     let (interrupt, interrupts) = mpsc::channel(2);
     let listening = tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
@@ -172,7 +189,6 @@ pub(super) async fn walk(
             None => std::future::pending().await,
         }
     };
-    let plan = &prepared.plan;
     let ended = engine::run(Arc::clone(plan), cluster, options, interrupts, lost, |event| {
         if let (Some(lease), Event::Settled { step, outcome, .. }) = (lease, &event)
             && outcome.readiness == Readiness::Current

@@ -9,7 +9,7 @@ use super::{declare, right_cluster};
 use crate::cli::{RestoreArgs, SourceArgs};
 use crate::cluster::Cluster;
 use crate::error::{Failure, Kind, printable};
-use crate::object::{DeclaredSet, FactGap, Facts, LiveObject, ObjectId};
+use crate::object::{DeclaredSet, FactGap, Facts, LiveObject, LiveUnit, ObjectId};
 use crate::plan::{self, Earlier, PlanOptions, Removed, StepAction};
 
 /// What was declared before and is no longer, and what is in the cluster of it.
@@ -42,18 +42,29 @@ pub(super) async fn look(
         );
     }
     let now = set.repository.commit.as_deref().unwrap_or_default();
-    let Some(before) = before(set, facts) else {
+    let before = before(set, facts);
+    let mut synced: BTreeMap<&str, Vec<LiveUnit>> = BTreeMap::new();
+    for unit in facts.engines.iter().filter(|unit| !unit.repositories.is_empty()) {
+        synced.entry(&unit.synced).or_default().push(unit.clone());
+    }
+    synced.remove("");
+    if before.is_none() && synced.is_empty() {
         return Err(not_known(
             "neither an earlier restore of this entry nor an engine in the cluster says what was there before",
         )
         .hint("leave out --prune-removed: what is left over is found by `refloat audit`"));
-    };
+    }
+    let restored = before.as_deref().map(|commit| (commit, None));
+    let by_engines = synced
+        .into_iter()
+        .filter(|(commit, _)| before.as_deref() != Some(commit));
+    let all = restored
+        .into_iter()
+        .chain(by_engines.map(|(commit, units)| (commit, Some(units))));
     let mut earlier = Vec::new();
-    if before != now {
-        earlier.push(Earlier {
-            set: read(source, &before, set, facts, options, cluster, console)?,
-            unit: None,
-        });
+    for (commit, synced) in all.filter(|(commit, _)| *commit != now) {
+        let set = read(source, commit, set, facts, options, cluster, console)?;
+        earlier.push(Earlier { set, synced });
     }
     let removed = plan::removed(set, &earlier, facts, options)?;
     let (live, gaps) = cluster.with_managers(removed.ids()).await?;
@@ -98,14 +109,14 @@ fn read(
         ..source.clone()
     };
     let read = prepare::declared(&at, &facts.kinds, options, cluster, console);
-    let earlier = read.map_err(|failure| {
+    let (earlier, _) = read.map_err(|failure| {
         let failure =
-            not_known(&format!("{short} was restored before, and cannot be read")).because(failure.in_one_line());
+            not_known(&format!("{short} was there before, and cannot be read")).because(failure.in_one_line());
         failure.hint("fetch that commit into the clone, or leave out --prune-removed")
     })?;
     if earlier.entry.paths != now.entry.paths {
         let paths = |set: &DeclaredSet| printable(&set.entry.paths.join(", "));
-        let why = format!("{short} was restored from {}, this is {}", paths(&earlier), paths(now));
+        let why = format!("{short} is declared from {}, this is {}", paths(&earlier), paths(now));
         return Err(not_known(&why).hint("name the place with --path"));
     }
     Ok(earlier)

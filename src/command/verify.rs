@@ -156,7 +156,7 @@ pub(super) fn changed(first: &Summary, facts: &Facts, second: &Summary) -> Vec<O
             matches!(before.get(id), Some(Action::Failed(_) | Action::Skipped(_)))
         }
         Action::Configured => same(id),
-        Action::Created | Action::Recreated | Action::Deleted => false,
+        Action::Created | Action::Recreated | Action::Deleted | Action::Suspended | Action::Resumed => false,
     };
     let outcomes = second
         .outcomes

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
@@ -250,14 +251,15 @@ async fn apply(
     let (Some(step), Some(at)) = (plan.step(step), at) else {
         return unreachable_step();
     };
-    let StepAction::Apply {
-        manifest,
-        writer,
-        create_only,
-        ..
-    } = &step.action
-    else {
-        return unreachable_step();
+    let (manifest, writer, create_only) = match &step.action {
+        StepAction::Apply {
+            manifest,
+            writer,
+            create_only,
+            ..
+        } => (manifest, writer, create_only),
+        StepAction::Patch { merge, outcome } => return patch(cluster, at, &step.id, merge, outcome).await,
+        _ => return unreachable_step(),
     };
     let ask = write::Apply {
         at,
@@ -269,6 +271,23 @@ async fn apply(
         known,
     };
     understood(write::apply(cluster, &ask).await, *create_only)
+}
+
+/// Merges a patch into an object. What is gone needs none.
+async fn patch(cluster: &Cluster, at: &Endpoint, id: &ObjectId, merge: &Value, outcome: &Action) -> Answer {
+    let namespace = id.namespace.as_deref();
+    let written = |action: Action, uid: String, generation: i64, warnings: Vec<String>| Answer::Written {
+        action,
+        uid,
+        generation,
+        warnings,
+    };
+    match write::patch_merge(cluster, at, namespace, &id.name, "refloat", merge).await {
+        write::Answer::Done(done) => written(outcome.clone(), done.uid, done.generation, done.warnings),
+        write::Answer::Gone => written(Action::Unchanged, String::new(), 0, Vec::new()),
+        write::Answer::Retry { reason, after } => Answer::Retry { reason, after },
+        write::Answer::Refused { reason, .. } => refused(&reason),
+    }
 }
 
 /// What an answer to an apply means to the machine.

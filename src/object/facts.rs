@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupKind, ObjectId};
+use super::{GroupKind, LiveUnit, ObjectId};
 
 /// Version of a Kubernetes server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,6 +181,8 @@ pub struct Facts {
     pub present: BTreeSet<ObjectId>,
     /// Objects beyond what a new cluster makes itself and that are not declared (a sample of at most 20).
     pub foreign: Vec<ObjectId>,
+    /// What engines sync, sorted: units of whatever repository until the command narrows them down to those that it restores.
+    pub engines: Vec<LiveUnit>,
     /// What an earlier restore noted.
     pub record: Option<RestoreRecord>,
     /// Permissions that are lacking, sorted.
@@ -199,6 +201,7 @@ impl Facts {
             existing: BTreeMap::new(),
             present: BTreeSet::new(),
             foreign: Vec::new(),
+            engines: Vec::new(),
             record: None,
             denied: Vec::new(),
             gaps: Vec::new(),

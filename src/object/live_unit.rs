@@ -102,6 +102,8 @@ pub struct LiveUnit {
     pub synced: String,
     /// It syncs nothing by itself.
     pub suspended: bool,
+    /// What stands in the field that suspends it; `null`: nothing.
+    pub setting: Value,
     /// What refloat put aside when it suspended it; `None`: refloat did not.
     pub put_aside: Option<Value>,
 }
@@ -132,21 +134,18 @@ impl LiveUnit {
                 .unwrap_or_else(|| synced.clone()),
             synced,
             suspended: switch.is_off(switch.value(value)),
+            setting: switch.value(value).clone(),
             put_aside: put_aside.map(|text| serde_json::from_str(text).unwrap_or_default()),
             source,
             id,
         })
     }
 
-    /// The merge patch that suspends it as it is here; `None` where it is suspended already.
-    pub fn suspend(&self, value: &Value) -> Option<Value> {
-        let switch = Switch::of(&self.id.group, &self.id.kind)?;
-        let before = switch.value(value);
-        if switch.is_off(before) {
-            return None;
-        }
+    /// The merge patch that suspends it; `None` where it is suspended already.
+    pub fn suspend(&self) -> Option<Value> {
+        let switch = Switch::of(&self.id.group, &self.id.kind).filter(|_| !self.suspended)?;
         let mut patch = switch.with(switch.off());
-        patch["metadata"] = json!({"uid": self.uid, "annotations": {SUSPENDED: before.to_string()}});
+        patch["metadata"] = json!({"uid": self.uid, "annotations": {SUSPENDED: self.setting.to_string()}});
         Some(patch)
     }
 
@@ -164,9 +163,9 @@ impl LiveUnit {
     }
 }
 
-/// Suspends an engine's object as it is declared, marked so that it is known whose doing that is. Nothing where it is suspended in Git,
-/// and of other kinds.
-pub fn suspend_declared(manifest: &mut Manifest) {
+/// Suspends an engine's object as it is declared; marked, where that is refloat's doing. Nothing where it is suspended in Git, and of
+/// other kinds.
+pub fn suspend_declared(manifest: &mut Manifest, marked: bool) {
     let Some(switch) = Switch::of(manifest.group(), manifest.kind()) else {
         return;
     };
@@ -174,8 +173,10 @@ pub fn suspend_declared(manifest: &mut Manifest) {
     if switch.is_off(&before) {
         return;
     }
-    let annotations = json!({SUSPENDED: before.to_string()});
-    merge(manifest.object_mut(), json!({"metadata": {"annotations": annotations}}));
+    if marked {
+        let annotations = json!({SUSPENDED: before.to_string()});
+        merge(manifest.object_mut(), json!({"metadata": {"annotations": annotations}}));
+    }
     merge(manifest.object_mut(), switch.with(switch.off()));
 }
 
@@ -386,19 +387,19 @@ mod tests {
         ];
         for live in &before {
             let unit = read(live);
-            let patch = unit.suspend(live).expect("because it is not suspended");
+            let patch = unit.suspend().expect("because it is not suspended");
             assert_eq!(patch["metadata"]["uid"], unit.uid, "only this one");
             let off = merged(live, patch);
             let unit = read(&off);
             assert!(unit.suspended, "{off}");
-            assert_eq!(unit.suspend(&off), None);
+            assert_eq!(unit.suspend(), None);
             let on = merged(&off, unit.resume().expect("because refloat suspended it"));
             let switch = Switch::of(&unit.id.group, &unit.id.kind).expect("because it is an engine's");
             assert_eq!(switch.value(&on), switch.value(live), "{on}");
             assert_eq!(read(&on).put_aside, None);
 
             let mut declared = Manifest::new(live.clone()).expect("because it is complete");
-            suspend_declared(&mut declared);
+            suspend_declared(&mut declared, true);
             assert_eq!(read(declared.value()).put_aside, unit.put_aside);
             assert!(read(declared.value()).suspended);
         }
@@ -409,10 +410,10 @@ mod tests {
     #[test]
     fn what_others_suspended_or_resumed_is_theirs() {
         let theirs = flux(json!(true));
-        assert_eq!(read(&theirs).suspend(&theirs), None);
+        assert_eq!(read(&theirs).suspend(), None);
         assert_eq!(read(&theirs).resume(), None);
         let mut declared = Manifest::new(theirs.clone()).expect("because it is complete");
-        suspend_declared(&mut declared);
+        suspend_declared(&mut declared, true);
         assert_eq!(*declared.value(), theirs);
 
         let mut resumed = flux(json!(false));

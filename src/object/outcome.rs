@@ -15,6 +15,10 @@ pub enum Action {
     Recreated,
     /// It was deleted.
     Deleted,
+    /// It is an engine's, and syncs nothing by itself from now on.
+    Suspended,
+    /// It is an engine's that was suspended, and goes on.
+    Resumed,
     /// Someone else made it, as expected.
     Awaited,
     /// Nothing was sent, because of …

@@ -5,6 +5,8 @@
 mod admission;
 mod build;
 mod edges;
+mod engines;
+mod extend;
 mod graph;
 mod index;
 mod item;
@@ -24,6 +26,7 @@ mod tests;
 mod types;
 
 pub use build::build;
+pub use engines::{resume, suspend, undoing};
 pub use prepare::{with_written_ids, with_written_manifests};
 pub use prune::{Earlier, Removed, prune, removed};
 pub use types::{

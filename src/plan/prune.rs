@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::item::{Content, Item};
 use super::{
-    Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength, Until,
-    build, selection,
+    Edge, NodeIndex, Note, NoteKind, Plan, PlanOptions, Selection, Step, StepAction, Strength, Until, build, selection,
 };
 use crate::error::{Failure, Kind};
-use crate::object::{Declared, DeclaredSet, FactGap, Facts, LiveObject, ObjectId, is_never_deleted, kept_by, owner};
+use crate::object::{
+    Declared, DeclaredSet, FactGap, Facts, LiveObject, LiveUnit, ObjectId, is_never_deleted, kept_by, owner,
+};
+
+/// The row of its edges.
+const RULE: &str = "removed";
 
 /// What was declared before.
 #[derive(Debug, Clone)]
 pub struct Earlier {
     /// All of it, under the identities that were written.
     pub set: DeclaredSet,
-    /// Only what this unit declares, by its engine's object; `None`: everything.
-    pub unit: Option<ObjectId>,
+    /// Only what these engines sync; `None`: everything.
+    pub synced: Option<Vec<LiveUnit>>,
 }
 
 impl Earlier {
@@ -30,6 +34,17 @@ impl Earlier {
     fn unit_of(&self, declared: &Declared) -> Option<&ObjectId> {
         let unit = self.set.units.get(declared.unit.0)?;
         unit.engine.as_ref().map(|engine| &engine.object)
+    }
+
+    /// Whether it was there: all of it, or as a part of what an engine syncs. Of units that no engine knows by name the path tells.
+    fn was_there(&self, declared: &Declared) -> bool {
+        let Some(synced) = &self.synced else { return true };
+        let path = self.set.units.get(declared.unit.0).map_or("", |unit| &unit.path);
+        let below = |folder: &str| folder.is_empty() || path == folder || path.starts_with(&format!("{folder}/"));
+        synced.iter().any(|unit| match self.unit_of(declared) {
+            Some(object) => *object == unit.id,
+            None => below(&unit.path),
+        })
     }
 }
 
@@ -94,9 +109,7 @@ pub fn removed(
                 id: step.id.clone(),
                 content: Content::Declared(one, Cow::Borrowed(&one.manifest)),
             };
-            if earlier.unit.is_some() && earlier.unit.as_ref() != unit
-                || !selection::takes(&options.selection, &item, &earlier.set.units, &mut terms)
-            {
+            if !earlier.was_there(one) || !selection::takes(&options.selection, &item, &earlier.set.units, &mut terms) {
                 continue;
             }
             let rendered = |unit: &&ObjectId| {
@@ -167,8 +180,7 @@ pub fn prune(
         hint: None,
     }));
     add(plan, &doomed, &removed.plans);
-    plan.notes
-        .sort_by(|a, b| (a.kind, &a.object, &a.message).cmp(&(b.kind, &b.object, &b.message)));
+    plan.put_in_order();
     Ok(())
 }
 
@@ -240,7 +252,7 @@ fn add(plan: &mut Plan, doomed: &[(&Candidate, &LiveObject)], plans: &[Plan]) {
         .map(|(node, _)| node)
         .collect();
     let first = plan.steps.len() as u32;
-    plan.insert_steps(first, doomed.len() as u32);
+    plan.make_room(first, doomed.len() as u32);
     // Dependants first: the order of the earlier plan, backwards.
     let mut order: Vec<&(&Candidate, &LiveObject)> = doomed.iter().collect();
     order.sort_by_key(|(one, _)| (one.at.0, std::cmp::Reverse(one.at.1)));
@@ -255,17 +267,25 @@ fn add(plan: &mut Plan, doomed: &[(&Candidate, &LiveObject)], plans: &[Plan]) {
         ..one.step.clone()
     });
     plan.steps.extend(steps);
-    let after = plan.gate_of("all that is applied", &applied, Until::Exists, "it is declared");
+    let after = plan.add_gate("all that is applied".to_owned());
+    let is_there = applied
+        .into_iter()
+        .map(|node| Edge::hard(after, node, Until::Exists, RULE, "it is declared"));
+    plan.edges.extend(is_there);
     let mut nodes: HashMap<(usize, NodeIndex), NodeIndex> = HashMap::new();
     for (node, (one, _)) in (first..).map(NodeIndex).zip(&order) {
         nodes.insert(one.at, node);
-        plan.edges
-            .push(hard(node, after, Until::Exists, "what replaces it comes first"));
+        plan.edges.push(Edge::hard(
+            node,
+            after,
+            Until::Exists,
+            RULE,
+            "what replaces it comes first",
+        ));
     }
     for (place, earlier) in plans.iter().enumerate() {
         backwards(plan, earlier, place, &mut nodes);
     }
-    plan.edges.sort_by_key(|edge| (edge.from, edge.to));
 }
 
 /// Adds the waits of an earlier plan the other way round, among what is deleted; its gates stand between still.
@@ -273,12 +293,9 @@ fn backwards(plan: &mut Plan, earlier: &Plan, place: usize, nodes: &mut HashMap<
     for edge in between(earlier, |node| nodes.contains_key(&(place, node))) {
         for node in [edge.from, edge.to] {
             if let Some(gate) = earlier.gate(node) {
-                nodes.entry((place, node)).or_insert_with(|| {
-                    plan.gates.push(Gate {
-                        name: format!("deleting {}", gate.name),
-                    });
-                    NodeIndex(plan.nodes() as u32 - 1)
-                });
+                nodes
+                    .entry((place, node))
+                    .or_insert_with(|| plan.add_gate(format!("deleting {}", gate.name)));
             }
         }
         let until = match edge.strength {
@@ -286,7 +303,8 @@ fn backwards(plan: &mut Plan, earlier: &Plan, place: usize, nodes: &mut HashMap<
             Strength::Hard | Strength::Written => Until::Ready,
         };
         let (first, then) = (nodes[&(place, edge.from)], nodes[&(place, edge.to)]);
-        plan.edges.push(hard(then, first, until, "that one depends on it"));
+        plan.edges
+            .push(Edge::hard(then, first, until, RULE, "that one depends on it"));
     }
 }
 
@@ -304,47 +322,6 @@ fn between(plan: &Plan, is_one: impl Fn(NodeIndex) -> bool) -> Vec<&Edge> {
         if edges.len() == before {
             return edges;
         }
-    }
-}
-
-fn hard(from: NodeIndex, to: NodeIndex, until: Until, text: &str) -> Edge {
-    Edge {
-        from,
-        to,
-        until,
-        strength: Strength::Hard,
-        reason: Reason {
-            rule: "removed",
-            text: text.to_owned(),
-        },
-    }
-}
-
-impl Plan {
-    /// Makes room for `count` steps at `at`, to be put there: whatever stood there or later moves up.
-    pub(super) fn insert_steps(&mut self, at: u32, count: u32) {
-        let moved = |node: &mut NodeIndex| {
-            if node.0 >= at {
-                node.0 += count;
-            }
-        };
-        let edges = self
-            .edges
-            .iter_mut()
-            .chain(self.cuts.iter_mut().map(|cut| &mut cut.edge));
-        for edge in edges {
-            moved(&mut edge.from);
-            moved(&mut edge.to);
-        }
-    }
-
-    /// Adds a gate that waits for these nodes. The edges have to be sorted afterwards.
-    pub(super) fn gate_of(&mut self, name: &str, nodes: &[NodeIndex], until: Until, text: &str) -> NodeIndex {
-        self.gates.push(Gate { name: name.to_owned() });
-        let gate = NodeIndex(self.nodes() as u32 - 1);
-        self.edges
-            .extend(nodes.iter().map(|node| hard(gate, *node, until, text)));
-        gate
     }
 }
 
@@ -369,7 +346,7 @@ mod tests {
     fn earlier(text: &str) -> Earlier {
         Earlier {
             set: declared(text),
-            unit: None,
+            synced: None,
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) fn facts() -> Facts {
         existing: BTreeMap::new(),
         present: BTreeSet::new(),
         foreign: Vec::new(),
+        engines: Vec::new(),
         record: None,
         denied: Vec::new(),
         gaps: Vec::new(),

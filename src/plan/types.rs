@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::object::builtin::builtin;
-use crate::object::{GroupKind, Hook, Manifest, ObjectId, Place, Problem, Provenance, Scope, UnitIndex, Writer};
+use crate::object::{
+    Action, GroupKind, Hook, Manifest, ObjectId, Place, Problem, Provenance, Scope, UnitIndex, Writer,
+};
 
 /// A node of the graph: steps come first (`0..steps.len()`), then gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,6 +102,13 @@ pub enum StepAction {
         /// The commit that declared it last, short, for people.
         revision: String,
     },
+    /// Suspends an engine's object, or lifts that.
+    Patch {
+        /// Merged into it (RFC 7386); with its uid, so that another one of its name is refused.
+        merge: serde_json::Value,
+        /// What that does: [`Action::Suspended`] or [`Action::Resumed`].
+        outcome: Action,
+    },
 }
 
 /// One object to deal with.
@@ -142,6 +151,8 @@ pub enum NoteKind {
     NodePortTwice,
     /// Acts outside the cluster: held back, or (with the old cluster gone) let go.
     ActsOutside,
+    /// An engine in the cluster would undo the restore.
+    EngineUndoes,
     /// Was declared before, is no longer, and is deleted.
     Removed,
     /// Was declared before, is no longer, and is left all the same.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::text;
 use crate::event::Summary;
 use crate::object::{Action, ObjectId, Outcome, Place, Readiness, SkipReason};
-use crate::plan::{Edge, NodeIndex, Plan, Until};
+use crate::plan::{Edge, NodeIndex, Plan, StepAction, Until};
 
 /// Why something is not as it should be, with the message of whoever said it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl<'a> Gathered<'a> {
     pub(super) fn new(plan: &'a Plan, summary: &'a Summary) -> Self {
         let outcomes = &summary.outcomes;
         let mut gathered = Self {
-            there: outcomes.iter().filter(|(_, outcome)| is_there(outcome)).count(),
+            there: there(plan, summary),
             skipped: 0,
             not_started: 0,
             roots: roots(plan, summary),
@@ -143,12 +143,24 @@ impl<'a> Gathered<'a> {
     }
 }
 
+/// How many are there of what the plan restores.
+fn there(plan: &Plan, summary: &Summary) -> usize {
+    let restores = |index: usize| {
+        let step = plan.steps.get(index);
+        step.is_none_or(|step| !matches!(step.action, StepAction::Patch { .. }))
+    };
+    let outcomes = summary.outcomes.iter().enumerate();
+    outcomes
+        .filter(|(index, (_, outcome))| restores(*index) && is_there(outcome))
+        .count()
+}
+
 /// Whether the object is in the cluster for all we know.
-fn is_there(outcome: &Outcome) -> bool {
+pub(super) fn is_there(outcome: &Outcome) -> bool {
     match &outcome.action {
         Action::Created | Action::Configured | Action::Unchanged | Action::Recreated | Action::Awaited => true,
         Action::Skipped(SkipReason::Generated) => true,
-        Action::Deleted | Action::Skipped(_) | Action::Failed(_) => false,
+        Action::Deleted | Action::Suspended | Action::Resumed | Action::Skipped(_) | Action::Failed(_) => false,
     }
 }
 

@@ -96,6 +96,13 @@ const ROWS: &[Row] = &[
         "Acts on the world outside the cluster",
     ),
     row(
+        NoteKind::EngineUndoes,
+        "engine-undoes",
+        true,
+        true,
+        "An engine in the cluster syncs another revision, and would undo this within minutes",
+    ),
+    row(
         NoteKind::Removed,
         "removed",
         true,
@@ -297,6 +304,7 @@ mod tests {
             WouldOverride,
             NodePortTwice,
             ActsOutside,
+            EngineUndoes,
             Removed,
             Kept,
             NotInGit,
@@ -307,7 +315,8 @@ mod tests {
         for kind in all {
             match kind {
                 NotServed | Migrated | NeedsEdit | MissingReference | Forbidden | WouldChange | WouldOverride
-                | NodePortTwice | ActsOutside | Removed | Kept | NotInGit | Generated | CycleCut | Gap => {}
+                | NodePortTwice | ActsOutside | EngineUndoes | Removed | Kept | NotInGit | Generated | CycleCut
+                | Gap => {}
             }
         }
         all.to_vec()

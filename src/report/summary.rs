@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
-use super::gathered::{Cause, Gathered, Link, Root};
+use super::gathered::{Cause, Gathered, Link, Root, is_there};
 use super::text::{self, count, listed, one_line, took};
 use super::{hints, preflight};
 use crate::event::Summary;
-use crate::object::{Action, ObjectId, Outcome, Readiness, SkipReason};
-use crate::plan::{NodeIndex, Plan, StepAction};
+use crate::object::{Action, ObjectId, Outcome, Readiness, SUSPENDED, SkipReason};
+use crate::plan::{NodeIndex, Plan, Step, StepAction};
 
 /// How many objects a line names before "and … more".
 const NAMED: usize = 8;
@@ -43,7 +43,8 @@ pub fn summary(plan: &Plan, summary: &Summary, out: &mut dyn Write) -> io::Resul
 
 fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut dyn Write) -> io::Result<()> {
     let deleted = deletions(plan);
-    let all = summary.outcomes.len().saturating_sub(deleted.len());
+    let patches = plan.steps.iter().filter(|step| is_patch(step)).count();
+    let all = summary.outcomes.len().saturating_sub(deleted.len() + patches);
     if let Some(reason) = &summary.stopped {
         writeln!(
             out,
@@ -55,9 +56,9 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
     if summary.interrupted {
         writeln!(out, "Interrupted after {}.", took(summary.total))?;
     }
-    if all == 0 {
+    if all == 0 && patches == 0 {
         writeln!(out, "Nothing to restore: there is no object in what was chosen.")?;
-    } else {
+    } else if all > 0 {
         let speed = match text::per_second(gathered.there, summary.total) {
             rate if rate < 0.1 => took(summary.total),
             rate => format!("{}, {rate:.1} objects/s", took(summary.total)),
@@ -70,25 +71,49 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
             if all == 1 { "is" } else { "are" }
         )?;
     }
-    if !deleted.is_empty() {
-        let done = summary
-            .outcomes
-            .iter()
-            .filter(|(_, outcome)| outcome.action == Action::Deleted);
-        writeln!(
-            out,
-            "{} of {} that {} no longer declared {} deleted.",
-            done.count(),
-            count(deleted.len(), "object"),
-            if deleted.len() == 1 { "is" } else { "are" },
-            if deleted.len() == 1 { "was" } else { "were" },
-        )?;
-    }
+    beside(plan, summary, deleted.len(), out)?;
     if !plan.problems.is_empty() {
         writeln!(
             out,
             "In the repository: {}, listed above.",
             preflight::counted(&plan.problems)
+        )?;
+    }
+    Ok(())
+}
+
+fn is_patch(step: &Step) -> bool {
+    matches!(step.action, StepAction::Patch { .. })
+}
+
+/// What was done beside restoring: deletions, engines.
+fn beside(plan: &Plan, summary: &Summary, deleted: usize, out: &mut dyn Write) -> io::Result<()> {
+    let did = |action: &Action| summary.outcomes.iter().filter(|(_, one)| one.action == *action).count();
+    if deleted > 0 {
+        let (done, objects) = (did(&Action::Deleted), count(deleted, "object"));
+        let (are, were) = if deleted == 1 { ("is", "was") } else { ("are", "were") };
+        writeln!(out, "{done} of {objects} that {are} no longer declared {were} deleted.")?;
+    }
+    let resumed = did(&Action::Resumed);
+    if resumed > 0 {
+        let go = if resumed == 1 { "goes" } else { "go" };
+        writeln!(out, "{} {go} on.", count(resumed, "engine unit"))?;
+    }
+    let written = plan
+        .steps
+        .iter()
+        .zip(&summary.outcomes)
+        .filter(|(step, (_, outcome))| match &step.action {
+            StepAction::Apply { manifest, .. } => is_there(outcome) && manifest.annotation(SUSPENDED).is_some(),
+            _ => outcome.action == Action::Suspended,
+        });
+    let suspended: HashSet<&ObjectId> = written.map(|(step, _)| &step.id).collect();
+    if !suspended.is_empty() {
+        let are = if suspended.len() == 1 { "is" } else { "are" };
+        let units = count(suspended.len(), "engine unit");
+        writeln!(
+            out,
+            "{units} {are} suspended: `refloat resume` lets go on what refloat suspended."
         )?;
     }
     Ok(())
@@ -111,12 +136,14 @@ fn row_name(outcome: &Outcome) -> (usize, &'static str) {
         Action::Unchanged => (2, "unchanged"),
         Action::Recreated => (3, "recreated"),
         Action::Deleted => (4, "deleted"),
-        Action::Awaited => (5, "awaited"),
-        Action::Skipped(SkipReason::Generated) => (6, "left as it is"),
-        Action::Skipped(SkipReason::HeldBack(_)) => (7, "held back"),
-        Action::Skipped(SkipReason::Interrupted) => (8, "not started"),
-        Action::Skipped(_) => (9, "skipped"),
-        Action::Failed(_) => (10, "failed"),
+        Action::Suspended => (5, "suspended"),
+        Action::Resumed => (6, "resumed"),
+        Action::Awaited => (7, "awaited"),
+        Action::Skipped(SkipReason::Generated) => (8, "left as it is"),
+        Action::Skipped(SkipReason::HeldBack(_)) => (9, "held back"),
+        Action::Skipped(SkipReason::Interrupted) => (10, "not started"),
+        Action::Skipped(_) => (11, "skipped"),
+        Action::Failed(_) => (12, "failed"),
     }
 }
 

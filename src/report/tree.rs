@@ -53,8 +53,12 @@ fn headline(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         return writeln!(out, "Nothing to restore: there is no object in what was chosen.");
     }
     let number = |word| numbers.get(word).copied().unwrap_or_default();
+    if number("resume") == plan.steps.len() {
+        return writeln!(out, "Plan: {} to resume:", count(plan.steps.len(), "engine unit"));
+    }
     write!(out, "Plan: {} to apply", count(number("apply"), "object"))?;
     for (word, text) in [
+        ("suspend", "of engines to suspend first"),
         ("await", "made by others and waited for"),
         ("hold-back", "held back"),
         ("delete", "to delete"),
@@ -85,6 +89,7 @@ impl Row {
             Some(StepAction::Await(text)) => format!(" [awaited: {}]", one_line(text)),
             Some(StepAction::HoldBack(text)) => format!(" [held back: {}]", one_line(text)),
             Some(StepAction::Delete { revision, .. }) => format!(" [deleted: declared at {}]", one_line(revision)),
+            Some(action @ StepAction::Patch { .. }) => format!(" [{}]", words::step_action(action)),
             Some(StepAction::Apply { .. }) | None => String::new(),
         };
         match names.len() {
@@ -162,6 +167,7 @@ impl Shape {
                 .filter(|_| !all && self.children[node].is_empty())?;
             let does = match &step.action {
                 StepAction::Apply { .. } => "",
+                StepAction::Patch { .. } => return None,
                 StepAction::Await(text) | StepAction::HoldBack(text) => text,
                 StepAction::Delete { revision, .. } => revision,
             };

@@ -3,7 +3,7 @@
 use crate::object::{Action, ProblemKind, Readiness, Renderer, SkipReason};
 use crate::plan::{StepAction, Strength, Until};
 
-/// `created`, `configured`, `unchanged`, `recreated`, `deleted`, `awaited`, `skipped`, `failed`.
+/// `created`, `configured`, `unchanged`, `recreated`, `deleted`, `suspended`, `resumed`, `awaited`, `skipped`, `failed`.
 pub(super) fn action(action: &Action) -> &'static str {
     match action {
         Action::Created => "created",
@@ -11,6 +11,8 @@ pub(super) fn action(action: &Action) -> &'static str {
         Action::Unchanged => "unchanged",
         Action::Recreated => "recreated",
         Action::Deleted => "deleted",
+        Action::Suspended => "suspended",
+        Action::Resumed => "resumed",
         Action::Awaited => "awaited",
         Action::Skipped(_) => "skipped",
         Action::Failed(_) => "failed",
@@ -39,13 +41,18 @@ pub(super) fn readiness(readiness: &Readiness) -> &'static str {
     }
 }
 
-/// `apply`, `await`, `hold-back`, `delete`.
+/// `apply`, `await`, `hold-back`, `delete`, `suspend`, `resume`.
 pub(super) fn step_action(action: &StepAction) -> &'static str {
     match action {
         StepAction::Apply { .. } => "apply",
         StepAction::Await(_) => "await",
         StepAction::HoldBack(_) => "hold-back",
         StepAction::Delete { .. } => "delete",
+        StepAction::Patch {
+            outcome: Action::Resumed,
+            ..
+        } => "resume",
+        StepAction::Patch { .. } => "suspend",
     }
 }
 

@@ -11,7 +11,7 @@
 //! | object | `group` ("" for the core group), `kind`, `namespace` (left out for cluster-scoped objects), `name` |
 //! | place | `file` (path in the repository), `line` (1-based, left out where not known) |
 //! | node | `object`, or `gate` with the name of a group of objects |
-//! | outcome | `action`: `created`, `configured`, `unchanged`, `recreated`, `deleted`, `awaited`, `skipped`, `failed` · `skip` (when skipped): `dependency`, `stalled`, `not-served`, `held-back`, `interrupted`, `generated` · `reason`: why failed or skipped, in the words of who said it · `because_of`: the object, when skipped for a dependency · `readiness`: `current`, `not-waited-for`, `failed`, `timed-out` · `readiness_reason` · `without`: objects that were not there when it was applied · `warnings`: of the server · `look`: whether someone should look at it |
+//! | outcome | `action`: `created`, `configured`, `unchanged`, `recreated`, `deleted`, `suspended`, `resumed`, `awaited`, `skipped`, `failed` · `skip` (when skipped): `dependency`, `stalled`, `not-served`, `held-back`, `interrupted`, `generated` · `reason`: why failed or skipped, in the words of who said it · `because_of`: the object, when skipped for a dependency · `readiness`: `current`, `not-waited-for`, `failed`, `timed-out` · `readiness_reason` · `without`: objects that were not there when it was applied · `warnings`: of the server · `look`: whether someone should look at it |
 //!
 //! # Events
 //!
@@ -59,7 +59,7 @@
 //! | field | meaning |
 //! |---|---|
 //! | `about` | as in the summary |
-//! | `steps` | list of `step`, `object`, `action` (`apply`, `await`, `hold-back`, `delete`), `text` (who makes it; what it would do), `uid` (of what is deleted), `revision` (that declared it last), `api_version` (to write in), `manager` (field manager), `create_only`, `recreate`, `unit`, `place`, `renderer` (`plain`, `kustomize`, `helm`), `hook` {`after`, `weight`}, `waits` |
+//! | `steps` | list of `step`, `object`, `action` (`apply`, `await`, `hold-back`, `delete`, `suspend`, `resume`), `text` (who makes it; what it would do), `uid` (of what is deleted), `revision` (that declared it last), `api_version` (to write in), `manager` (field manager), `create_only`, `recreate`, `unit`, `place`, `renderer` (`plain`, `kustomize`, `helm`), `hook` {`after`, `weight`}, `waits` |
 //! | `gates` | list of `step`, `gate`, `waits` |
 //! | `waits` | list of `for` (index of a step or gate), node, `until` (`settled`, `exists`, `ready`), `strength` (`soft`, `hard`, `written`), `rule`, `because` |
 //! | `notes` | list of `kind`, `decide` (needs a decision first), `object`, `place`, `message`, `hint` |

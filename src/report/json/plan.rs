@@ -150,6 +150,7 @@ fn planned<'a>(plan: &'a Plan, units: &'a [Unit], index: usize, step: &'a Step) 
             planned.recreate = *recreate;
         }
         StepAction::Await(text) | StepAction::HoldBack(text) => planned.text = Some(text),
+        StepAction::Patch { .. } => {}
         StepAction::Delete { uid, revision } => {
             planned.uid = Some(uid);
             planned.revision = Some(revision);

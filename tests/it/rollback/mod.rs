@@ -1,5 +1,6 @@
 //! Rolling back to an older revision, in a real cluster.
 
+mod engines;
 mod prune;
 
 use std::collections::BTreeSet;

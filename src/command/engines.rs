@@ -1,0 +1,84 @@
+//! Engines in the cluster that sync what is restored.
+
+use crate::error::{Failure, Kind, printable};
+use crate::object::{DeclaredSet, Facts, LiveUnit, ObjectId, Unit};
+use crate::plan;
+use crate::source::path::is_within;
+use crate::source::same_repository;
+
+/// Units named in a message.
+const NAMED: usize = 5;
+
+/// Of what engines sync, what has to do with a restore: units of this repository (by one of its addresses) that sync what is restored,
+/// what is declared, and what makes these.
+pub(super) fn concerned(set: &DeclaredSet, addresses: &[String], units: Vec<LiveUnit>) -> Vec<LiveUnit> {
+    let syncs = |unit: &LiveUnit| {
+        is_of(set, addresses, unit) && overlaps(set, unit) || set.objects.iter().any(|one| one.id == unit.id)
+    };
+    let owners: Vec<ObjectId> = units
+        .iter()
+        .filter(|unit| syncs(unit))
+        .filter_map(|unit| unit.owner.clone())
+        .collect();
+    let mut found: Vec<LiveUnit> = units
+        .into_iter()
+        .filter(|unit| syncs(unit) || owners.contains(&unit.id))
+        .collect();
+    for unit in &mut found {
+        // Of another repository the commits say nothing here.
+        if !is_of(set, addresses, unit) {
+            unit.repositories.clear();
+        }
+    }
+    found
+}
+
+/// Whether a unit is synced from this repository: by its address, or because what is restored was found through it and its source is
+/// the one of the bootstrap.
+fn is_of(set: &DeclaredSet, addresses: &[String], unit: &LiveUnit) -> bool {
+    let own = |url: &String| addresses.iter().any(|own| same_repository(own, url));
+    let bootstrap = ObjectId::new(
+        "source.toolkit.fluxcd.io",
+        "GitRepository",
+        Some("flux-system"),
+        "flux-system",
+    );
+    let followed = |of: &Unit| of.engine.as_ref().is_some_and(|engine| engine.object == unit.id);
+    unit.repositories.iter().any(own) || unit.source.as_ref() == Some(&bootstrap) && set.units.iter().any(followed)
+}
+
+/// Whether what a unit syncs and what is restored lie in one another.
+fn overlaps(set: &DeclaredSet, unit: &LiveUnit) -> bool {
+    let paths = set.entry.paths.iter().chain(set.units.iter().map(|unit| &unit.path));
+    let mut paths = paths.map(|path| path.trim_matches('/'));
+    paths.any(|path| is_within(path, &unit.path) || is_within(&unit.path, path))
+}
+
+/// Refuses to restore what an engine would undo.
+///
+/// # Errors
+/// A unit syncs another revision and is not suspended.
+pub(super) fn refuse(set: &DeclaredSet, facts: &Facts) -> Result<(), Failure> {
+    let undoing = plan::undoing(facts, set.repository.commit.as_deref());
+    if undoing.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(
+        Kind::Cluster,
+        "nothing was changed: an engine in the cluster would undo it within minutes",
+    );
+    for unit in undoing.iter().take(NAMED) {
+        let follows = match &*unit.follows {
+            "" => String::new(),
+            follows => format!(" ({follows})"),
+        };
+        let commit: String = unit.next.chars().take(12).collect();
+        failure = failure.because(printable(&format!("{} syncs {commit}{follows}", unit.id)));
+    }
+    if undoing.len() > NAMED {
+        failure = failure.because(format!("and {} others", undoing.len() - NAMED));
+    }
+    Err(failure
+        .hint("--suspend-engines suspends all of them first; `refloat resume` lets them go on")
+        .hint("or revert in Git, and let the engine do it"))
+}
