@@ -91,6 +91,7 @@ impl World {
             unit: UnitIndex(0),
             writer: Writer::ServerSide("refloat".to_owned()),
             generated: Vec::new(),
+            namespace: None,
             waivers: Vec::new(),
             hook: None,
         });

@@ -241,6 +241,21 @@ mod tests {
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
+              --chart <CHART>
+                  A chart to take from this machine, a folder or a .tgz, instead of from
+                  where it is declared: NAME=PATH; may be given more than once
+
+                  NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux
+                  source.
+
+              --decryption-key <FILE>
+                  A private key for files encrypted with SOPS: an age key file, an SSH
+                  key, or the manifest of the Secret that Flux decrypts with; - asks for
+                  it
+
+                  Beside it those are used that `sops` finds: SOPS_AGE_KEY,
+                  SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -484,6 +499,21 @@ mod tests {
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
+              --chart <CHART>
+                  A chart to take from this machine, a folder or a .tgz, instead of from
+                  where it is declared: NAME=PATH; may be given more than once
+
+                  NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux
+                  source.
+
+              --decryption-key <FILE>
+                  A private key for files encrypted with SOPS: an age key file, an SSH
+                  key, or the manifest of the Secret that Flux decrypts with; - asks for
+                  it
+
+                  Beside it those are used that `sops` finds: SOPS_AGE_KEY,
+                  SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -638,6 +668,21 @@ mod tests {
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
+
+              --chart <CHART>
+                  A chart to take from this machine, a folder or a .tgz, instead of from
+                  where it is declared: NAME=PATH; may be given more than once
+
+                  NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux
+                  source.
+
+              --decryption-key <FILE>
+                  A private key for files encrypted with SOPS: an age key file, an SSH
+                  key, or the manifest of the Secret that Flux decrypts with; - asks for
+                  it
+
+                  Beside it those are used that `sops` finds: SOPS_AGE_KEY,
+                  SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
@@ -799,6 +844,21 @@ mod tests {
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
+              --chart <CHART>
+                  A chart to take from this machine, a folder or a .tgz, instead of from
+                  where it is declared: NAME=PATH; may be given more than once
+
+                  NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux
+                  source.
+
+              --decryption-key <FILE>
+                  A private key for files encrypted with SOPS: an age key file, an SSH
+                  key, or the manifest of the Secret that Flux decrypts with; - asks for
+                  it
+
+                  Beside it those are used that `sops` finds: SOPS_AGE_KEY,
+                  SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -911,6 +971,21 @@ mod tests {
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
+
+              --chart <CHART>
+                  A chart to take from this machine, a folder or a .tgz, instead of from
+                  where it is declared: NAME=PATH; may be given more than once
+
+                  NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux
+                  source.
+
+              --decryption-key <FILE>
+                  A private key for files encrypted with SOPS: an age key file, an SSH
+                  key, or the manifest of the Secret that Flux decrypts with; - asks for
+                  it
+
+                  Beside it those are used that `sops` finds: SOPS_AGE_KEY,
+                  SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
@@ -1030,6 +1105,21 @@ mod tests {
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
+
+              --chart <CHART>
+                  A chart to take from this machine, a folder or a .tgz, instead of from
+                  where it is declared: NAME=PATH; may be given more than once
+
+                  NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux
+                  source.
+
+              --decryption-key <FILE>
+                  A private key for files encrypted with SOPS: an age key file, an SSH
+                  key, or the manifest of the Secret that Flux decrypts with; - asks for
+                  it
+
+                  Beside it those are used that `sops` finds: SOPS_AGE_KEY,
+                  SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt

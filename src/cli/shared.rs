@@ -69,6 +69,21 @@ pub struct SourceArgs {
     #[arg(long, value_name = "INPUT", value_parser = input)]
     pub input: Vec<(ObjectId, PathBuf)>,
 
+    /// A chart to take from this machine, a folder or a .tgz, instead of from
+    /// where it is declared: NAME=PATH; may be given more than once
+    ///
+    /// NAME is the chart's, REPOSITORY/NAME, or NAMESPACE/NAME of its Flux source.
+    #[arg(long, value_name = "CHART", value_parser = chart)]
+    pub chart: Vec<(String, PathBuf)>,
+
+    /// A private key for files encrypted with SOPS: an age key file, an SSH key,
+    /// or the manifest of the Secret that Flux decrypts with; - asks for it
+    ///
+    /// Beside it those are used that `sops` finds: SOPS_AGE_KEY, SOPS_AGE_KEY_FILE,
+    /// its own file, and SSH keys without a passphrase.
+    #[arg(long, value_name = "FILE")]
+    pub decryption_key: Vec<PathBuf>,
+
     /// Refuse to go on if anything in the repository is wrong or in doubt
     ///
     /// Otherwise what cannot be used is named and left out, and the rest goes on.
@@ -208,6 +223,14 @@ fn source(text: &str) -> Result<((String, String), String), String> {
             Ok(((namespace.to_owned(), name.to_owned()), place.to_owned()))
         }
         _ => Err("write it as NAMESPACE/NAME=PATH or NAMESPACE/NAME=URL".to_owned()),
+    }
+}
+
+/// `NAME=PATH`.
+fn chart(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), PathBuf::from(path))),
+        _ => Err("write it as NAME=PATH".to_owned()),
     }
 }
 

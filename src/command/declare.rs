@@ -1,10 +1,13 @@
 //! From a repository reference to what it declares.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::{keys, past};
 use crate::cli::SourceArgs;
 use crate::cluster::{Cluster, Endpoint};
 use crate::declared;
+use crate::declared::helm::{Charts, Configuration};
 use crate::error::{Failure, Kind};
 use crate::event::Event;
 use crate::object::{DeclaredSet, KubeVersion, ObjectId, RestoreRecord, Scope, ServedKinds, resolve};
@@ -92,6 +95,13 @@ pub(super) fn read(
         helm: args.helm_binary.clone(),
         sources: args.source.iter().cloned().collect(),
         inputs: given(&args.input)?,
+        keys: keys::keys(&args.decryption_key, &|name| std::env::var_os(name))?,
+        charts: Arc::new(Charts::new(
+            past::cache("charts"),
+            args.chart.clone(),
+            Configuration::from_environment(|name| std::env::var_os(name)),
+            false,
+        )),
         ..declared::Options::default()
     };
     loop {

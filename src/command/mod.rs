@@ -7,6 +7,7 @@ mod declare;
 mod drill;
 mod engines;
 mod history;
+mod keys;
 mod past;
 mod plan;
 mod prepare;

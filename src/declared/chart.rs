@@ -1,18 +1,14 @@
 //! Helm charts that are kept in the repository: what they need, and how they are rendered.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use super::kustomization::first_error;
+use super::helm::Charts;
+use super::template::{Call, nothing_of_chart};
 use crate::object::{Place, Problem};
-use crate::process::{Tool, ToolError, which};
 use crate::source::Tree;
 use crate::source::path::{join, resolve};
-
-/// Longest that one rendering may take.
-const LONGEST: Duration = Duration::from_secs(120);
 
 /// A chart in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,25 +32,6 @@ pub struct Dependency {
     pub version: String,
     /// Where it is to be fetched; `file://…` for a folder beside.
     pub repository: String,
-}
-
-/// What all charts of a run are rendered with.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Settings {
-    /// `helm`.
-    pub program: Option<PathBuf>,
-    /// Release namespace.
-    pub namespace: String,
-    /// Release name instead of the folder's name.
-    pub release: Option<String>,
-    /// Values files on this machine, later ones win.
-    pub values: Vec<PathBuf>,
-    /// Version of Kubernetes that templates see.
-    pub kube_version: Option<String>,
-    /// APIs that templates see, sorted: `group/version` and `group/version/Kind`.
-    pub api_versions: Vec<String>,
-    /// Whether the definitions in its `crds` folder are part of it.
-    pub crds: bool,
 }
 
 /// The chart of a folder, if it is one.
@@ -151,111 +128,51 @@ impl Chart {
         }
     }
 
-    /// Renders it once. The second half of the result are remarks.
-    pub fn render(&self, disk: &Path, settings: &Settings) -> Result<(Vec<u8>, Vec<Problem>), Box<Problem>> {
-        let place = || Place::file(self.file());
-        let failed = |cause: &str| Problem::error(place(), format!("nothing of this chart is restored: {cause}"));
+    /// Why it cannot be rendered, if something that it needs is neither in its folder nor can be had. `disk` is the copy of the tree.
+    pub fn complete(&self, disk: &Path, charts: &Charts) -> Result<(), Box<Problem>> {
         let missing = self.missing(disk);
-        if !missing.is_empty() {
-            let names: Vec<String> = missing
-                .iter()
-                .map(|d| format!("{} {} of {}", d.name, d.version, d.repository))
-                .collect();
-            let problem = failed(&format!(
-                "it needs {}, which is not in its charts folder",
-                names.join(", ")
-            ));
-            return Err(Box::new(problem.hint(format!(
-                "run `helm dependency build {}` and commit its charts folder",
-                if self.folder.is_empty() { "." } else { &self.folder }
-            ))));
+        if missing.is_empty() {
+            return Ok(());
         }
-        let Some(program) = settings.program.clone().or_else(|| which("helm")) else {
-            return Err(Box::new(failed("helm was not found").hint(INSTALL)));
+        let fetched = charts.complete(&disk.join(&self.folder), &missing);
+        let causes = fetched.err().into_iter().flatten().map(|failure| failure.cause);
+        let causes: String = causes.map(|cause| format!("; {cause}")).collect();
+        let missing = self.missing(disk);
+        let Some(first) = missing.first() else {
+            return Ok(());
         };
-        match self.run(&program, disk, settings, false) {
-            Ok(output) => Ok((output, Vec::new())),
-            // A schema may name another one by URL, which is not fetched.
-            Err(Refusal::Said(text)) if text.contains("schema") => {
-                let output = self
-                    .run(&program, disk, settings, true)
-                    .map_err(|e| Box::new(e.problem(&failed)))?;
-                let message =
-                    format!("the chart's values were not checked against its schema, or do not fit it: {text}");
-                Ok((output, vec![Problem::warning(place(), message)]))
-            }
-            Err(error) => Err(Box::new(error.problem(&failed))),
-        }
+        let names: Vec<String> = missing
+            .iter()
+            .map(|d| format!("{} {} of {}", d.name, d.version, d.repository))
+            .collect();
+        let names = names.join(", ");
+        let failed = nothing_of_chart(Place::file(self.file()));
+        let problem = failed(&format!("it needs {names}, which is not in its charts folder{causes}"));
+        let folder = if self.folder.is_empty() { "." } else { &self.folder };
+        let hint = format!(
+            "run `helm dependency build {folder}` and commit its charts folder, or give it with --chart {}=PATH",
+            first.name
+        );
+        Err(Box::new(problem.hint(hint)))
     }
 
-    fn run(&self, program: &Path, disk: &Path, settings: &Settings, skip_schema: bool) -> Result<Vec<u8>, Refusal> {
-        // A home of its own: neither the user's repositories nor plugins play a part.
-        let home = tempfile::Builder::new()
-            .prefix("refloat-helm-")
-            .tempdir()
-            .map_err(|e| Refusal::Said(e.to_string()))?;
-        let mut tool = Tool::new(program)
-            .arg("template")
-            .arg(self.release(settings.release.as_deref()))
-            .arg(if self.folder.is_empty() { "." } else { &self.folder })
-            .args(["--namespace", &settings.namespace])
-            .folder(disk)
-            .env("HOME", home.path())
-            .inherit(["PATH", "TMPDIR"])
-            .timeout(LONGEST);
-        for (name, folder) in [
-            ("HELM_CACHE_HOME", "cache"),
-            ("HELM_CONFIG_HOME", "config"),
-            ("HELM_DATA_HOME", "data"),
-            ("HELM_PLUGINS", "plugins"),
-        ] {
-            tool = tool.env(name, home.path().join(folder));
-        }
-        // Nothing is fetched: rendering must come out the same wherever it is done.
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
-            tool = tool.env(name, "http://127.0.0.1:9");
-        }
-        for file in &settings.values {
-            tool = tool.arg("--values").arg(file);
-        }
-        if let Some(version) = &settings.kube_version {
-            tool = tool.args(["--kube-version", version]);
-        }
-        for api in &settings.api_versions {
-            tool = tool.args(["--api-versions", api]);
-        }
-        if settings.crds {
-            tool = tool.arg("--include-crds");
-        }
-        if skip_schema {
-            tool = tool.arg("--skip-schema-validation");
-        }
-        let output = tool.run().map_err(Refusal::Tool)?;
-        match output.code {
-            Some(0) => Ok(output.stdout),
-            _ => {
-                // A template is named from the chart's name on.
-                let own = format!("{}/templates/", self.name);
-                let text = first_error(&output.stderr, disk);
-                Err(Refusal::Said(text.replace(&own, &join(&self.folder, "templates/"))))
-            }
-        }
-    }
-}
-
-const INSTALL: &str = "install helm 3.16 or newer, so that it is on PATH, or name it with --helm-binary";
-
-enum Refusal {
-    Said(String),
-    Tool(ToolError),
-}
-
-impl Refusal {
-    fn problem(self, failed: &dyn Fn(&str) -> Problem) -> Problem {
-        match self {
-            Self::Said(text) => failed(&text),
-            Self::Tool(error @ ToolError::NotFound { .. }) => failed(&error.to_string()).hint(INSTALL),
-            Self::Tool(error) => failed(&error.to_string()),
+    /// How it is rendered in the copy of the tree on disk.
+    pub fn call(&self, disk: &Path, release: String, namespace: String) -> Call {
+        let chart = if self.folder.is_empty() { "." } else { &self.folder };
+        Call {
+            folder: disk.to_owned(),
+            chart: PathBuf::from(chart),
+            named: (
+                self.name.clone(),
+                join(&self.folder, "templates/").replace("templates/", ""),
+            ),
+            release,
+            namespace,
+            files: Vec::new(),
+            values: None,
+            crds: true,
+            hooks: true,
+            schema: true,
         }
     }
 }

@@ -1,14 +1,19 @@
 //! Units yield further units: objects that engines act on are followed to what they declare.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::charted::Charted;
 use super::documents::{Findings, Found};
-use super::flux::{self, Kustomization, SourceFound, Sources};
-use super::inputs::Inputs;
+use super::flux::{self, HelmRelease, Kustomization, SourceFound, Sources};
+use super::helm::Charts;
+use super::inputs::{Input, Inputs};
 use super::kustomize::Outside;
-use super::{Options, in_parallel, inputs};
+use super::releases::{self, Prepared, Step};
+use super::secrets::Keys;
+use super::{Options, in_parallel};
 use crate::object::{ObjectId, Place, Problem, ProblemKind, Renderer, Unit, Writer};
 use crate::source::Tree;
 
@@ -16,6 +21,8 @@ use crate::source::Tree;
 pub(super) enum Job {
     /// A Flux Kustomization.
     Flux(Kustomization),
+    /// A Flux HelmRelease.
+    Release(Arc<HelmRelease>),
 }
 
 /// A unit, rendered.
@@ -25,14 +32,30 @@ pub(super) struct Rendered {
     pub findings: Findings,
 }
 
+/// What came of jobs.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub rendered: Vec<Rendered>,
+    /// Charts that are at hand.
+    pub charted: Vec<Charted>,
+    /// What could not be rendered yet.
+    pub waiting: Vec<Job>,
+    pub problems: Vec<Problem>,
+}
+
 /// What objects yield: group, kind, and how they are read. A dialect is a row here and a file or folder beside.
 type Row = (&'static str, &'static str, fn(&Value, Place, &str) -> Job);
 
-const YIELDS: &[Row] = &[(
-    flux::KUSTOMIZATION.0,
-    flux::KUSTOMIZATION.1,
-    |value, place, namespace| Job::Flux(Kustomization::read(value, place, namespace)),
-)];
+const YIELDS: &[Row] = &[
+    (
+        flux::KUSTOMIZATION.0,
+        flux::KUSTOMIZATION.1,
+        |value, place, namespace| Job::Flux(Kustomization::read(value, place, namespace)),
+    ),
+    (flux::HELM_RELEASE.0, flux::HELM_RELEASE.1, |value, place, namespace| {
+        Job::Release(Arc::new(HelmRelease::read(value, place, namespace)))
+    }),
+];
 
 /// All that units are rendered with.
 pub(super) struct World<'t> {
@@ -40,23 +63,20 @@ pub(super) struct World<'t> {
     strict_substitution: bool,
     /// Kustomizations that sync an entry.
     entries: BTreeSet<ObjectId>,
+    tree: &'t Tree,
+    keys: &'t Keys,
+    charts: &'t Charts,
     pub sources: Sources<'t>,
     pub inputs: Inputs<'t>,
     pub outside: &'t Outside<'t>,
 }
 
-/// Jobs, as far as they can be rendered.
-enum Step<'t> {
-    /// Now, with this.
-    Ready(Ready<'t>),
-    /// Once more is declared.
-    Waits,
-    /// Not at all.
-    Never(Problem),
-}
-
-enum Ready<'t> {
-    Flux(Kustomization, flux::Root<'t>, BTreeMap<String, String>),
+/// What a Kustomization is rendered with.
+struct Ready<'t> {
+    kustomization: Kustomization,
+    root: flux::Root<'t>,
+    keys: Keys,
+    variables: BTreeMap<String, String>,
 }
 
 impl<'t> World<'t> {
@@ -65,6 +85,9 @@ impl<'t> World<'t> {
             namespace: options.namespace.clone(),
             strict_substitution: false,
             entries: BTreeSet::new(),
+            tree,
+            keys: &options.keys,
+            charts: &options.charts,
             sources: Sources::new(tree, &options.sources),
             inputs: Inputs::new(&options.inputs),
             outside,
@@ -88,43 +111,63 @@ impl<'t> World<'t> {
         let text = |key: &str| value[key].as_str().unwrap_or_default();
         let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
         let row = YIELDS.iter().find(|row| row.0 == group && row.1 == text("kind"))?;
-        let Job::Flux(kustomization) = (row.2)(value, found.provenance.place(), &self.namespace);
+        let job = (row.2)(value, found.provenance.place(), &self.namespace);
         // An entry is rendered already, and may declare itself.
-        (!self.entries.contains(&kustomization.id)).then_some(Job::Flux(kustomization))
+        let is_entry = matches!(&job, Job::Flux(one) if self.entries.contains(&one.id));
+        (!is_entry).then_some(job)
     }
 
-    /// Renders those of the jobs that can be rendered; the others come back. `last` says that nothing more will be declared, so that
-    /// none does.
-    pub fn render(&mut self, jobs: Vec<Job>, last: bool) -> (Vec<Rendered>, Vec<Job>, Vec<Problem>) {
-        let (mut ready, mut waiting, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    /// Renders those of the jobs that can be rendered, and gets the charts of those that helm renders; the others come back. `last`
+    /// says that nothing more will be declared, so that none does.
+    pub fn turn(&mut self, jobs: Vec<Job>, last: bool) -> Turn {
+        let mut turn = Turn::default();
+        let (mut ready, mut prepared) = (Vec::new(), Vec::new());
         for job in jobs {
-            match self.step(&job, last) {
-                Step::Ready(one) => ready.push(one),
-                Step::Waits => waiting.push(job),
-                Step::Never(problem) => problems.push(problem),
+            let step = match &job {
+                Job::Flux(kustomization) => self.kustomization(kustomization, last).map(|one| ready.push(one)),
+                Job::Release(release) => self.release(release, last).map(|one| prepared.push(one)),
+            };
+            match step {
+                Step::Ready(()) => {}
+                Step::Waits => turn.waiting.push(job),
+                Step::Never(problem) => turn.problems.push(problem),
             }
         }
-        let rendered = in_parallel(&ready, |one| match one {
-            Ready::Flux(kustomization, root, variables) => Rendered {
-                unit: Unit {
-                    name: kustomization.id.to_string(),
-                    path: kustomization.path().unwrap_or_default(),
-                    renderer: Renderer::Kustomize,
-                    engine: Some(kustomization.engine()),
-                },
-                writer: Writer::ServerSide("kustomize-controller".to_owned()),
-                findings: kustomization.render(root, self.outside, variables.clone(), self.strict_substitution),
-            },
-        });
-        (rendered, waiting, problems)
+        turn.rendered = in_parallel(&ready, |one| self.render(one));
+        for obtained in in_parallel(&prepared, |one| one.obtain(self.tree, self.charts)) {
+            match obtained {
+                Ok(charted) => turn.charted.push(charted),
+                Err(problem) => turn.problems.push(*problem),
+            }
+        }
+        turn
     }
 
-    fn step(&mut self, job: &Job, last: bool) -> Step<'t> {
-        let Job::Flux(kustomization) = job;
+    fn render(&self, one: &Ready<'_>) -> Rendered {
+        let kustomization = &one.kustomization;
+        let (variables, strict) = (one.variables.clone(), self.strict_substitution);
+        Rendered {
+            unit: Unit {
+                name: kustomization.id.to_string(),
+                path: kustomization.path().unwrap_or_default(),
+                renderer: Renderer::Kustomize,
+                engine: Some(kustomization.engine()),
+            },
+            writer: Writer::ServerSide("kustomize-controller".to_owned()),
+            findings: kustomization.render(&one.root, self.outside, &one.keys, variables, strict),
+        }
+    }
+
+    fn release(&mut self, release: &Arc<HelmRelease>, last: bool) -> Step<Prepared<'t>> {
+        match release.is_for_elsewhere() {
+            Some(why) => Step::Never(elsewhere(release.nothing(why))),
+            None => releases::prepare(release, &self.sources, &mut self.inputs, last),
+        }
+    }
+
+    fn kustomization(&mut self, kustomization: &Kustomization, last: bool) -> Step<Ready<'t>> {
         if let Some(why) = kustomization.is_for_elsewhere() {
-            let mut problem = kustomization.nothing(why);
-            problem.kind = ProblemKind::Warning;
-            return Step::Never(problem);
+            return Step::Never(elsewhere(kustomization.nothing(why)));
         }
         let source = kustomization.source();
         let root = match self.sources.find(&source, last) {
@@ -136,21 +179,43 @@ impl<'t> World<'t> {
             }
             SourceFound::Refused { why, hint } => return Step::Never(kustomization.nothing(&why).hint(hint)),
         };
-        let mut variables = BTreeMap::new();
-        for from in kustomization.variables_from() {
-            if !last && !self.inputs.is_declared(&from.id) {
-                return Step::Waits;
-            }
-            match self.inputs.read(&from.id) {
-                Some(inputs::Texts(texts)) => {
-                    variables.extend(texts.into_iter().map(|(name, value)| (name, flux::one_line(&value))));
-                }
-                None if from.optional => {}
-                None => return Step::Never(missing(kustomization, &from.id)),
+        let mut keys = self.keys.clone();
+        if let Some(id) = kustomization.decrypts_with() {
+            match self.inputs.get(&id, last) {
+                Input::Later => return Step::Waits,
+                // Without it the operator's own keys may do; what does not open is told.
+                Input::Nowhere => {}
+                Input::Here(texts) => match keys.with(&texts) {
+                    Ok(all) => keys = all,
+                    Err(why) => return Step::Never(kustomization.nothing(&format!("its keys in {id}: {why}"))),
+                },
             }
         }
-        Step::Ready(Ready::Flux(kustomization.clone(), root, variables))
+        let mut variables = BTreeMap::new();
+        for from in kustomization.variables_from() {
+            match self.inputs.get(&from.id, last) {
+                Input::Later => return Step::Waits,
+                Input::Here(texts) => {
+                    let texts = texts.texts();
+                    variables.extend(texts.map(|(name, value)| (name.clone(), flux::one_line(&value))));
+                }
+                Input::Nowhere if from.optional => {}
+                Input::Nowhere => return Step::Never(missing(kustomization, &from.id)),
+            }
+        }
+        Step::Ready(Ready {
+            kustomization: kustomization.clone(),
+            root,
+            keys,
+            variables,
+        })
     }
+}
+
+/// What is for another cluster, or for later, is no error.
+fn elsewhere(mut problem: Problem) -> Problem {
+    problem.kind = ProblemKind::Warning;
+    problem
 }
 
 /// An input that nobody has: never rendered with empty values.

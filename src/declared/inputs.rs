@@ -13,6 +13,16 @@ use crate::object::ObjectId;
 /// What is known of the ConfigMaps and Secrets that only the target has, by identity; `None`: it does not have it.
 pub type Known = BTreeMap<ObjectId, Option<Value>>;
 
+/// What is known of one.
+pub(super) enum Input {
+    /// This is in it.
+    Here(Texts),
+    /// It may be declared yet.
+    Later,
+    /// Nobody has it.
+    Nowhere,
+}
+
 /// All of them in a run.
 pub(super) struct Inputs<'o> {
     known: &'o Known,
@@ -44,13 +54,16 @@ impl<'o> Inputs<'o> {
         }
     }
 
-    /// Whether it is declared, so far.
-    pub fn is_declared(&self, id: &ObjectId) -> bool {
-        self.declared.contains_key(id)
+    /// What it holds, by key. `last` says that nothing more will be declared: then the target is asked, and what nobody was asked
+    /// about is noted as wanted.
+    pub fn get(&mut self, id: &ObjectId, last: bool) -> Input {
+        if !last && !self.declared.contains_key(id) {
+            return Input::Later;
+        }
+        self.read(id).map_or(Input::Nowhere, Input::Here)
     }
 
-    /// What it holds, by key; `None` where nobody has it. What nobody was asked about is noted as wanted.
-    pub fn read(&mut self, id: &ObjectId) -> Option<Texts> {
+    fn read(&mut self, id: &ObjectId) -> Option<Texts> {
         if let Some(value) = self.declared.get(id) {
             return Some(Texts::of(value));
         }
@@ -69,24 +82,27 @@ impl<'o> Inputs<'o> {
     }
 }
 
-/// The texts of a ConfigMap or Secret, by key. `Debug` shows the keys only.
+/// What a ConfigMap or Secret holds, by key, decoded. `Debug` shows the keys only.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Texts(pub BTreeMap<String, String>);
+pub(super) struct Texts(pub BTreeMap<String, Vec<u8>>);
 
 impl Texts {
     fn of(value: &Value) -> Self {
         let is_secret = value["kind"] == "Secret";
         let mut texts = BTreeMap::new();
-        for (field, is_encoded) in [("data", is_secret), ("stringData", false)] {
+        for (field, is_encoded) in [("binaryData", true), ("data", is_secret), ("stringData", false)] {
             for (key, value) in value[field].as_object().into_iter().flatten() {
                 let text = value.as_str().unwrap_or_default();
                 let decoded = is_encoded.then(|| STANDARD.decode(text.trim()).ok()).flatten();
-                let text =
-                    decoded.map_or_else(|| text.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
-                texts.insert(key.clone(), text);
+                texts.insert(key.clone(), decoded.unwrap_or_else(|| text.as_bytes().to_vec()));
             }
         }
         Self(texts)
+    }
+
+    /// As text, by key.
+    pub fn texts(&self) -> impl Iterator<Item = (&String, std::borrow::Cow<'_, str>)> {
+        self.0.iter().map(|(key, bytes)| (key, String::from_utf8_lossy(bytes)))
     }
 }
 
@@ -113,8 +129,8 @@ mod tests {
         let mut inputs = Inputs::new(&known);
         inputs.note(&map("declared"), "flux-system");
         let mut read = |name: &str| inputs.read(&id(name)).map(|texts| texts.0["k"].clone());
-        assert_eq!(read("a").as_deref(), Some("declared"));
-        assert_eq!(read("b").as_deref(), Some("live"));
+        assert_eq!(read("a").as_deref(), Some(&b"declared"[..]));
+        assert_eq!(read("b").as_deref(), Some(&b"live"[..]));
         assert_eq!((read("c"), read("d")), (None, None));
         assert_eq!(inputs.into_wanted(), [id("d")]);
     }
@@ -123,8 +139,8 @@ mod tests {
     fn secrets_are_decoded_and_never_shown() {
         let secret = json!({"kind": "Secret", "data": {"a": "Y2FuYXJ5"}, "stringData": {"b": "plain"}});
         let texts = Texts::of(&secret);
-        assert_eq!(texts.0["a"], "canary");
-        assert_eq!(texts.0["b"], "plain");
+        assert_eq!(texts.0["a"], b"canary");
+        assert_eq!(texts.0["b"], b"plain");
         assert_eq!(format!("{texts:?}"), r#"["a", "b"]"#);
     }
 }

@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kustomize::{Answer, Build, ContentId, Errors, Files, Kind, Kustomize, Memory, ReadError, Repository, Request};
 use serde_json::Value;
 
-use super::chart::{self, Settings};
+use super::chart;
 use super::documents::{self, Findings};
+use super::helm::{Values, merge, parse};
+use super::secrets;
+use super::template::{Refusal, Target};
 use crate::error::printable;
 use crate::net;
 use crate::object::{Place, Problem, Provenance, Renderer};
@@ -60,13 +63,13 @@ type Fetched = Result<(Arc<dyn Files + Send>, PathBuf), String>;
 /// What is not in the tree.
 pub(super) struct Outside<'t> {
     tree: &'t Tree,
-    helm: Settings,
+    helm: Target,
     fetched: Mutex<BTreeMap<String, Fetched>>,
 }
 
 impl<'t> Outside<'t> {
     /// Charts see what `helm` says of the target.
-    pub fn of(tree: &'t Tree, helm: Settings) -> Self {
+    pub fn of(tree: &'t Tree, helm: Target) -> Self {
         Self {
             tree,
             helm,
@@ -145,27 +148,29 @@ impl Outside<'_> {
         })?;
         let disk = self.tree.on_disk().map_err(|failure| failure.in_one_line())?;
         chart.link_folders(self.tree, &disk);
-        let folder = tempfile::tempdir().map_err(|cause| cause.to_string())?;
-        let mut values = Vec::new();
-        for (index, content) in asked.values.iter().enumerate() {
-            let file = folder.path().join(format!("{index}.yaml"));
-            std::fs::write(&file, content).map_err(|cause| cause.to_string())?;
-            values.push(file);
-        }
+        let values = asked.values.iter().try_fold(Values::new(), |under, text| {
+            let over = parse(text.as_bytes())?;
+            Ok::<_, String>(merge(under, over))
+        })?;
         let mut api_versions = self.helm.api_versions.clone();
         let own = entry["apiVersions"].as_array().into_iter().flatten();
         api_versions.extend(own.filter_map(Value::as_str).map(str::to_owned));
-        let settings = Settings {
+        let target = Target {
             program: self.helm.program.clone(),
-            namespace: text("namespace").unwrap_or_else(|| "default".to_owned()),
-            release: text("releaseName").or_else(|| text("name")),
-            values,
             kube_version: text("kubeVersion").or_else(|| self.helm.kube_version.clone()),
             api_versions,
-            crds: entry["includeCRDs"] == true,
         };
-        let rendered = chart.render(&disk, &settings);
-        rendered.map(|(output, _)| output).map_err(|problem| problem.message)
+        let release = chart.release(text("releaseName").or_else(|| text("name")).as_deref());
+        let mut call = chart.call(
+            &disk,
+            release,
+            text("namespace").unwrap_or_else(|| "default".to_owned()),
+        );
+        call.values = Some(kube_yaml::to_string(&Value::Object(values)).into_bytes());
+        call.crds = entry["includeCRDs"] == true;
+        let rendered = call.run(&target).map(|(output, _)| output);
+        let failed = |why: &str| Problem::error(Place::file(chart.file()), why);
+        rendered.map_err(|refusal: Refusal| refusal.problem(&failed).message)
     }
 }
 
@@ -228,8 +233,11 @@ fn problem(error: kustomize::Error, file: &str) -> Problem {
         "" => String::new(),
         field => format!("{}: ", printable(field)),
     };
-    Problem::error(
-        place,
-        format!("nothing of {which} is restored: {field}{}", printable(&error.message)),
-    )
+    let message = format!("nothing of {which} is restored: {field}{}", printable(&error.message));
+    let hint = secrets::hint(&message);
+    let problem = Problem::error(place, message);
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
 }

@@ -10,7 +10,9 @@
 //! Charts are rendered last: their templates see the APIs that everything else in the set brings, and again what other charts
 //! bring, until nothing is added.
 
+mod assembly;
 mod chart;
+mod charted;
 mod crd;
 mod documents;
 mod entry;
@@ -23,9 +25,13 @@ mod kustomize;
 mod load;
 mod parts;
 mod release;
+mod releases;
+mod secrets;
+mod template;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg(doc)]
@@ -35,6 +41,7 @@ pub use entry::{Candidate, entries};
 pub use inputs::Known;
 pub use load::load;
 pub use parts::Dialect;
+pub use secrets::Keys;
 
 /// How a tree is read.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +67,10 @@ pub struct Options {
     pub sources: BTreeMap<(String, String), String>,
     /// ConfigMaps and Secrets that units read and that nobody declares.
     pub inputs: Known,
+    /// Private keys that open what is encrypted.
+    pub keys: Keys,
+    /// Gets charts from elsewhere.
+    pub charts: Arc<helm::Charts>,
 }
 
 /// Does something with each item on several threads; the results are in the order of the items.

@@ -2,14 +2,48 @@
 
 use serde_json::{Map, Value};
 
-use super::chart::Chart;
 use super::documents::{self, Findings, Found};
 use crate::object::{Hook, Place, Problem, Provenance, Renderer};
 use crate::source::path::join;
 
+/// Where the objects of a release are shown to come from.
+#[derive(Debug, Clone)]
+pub(super) enum Origin {
+    /// A chart's folder in the tree: its templates.
+    Folder(String),
+    /// What names a chart from elsewhere.
+    Object(Place),
+}
+
+impl Origin {
+    /// Where problems of all of it are shown.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Folder(folder) => Place::file(join(folder, "Chart.yaml")),
+            Self::Object(place) => place.clone(),
+        }
+    }
+
+    /// Of what comes from a template, such as `templates/web.yaml`.
+    pub fn provenance(&self, template: Option<&str>, document: usize) -> Provenance {
+        let place = match (self, template) {
+            (Self::Folder(folder), Some(template)) => Place::file(join(folder, template)),
+            _ => self.place(),
+        };
+        Provenance {
+            file: place.file,
+            document,
+            line: place.line.unwrap_or_default(),
+            renderer: Renderer::Helm,
+        }
+    }
+}
+
 /// One object of a release.
 pub(super) struct Released {
     pub found: Found,
+    /// It comes from a `crds` folder, of which Helm keeps no record.
+    pub is_of_crds: bool,
     pub hook: Option<Hook>,
     /// JSON pointers of what comes out differently each time.
     pub generated: Vec<String>,
@@ -17,61 +51,54 @@ pub(super) struct Released {
 
 /// The objects of a release, from two renderings of it, with everything wrong about them.
 pub(super) fn read(
-    chart: &Chart,
+    origin: &Origin,
     release: &str,
     namespace: &str,
     first: &[u8],
     second: &[u8],
 ) -> (Vec<Released>, Vec<Problem>) {
-    let Findings { found, mut problems } = parse(chart, first);
-    let again = parse(chart, second).found;
+    let (found, mut problems) = parse(origin, first);
+    let (again, _) = parse(origin, second);
     let same_shape = found.len() == again.len()
-        && found
-            .iter()
-            .zip(&again)
-            .all(|(a, b)| a.provenance.file == b.provenance.file && a.value["kind"] == b.value["kind"]);
+        && found.iter().zip(&again).all(|(a, b)| {
+            a.found.provenance.file == b.found.provenance.file && a.found.value["kind"] == b.found.value["kind"]
+        });
     if !same_shape {
         problems.push(Problem::warning(
-            Place::file(chart.file()),
+            origin.place(),
             "the chart gives other objects at each rendering; those of the first one are taken",
         ));
     }
     let mut released = Vec::new();
-    for (index, mut found) in found.into_iter().enumerate() {
-        let mut generated = Vec::new();
+    for (index, mut one) in found.into_iter().enumerate() {
         if let (true, Some(other)) = (same_shape, again.get(index)) {
-            differences(&found.value, &other.value, "", &mut generated);
+            differences(&one.found.value, &other.found.value, "", &mut one.generated);
         }
-        match role(&found.value) {
+        match role(&one.found.value) {
             Role::Plain => {
-                if !is_from_crds_folder(chart, &found.provenance.file) {
-                    adopt(&mut found.value, release, namespace);
+                if !one.is_of_crds {
+                    adopt(&mut one.found.value, release, namespace);
                 }
-                released.push(Released {
-                    found,
-                    hook: None,
-                    generated,
-                });
+                released.push(one);
             }
-            Role::Hook(hook) => released.push(Released {
-                found,
-                hook: Some(hook),
-                generated,
-            }),
+            Role::Hook(hook) => {
+                one.hook = Some(hook);
+                released.push(one);
+            }
             Role::Never => {}
             Role::Unknown(name) => {
                 let message =
                     format!("this object is not restored: Helm knows no hook {name}, and leaves such objects out");
-                problems.push(Problem::warning(found.provenance.place(), message));
+                problems.push(Problem::warning(one.found.provenance.place(), message));
             }
         }
     }
     (released, problems)
 }
 
-fn parse(chart: &Chart, output: &[u8]) -> Findings {
+fn parse(origin: &Origin, output: &[u8]) -> (Vec<Released>, Vec<Problem>) {
     let sources = sources(output);
-    let mut findings = Findings::default();
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
     for document in kube_yaml::parse(output) {
         let source = sources
             .iter()
@@ -79,18 +106,19 @@ fn parse(chart: &Chart, output: &[u8]) -> Findings {
             .find(|(line, _)| *line < document.line)
             .map(|(_, source)| source.as_str());
         // A source begins with the chart's name.
-        let file = source
-            .and_then(|source| source.split_once('/'))
-            .map_or_else(|| chart.file(), |(_, rest)| join(&chart.folder, rest));
-        let provenance = Provenance {
-            file,
-            document: document.index,
-            line: 0,
-            renderer: Renderer::Helm,
-        };
+        let template = source.and_then(|source| source.split_once('/')).map(|(_, rest)| rest);
+        let mut findings = Findings::default();
+        let provenance = origin.provenance(template, document.index);
         documents::take(document, provenance, &mut findings);
+        problems.extend(findings.problems);
+        all.extend(findings.found.into_iter().map(|found| Released {
+            found,
+            is_of_crds: template.is_some_and(is_of_crds),
+            hook: None,
+            generated: Vec::new(),
+        }));
     }
-    findings
+    (all, problems)
 }
 
 /// Lines on which Helm says from which template the next document comes. Text inside of documents is indented.
@@ -161,8 +189,9 @@ fn annotation<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value["metadata"]["annotations"][key].as_str()
 }
 
-fn is_from_crds_folder(chart: &Chart, file: &str) -> bool {
-    let mut rest = file.strip_prefix(&chart.folder).unwrap_or(file).trim_start_matches('/');
+/// Whether a template lies in a `crds` folder, of the chart or of one in it.
+pub(super) fn is_of_crds(template: &str) -> bool {
+    let mut rest = template;
     while let Some(sub) = rest.strip_prefix("charts/") {
         rest = sub.split_once('/').map_or("", |(_, rest)| rest);
     }
@@ -216,13 +245,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn chart() -> Chart {
-        Chart {
-            folder: "apps/shop".to_owned(),
-            name: "shop".to_owned(),
-            library: false,
-            dependencies: Vec::new(),
-        }
+    fn chart() -> Origin {
+        Origin::Folder("apps/shop".to_owned())
     }
 
     fn object(source: &str, kind: &str, metadata: &str, rest: &str) -> String {

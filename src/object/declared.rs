@@ -119,6 +119,8 @@ pub struct Declared {
     pub unit: UnitIndex,
     /// Who writes it.
     pub writer: Writer,
+    /// Where it belongs if it is namespaced and names no namespace; `None`: where the run says.
+    pub namespace: Option<String>,
     /// JSON pointers of fields that come out differently at each rendering (random passwords, certificates). An object with
     /// such fields is created only where absent, never overwritten, never drift.
     pub generated: Vec<String>,

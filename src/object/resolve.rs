@@ -18,7 +18,10 @@ pub fn resolve(mut set: DeclaredSet, kinds: &ServedKinds, namespace: &str) -> De
     let declared = scopes_of_crds(&set.objects);
     for object in &mut set.objects {
         match scope(&object.id.group_kind(), kinds, &declared) {
-            Some(Scope::Namespaced) if object.id.namespace.is_none() => set_namespace(object, Some(namespace)),
+            Some(Scope::Namespaced) if object.id.namespace.is_none() => {
+                let own = object.namespace.clone();
+                set_namespace(object, Some(own.as_deref().unwrap_or(namespace)));
+            }
             Some(Scope::Cluster) if object.id.namespace.is_some() => set_namespace(object, None),
             _ => {}
         }
@@ -130,6 +133,7 @@ mod tests {
             unit: UnitIndex(0),
             writer: Writer::ServerSide("refloat".to_owned()),
             generated: Vec::new(),
+            namespace: None,
             waivers: Vec::new(),
             hook: None,
         }

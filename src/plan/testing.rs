@@ -64,6 +64,7 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
                 unit: UnitIndex(unit.unwrap_or_default()),
                 writer: Writer::ServerSide("refloat".to_owned()),
                 generated: Vec::new(),
+                namespace: None,
                 waivers: Vec::new(),
                 hook,
             }

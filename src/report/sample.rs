@@ -301,6 +301,7 @@ pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
             unit: UnitIndex(0),
             writer: Writer::ServerSide("refloat".to_owned()),
             generated: Vec::new(),
+            namespace: None,
             waivers: Vec::new(),
             hook: None,
         }

@@ -917,7 +917,7 @@ fn a_chart_that_cannot_be_rendered() {
         ("syntax/templates/web.yaml", "{{ if }}\n"),
         (
             "needs/Chart.yaml",
-            "apiVersion: v2\nname: needs\nversion: 1.0.0\ndependencies: [{name: db, version: 1.x, repository: 'https://charts.example.com'}]\n",
+            "apiVersion: v2\nname: needs\nversion: 1.0.0\ndependencies: [{name: db, version: 1.x, repository: '@charts'}]\n",
         ),
         ("yaml/Chart.yaml", CHART),
         (
@@ -937,11 +937,11 @@ fn a_chart_that_cannot_be_rendered() {
             ConfigMap/shop/good (plain/good.yaml:1)  since it lives in that namespace
         --- stderr
         reading REPO
-        Repository  REPO at f71b5a66b647 "declare" (2026-01-02 03:04 UTC)
+        Repository  REPO at e78f31fc428c "declare" (2026-01-02 03:04 UTC)
         Entry       the whole repository: manifests, found by itself
         5 errors in the repository:
-          error: needs/Chart.yaml: nothing of this chart is restored: it needs db 1.x of https://charts.example.com, which is not in its charts folder
-            hint: run `helm dependency build needs` and commit its charts folder
+          error: needs/Chart.yaml: nothing of this chart is restored: it needs db 1.x of @charts, which is not in its charts folder; the chart db is of the repository charts, which Helm does not know here
+            hint: run `helm dependency build needs` and commit its charts folder, or give it with --chart db=PATH
           error: required/Chart.yaml: nothing of this chart is restored: execution error at (required/templates/web.yaml:4:20): replicas must be set
           error: syntax/Chart.yaml: nothing of this chart is restored: parse error at (syntax/templates/web.yaml:1): missing value for if
           error: values/Chart.yaml: nothing of this chart is restored: cannot load values.yaml: not valid YAML: line 1: did not find expected ',' or ']'

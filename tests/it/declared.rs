@@ -235,7 +235,7 @@ fn what_a_chart_needs_must_be_in_the_repository() {
         format!("{SMALL_CHART}dependencies:\n- {{name: lib, version: 1.2.3, repository: \"{repository}\"}}\n")
     };
     let repo = Repo::with(&[
-        ("far/Chart.yaml", &needs("https://charts.example.com")),
+        ("far/Chart.yaml", &needs("@charts")),
         ("near/Chart.yaml", &needs("file://../lib")),
         ("near/values.yaml", "lib: {name: from-near}\n"),
         (
@@ -253,7 +253,7 @@ fn what_a_chart_needs_must_be_in_the_repository() {
     assert_eq!(
         problems(&far),
         [
-            "far/Chart.yaml: nothing of this chart is restored: it needs lib 1.2.3 of https://charts.example.com, which is not in its charts folder\n  hint: run `helm dependency build far` and commit its charts folder"
+            "far/Chart.yaml: nothing of this chart is restored: it needs lib 1.2.3 of @charts, which is not in its charts folder; the chart lib is of the repository charts, which Helm does not know here\n  hint: run `helm dependency build far` and commit its charts folder, or give it with --chart lib=PATH"
         ]
     );
     assert_eq!(objects(&far), ["ConfigMap/from-lib lib/templates/x.yaml"]);

@@ -12,9 +12,10 @@ use crate::error::{Error, config};
 use crate::needs::{Recipient, RecipientKind};
 
 /// Private keys that this crate decrypts with. `Debug` shows their recipients only.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Identities(Vec<Identity>);
 
+#[derive(Clone)]
 enum Identity {
     Age(x25519::Identity),
     /// With its public part, for SSH keys that are still locked have one too.
@@ -98,6 +99,11 @@ impl Identities {
         let public = public.map(|recipient| recipient.to_string());
         self.0.push(Identity::Ssh(Box::new(identity), public));
         Ok(())
+    }
+
+    /// Adds all of the others'.
+    pub fn extend(&mut self, others: &Self) {
+        self.0.extend(others.0.iter().cloned());
     }
 
     /// Whether there are none.

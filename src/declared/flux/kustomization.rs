@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kustomize::{Kustomize, LoadRestriction, Overlay};
+use kustomize::{Files, Kustomize, LoadRestriction, Overlay};
 use serde_json::{Map, Value, json};
 
 use super::super::documents::Findings;
 use super::super::kustomize::{Outside, render};
-use super::generate;
+use super::super::secrets::{Decrypting, Keys};
 use super::source::{self, Root, SourceRef};
 use super::substitute::{is_name, substitute};
+use super::{generate, merge_strings};
 use crate::object::{EngineUnit, ObjectId, Place, Problem, ReadyWhen};
 use crate::source::path::resolve;
 
@@ -20,6 +21,9 @@ use crate::source::path::resolve;
 pub(super) const GROUP: &str = "kustomize.toolkit.fluxcd.io";
 /// On an object: `disabled` keeps its text as it is.
 const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+
+/// On an object: `disabled` keeps it encrypted.
+const DECRYPT: &str = "kustomize.toolkit.fluxcd.io/decrypt";
 
 /// A Flux Kustomization.
 #[derive(Debug, Clone)]
@@ -84,10 +88,7 @@ impl Kustomization {
 
     /// Why nothing of it is for this cluster now, if so: the consequence is the caller's.
     pub fn is_for_elsewhere(&self) -> Option<&'static str> {
-        if self.spec.get("kubeConfig").is_some_and(|value| !value.is_null()) {
-            return Some("it is for another cluster (spec.kubeConfig)");
-        }
-        (self.spec["suspend"] == true).then_some("it is suspended in Git (spec.suspend)")
+        super::is_for_elsewhere(&self.spec)
     }
 
     /// What it is read from.
@@ -100,6 +101,16 @@ impl Kustomization {
     /// Its folder, from the root of its source; `None` where that leads out of it.
     pub fn path(&self) -> Option<String> {
         resolve("", self.text("/path").unwrap_or_default())
+    }
+
+    /// The Secret whose keys open what is encrypted in it, where it decrypts and names one.
+    pub fn decrypts_with(&self) -> Option<ObjectId> {
+        let name = self.text("/decryption/secretRef/name").filter(|_| self.decrypts())?;
+        Some(ObjectId::new("", "Secret", Some(self.namespace()), name))
+    }
+
+    fn decrypts(&self) -> bool {
+        self.text("/decryption/provider") == Some("sops")
     }
 
     /// What its variables come from, in order: later ones go before.
@@ -118,28 +129,16 @@ impl Kustomization {
 
     /// What its engine knows of it.
     pub fn engine(&self) -> EngineUnit {
-        let named = |group: &str, one: &Value| {
-            let text = |key: &str| one[key].as_str();
-            let namespace = text("namespace").unwrap_or(self.namespace());
-            ObjectId::new(
-                group,
-                text("kind").unwrap_or("Kustomization"),
-                Some(namespace),
-                text("name").unwrap_or_default(),
-            )
-        };
         let check = |one: &Value| {
-            let version = one["apiVersion"].as_str().unwrap_or_default();
-            let mut id = named(version.split_once('/').map_or("", |(group, _)| group), one);
-            if one["namespace"].as_str().is_none_or(str::is_empty) {
-                id.namespace = None;
-            }
-            id
+            let text = |key: &str| one[key].as_str().unwrap_or_default();
+            let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+            let namespace = Some(text("namespace")).filter(|namespace| !namespace.is_empty());
+            ObjectId::new(group, text("kind"), namespace, text("name"))
         };
         let checks: Vec<ObjectId> = self.list("/healthChecks").map(check).collect();
         EngineUnit {
             object: self.id.clone(),
-            after: self.list("/dependsOn").map(|one| named(GROUP, one)).collect(),
+            after: super::depends_on(&self.spec, GROUP, "Kustomization", self.namespace()),
             ready: match (self.spec["wait"] == true, checks.is_empty()) {
                 (true, _) => ReadyWhen::Healthy,
                 (false, true) => ReadyWhen::Applied,
@@ -149,21 +148,28 @@ impl Kustomization {
     }
 
     /// What it declares: built, with variables replaced and marked as the controller marks it. `given` are its variables from
-    /// ConfigMaps and Secrets.
+    /// ConfigMaps and Secrets; `keys` open what is encrypted.
     pub fn render(
         &self,
         root: &Root<'_>,
         outside: &Outside<'_>,
+        keys: &Keys,
         given: BTreeMap<String, String>,
         strict: bool,
     ) -> Findings {
         let mut findings = Findings::default();
-        match self.build(root, outside, &mut findings) {
-            Ok(()) => {}
-            Err(why) => {
-                findings.problems.push(self.nothing(&why));
-                return findings;
+        let built = match self.decrypts() {
+            true => {
+                let opened = Decrypting::new(&*root.files, keys.clone());
+                let built = self.build(&opened, root, outside, &mut findings);
+                built.and_then(|()| open_values(&mut findings, keys))
             }
+            false => self.build(&*root.files, root, outside, &mut findings),
+        };
+        if let Err(why) = built {
+            findings.found.clear();
+            findings.problems.push(self.nothing(&why));
+            return findings;
         }
         if let Err(problem) = self.replace_variables(&mut findings, given, strict) {
             findings.found.clear();
@@ -182,19 +188,26 @@ impl Kustomization {
         Problem::error(self.place.clone(), message).of(self.id.clone())
     }
 
-    fn build(&self, root: &Root<'_>, outside: &Outside<'_>, findings: &mut Findings) -> Result<(), String> {
+    /// `files` are those of its source, in clear.
+    fn build(
+        &self,
+        files: &dyn Files,
+        root: &Root<'_>,
+        outside: &Outside<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), String> {
         let path = self.path().ok_or("its path leads out of its source")?;
-        if !matches!(root.files.kind(&path), Ok(Some(kustomize::Kind::Folder))) {
+        if !matches!(files.kind(&path), Ok(Some(kustomize::Kind::Folder))) {
             return Err(format!("there is no folder {path} in {}", root.name));
         }
-        let generated = generate::kustomization(&*root.files, &path, &self.spec)?;
+        let generated = generate::kustomization(files, &path, &self.spec)?;
         for field in &generated.unknown {
             let message = format!("Flux takes no notice of the field {field}");
             findings
                 .problems
                 .push(Problem::warning(Place::file(root.shown(&generated.path)), message));
         }
-        let mut overlay = Overlay::new(&*root.files);
+        let mut overlay = Overlay::new(files);
         if let Some(content) = &generated.content {
             let label = format!("{} of {}", root.shown(&generated.path), self.id);
             overlay.put(&generated.path, content.as_bytes(), Some(&label));
@@ -260,24 +273,31 @@ impl Kustomization {
 
     /// The labels by which the controller knows what is its own, and `spec.commonMetadata`, which goes before them.
     fn mark(&self, value: &mut Value) {
-        let owner = json!({
-            format!("{GROUP}/name"): self.id.name,
-            format!("{GROUP}/namespace"): self.namespace(),
-        });
-        set(value, "labels", owner.as_object());
-        set(
-            value,
-            "labels",
-            self.spec.pointer("/commonMetadata/labels").and_then(Value::as_object),
-        );
-        set(
-            value,
-            "annotations",
-            self.spec
-                .pointer("/commonMetadata/annotations")
-                .and_then(Value::as_object),
-        );
+        let entry = |what: &str, value: &str| (format!("{GROUP}/{what}"), Value::from(value));
+        let owner = Map::from_iter([entry("name", &self.id.name), entry("namespace", self.namespace())]);
+        let Some(metadata) = value.get_mut("metadata").filter(|metadata| metadata.is_object()) else {
+            return;
+        };
+        merge_strings(metadata, "labels", &owner);
+        for map in ["labels", "annotations"] {
+            let common = self.spec.pointer(&format!("/commonMetadata/{map}"));
+            if let Some(common) = common.and_then(Value::as_object) {
+                merge_strings(metadata, map, common);
+            }
+        }
     }
+}
+
+/// Opens what is encrypted in Secrets' values.
+fn open_values(findings: &mut Findings, keys: &Keys) -> Result<(), String> {
+    for found in &mut findings.found {
+        if found.value["kind"] == "Secret" && !is_disabled(&found.value, DECRYPT) {
+            let name = found.value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let opened = keys.open_values(&mut found.value);
+            opened.map_err(|why| format!("Secret/{name}: {why}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Variables are one line each.
@@ -290,17 +310,4 @@ fn is_disabled(value: &Value, key: &str) -> bool {
     ["labels", "annotations"]
         .iter()
         .any(|field| value["metadata"][field][key] == "disabled")
-}
-
-fn set(value: &mut Value, field: &str, more: Option<&Map<String, Value>>) {
-    let (Some(more), Some(metadata)) = (more, value.get_mut("metadata").and_then(Value::as_object_mut)) else {
-        return;
-    };
-    let entry = metadata.entry(field).or_insert_with(|| json!({}));
-    if !entry.is_object() {
-        *entry = json!({});
-    }
-    if let Some(map) = entry.as_object_mut() {
-        map.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
-    }
 }

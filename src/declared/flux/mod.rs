@@ -2,24 +2,63 @@
 
 mod generate;
 mod kustomization;
+mod release;
 mod source;
 mod substitute;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 pub(super) use kustomization::{Kustomization, one_line};
-pub(super) use source::{Found as SourceFound, Root, Sources};
+pub(super) use release::{ChartOf, HelmRelease};
+pub(super) use source::{Found as SourceFound, Root, SourceRef, Sources};
 
 use super::documents;
 use super::kustomization::is_name as is_kustomize_file;
+use crate::object::ObjectId;
 use crate::source::Tree;
 use crate::source::path::{self, is_within};
 
 /// Group and kind of Flux's Kustomizations.
 pub(super) const KUSTOMIZATION: (&str, &str) = (kustomization::GROUP, "Kustomization");
+
+/// Group and kind of Flux's HelmReleases.
+pub(super) const HELM_RELEASE: (&str, &str) = (release::GROUP, "HelmRelease");
+
+/// Why nothing of a unit with this `spec` is for this cluster now, if so: the consequence is the caller's.
+fn is_for_elsewhere(spec: &Value) -> Option<&'static str> {
+    if spec.get("kubeConfig").is_some_and(|value| !value.is_null()) {
+        return Some("it is for another cluster (spec.kubeConfig)");
+    }
+    (spec["suspend"] == true).then_some("it is suspended in Git (spec.suspend)")
+}
+
+/// The units that `spec.dependsOn` names, of the same kind; those that name no namespace are in this one.
+fn depends_on(spec: &Value, group: &str, kind: &str, namespace: &str) -> Vec<ObjectId> {
+    let named = |one: &Value| {
+        let text = |key: &str| one[key].as_str().filter(|text| !text.is_empty());
+        let namespace = text("namespace").unwrap_or(namespace);
+        ObjectId::new(group, kind, Some(namespace), text("name").unwrap_or_default())
+    };
+    let all = spec.get("dependsOn").and_then(Value::as_array);
+    all.into_iter().flatten().map(named).collect()
+}
+
+/// Lays labels or annotations over those of an object's metadata.
+fn merge_strings(metadata: &mut Value, field: &str, more: &Map<String, Value>) {
+    let Some(metadata) = metadata.as_object_mut() else {
+        return;
+    };
+    let entry = metadata.entry(field).or_insert_with(|| json!({}));
+    if !entry.is_object() {
+        *entry = json!({});
+    }
+    if let Some(map) = entry.as_object_mut() {
+        map.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+}
 
 /// Whether an object is the controller, told to be strict with variables: one that is not set fails the build.
 pub(super) fn is_strict(value: &Value) -> bool {

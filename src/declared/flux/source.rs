@@ -42,6 +42,26 @@ impl SourceRef {
         self.kind == "GitRepository"
     }
 
+    /// Its kind.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Namespace and name, as `NAMESPACE/NAME`.
+    pub fn called(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// How the operator can give it.
     pub fn how_to_give(&self) -> String {
         how_to_give(&self.id())
@@ -127,11 +147,21 @@ impl<'t> Sources<'t> {
         self.own.insert(source.id());
     }
 
+    /// Where the operator says that a source is.
+    pub fn given(&self, source: &SourceRef) -> Option<&'t str> {
+        let key = (source.namespace.clone(), source.name.clone());
+        self.given.get(&key).map(String::as_str)
+    }
+
+    /// The object that declares a source, so far.
+    pub fn declared(&self, source: &SourceRef) -> Option<Arc<Value>> {
+        self.declared.get(&source.id()).cloned()
+    }
+
     /// The files of a source. `last` says that nothing more will be declared.
     pub fn find(&self, source: &SourceRef, last: bool) -> Found<'t> {
         let id = source.id();
-        let key = (source.namespace.clone(), source.name.clone());
-        if let Some(place) = self.given.get(&key) {
+        if let Some(place) = self.given(source) {
             return self.open(&id, place, None);
         }
         if self.own.contains(&id) {

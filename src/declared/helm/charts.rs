@@ -39,6 +39,14 @@ pub struct Charts {
     indexes: Mutex<BTreeMap<(String, Access), Slot>>,
 }
 
+impl std::fmt::Debug for Charts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Charts")
+            .field("given", &self.given)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Charts {
     /// `cache` is the folder to keep what is fetched in; `given` are charts by hand, under their name, `REPOSITORY/NAME`, or the
     /// `NAMESPACE/NAME` of their Flux source; `offline` takes only those and what was fetched before.

@@ -18,6 +18,7 @@ use super::files::Files;
 use super::go_json;
 use super::recorded_chart;
 use super::values::Values;
+use crate::declared::release;
 use crate::object::Manifest;
 
 /// What the API server takes of a Secret.
@@ -187,13 +188,10 @@ pub(super) fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
     }
 }
 
-/// Whether a template lies in a `crds` folder, of the chart or of one in it. Helm installs those, and keeps no record of them.
+/// Helm installs what lies in `crds` folders, and keeps no record of it.
 fn is_of_crds(path: &str) -> bool {
-    let mut rest = path.split_once('/').map_or("", |(_, rest)| rest);
-    while let Some(sub) = rest.strip_prefix("charts/") {
-        rest = sub.split_once('/').map_or("", |(_, rest)| rest);
-    }
-    rest.starts_with("crds/")
+    path.split_once('/')
+        .is_some_and(|(_, template)| release::is_of_crds(template))
 }
 
 enum Kept {

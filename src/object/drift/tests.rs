@@ -19,6 +19,7 @@ fn declared(value: Value, writer: Writer) -> Declared {
         unit: UnitIndex(0),
         writer,
         generated: Vec::new(),
+        namespace: None,
         waivers: Vec::new(),
         hook: None,
     }

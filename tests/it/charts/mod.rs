@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 const CANARY: &str = "canary-7f3a";
 
 /// A packed chart.
-fn packed(name: &str, version: &str, more: &[(&str, &str)]) -> Vec<u8> {
+pub fn packed(name: &str, version: &str, more: &[(&str, &str)]) -> Vec<u8> {
     let about = format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"1.0\"\n");
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, text) in [("Chart.yaml", &*about)].iter().chain(more) {

@@ -143,6 +143,7 @@ fn declared(manifest: Manifest, writer: Writer) -> Declared {
         unit,
         writer,
         generated,
+        namespace: None,
         waivers: Vec::new(),
         hook,
     }

@@ -5,15 +5,8 @@ use refloat::object::{EngineUnit, ReadyWhen, Writer};
 use refloat::plan::{self, PlanOptions};
 use serde_json::json;
 
-use super::{config_map, load, objects, problems};
+use super::{config_map, facts, kustomization, load, objects, problems};
 use crate::support::repo::Repo;
-
-fn kustomization(name: &str, path: &str, more: &str) -> String {
-    format!(
-        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: flux-system}}\n\
-         spec:\n  path: {path}\n  prune: true\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{more}"
-    )
-}
 
 /// An entry that Flux syncs, with a parent that patches all its children; each child has what Flux can do with it.
 fn repository() -> Repo {
@@ -113,10 +106,7 @@ fn units_wait_for_each_other_and_their_objects_come_last() {
         (&engine("web").ready, &engine("infra").ready),
         (&ReadyWhen::Healthy, &ReadyWhen::Applied)
     );
-    let version = refloat::object::KubeVersion { major: 1, minor: 37 };
-    let kinds = refloat::object::builtin::served_kinds(version);
-    let facts = refloat::object::Facts::of_a_new_cluster(version, kinds);
-    let plan = plan::build(&set, &facts, &PlanOptions::default()).expect("because it has no ring");
+    let plan = plan::build(&set, &facts(), &PlanOptions::default()).expect("because it has no ring");
     let position = |id: &str| plan.steps.iter().position(|step| step.id.to_string() == id).expect(id);
     assert!(position("Namespace/shop") < position("Deployment/shop/web"));
     assert!(position("Deployment/shop/web") < position("Kustomization/flux-system/web"));

@@ -1,0 +1,206 @@
+//! Private keys for what is encrypted in the repository: given, in the environment, or where `sops` keeps them.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+use sops::Identities;
+use zeroize::Zeroizing;
+
+use crate::declared::Keys;
+use crate::error::{Failure, Kind};
+
+/// More than any file with keys has.
+const LARGEST: u64 = 1 << 20;
+
+type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
+
+/// The keys given, and those that `sops` would find: in `SOPS_AGE_KEY`, `SOPS_AGE_KEY_FILE` or its own file, and SSH keys. `-` is asked
+/// for on a terminal and read from standard input otherwise.
+///
+/// # Errors
+/// When a key that somebody named cannot be used; nothing of it is quoted.
+pub(super) fn keys(given: &[PathBuf], variable: Variable<'_>) -> Result<Keys, Failure> {
+    let mut identities = Identities::new();
+    for file in given {
+        let shown = file.display().to_string();
+        let text = match &*shown {
+            "-" => asked(),
+            _ => read(file),
+        };
+        text.and_then(|text| add(&mut identities, &text, true))
+            .map_err(|why| failed(&shown, why))?;
+    }
+    if let Some(text) = variable("SOPS_AGE_KEY") {
+        let text = Zeroizing::new(text.to_string_lossy().into_owned());
+        let added = identities.add_age(&text);
+        added.map_err(|error| failed("SOPS_AGE_KEY", error.to_string()))?;
+    }
+    for name in ["SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"] {
+        if let Some(file) = variable(name).map(PathBuf::from) {
+            let added = read(&file).and_then(|text| add(&mut identities, &text, true));
+            added.map_err(|why| failed(&format!("{} ({name})", file.display()), why))?;
+        }
+    }
+    for file in usual(variable) {
+        // Not named by anybody: what is not there or locked is of no use, and no error.
+        if let Ok(text) = read(&file) {
+            let _ = add(&mut identities, &text, false);
+        }
+    }
+    Ok(Keys::new(identities, None))
+}
+
+/// Where `sops` looks without being told.
+fn usual(variable: Variable<'_>) -> Vec<PathBuf> {
+    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = absolute("HOME");
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
+    let own = config.map(|config| config.join("sops/age/keys.txt"));
+    let ssh = home.filter(|_| variable("SOPS_AGE_SSH_PRIVATE_KEY_FILE").is_none());
+    let ssh = ssh
+        .into_iter()
+        .flat_map(|home| ["id_ed25519", "id_rsa"].map(|name| home.join(".ssh").join(name)));
+    own.into_iter().chain(ssh).collect()
+}
+
+fn failed(what: &str, why: String) -> Failure {
+    Failure::new(
+        Kind::Input,
+        format!("nothing was read: the key in {what} cannot be used"),
+    )
+    .because(why)
+    .hint("give an age key file, an SSH private key, or the manifest of the Secret that Flux decrypts with")
+}
+
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let mut text = Zeroizing::new(Vec::new());
+    let opened = std::fs::File::open(file).and_then(|file| file.take(LARGEST).read_to_end(&mut text));
+    opened.map(|_| text).map_err(|cause| cause.to_string())
+}
+
+fn asked() -> Result<Zeroizing<Vec<u8>>, String> {
+    if io::stdin().is_terminal() {
+        let key = rpassword::prompt_password("Private key (not shown): ").map_err(|cause| cause.to_string())?;
+        return Ok(Zeroizing::new(key.into_bytes()));
+    }
+    let mut text = Zeroizing::new(Vec::new());
+    let read = io::stdin().take(LARGEST).read_to_end(&mut text);
+    read.map(|_| text).map_err(|cause| cause.to_string())
+}
+
+/// Adds what a file holds: age keys, an SSH key, or the Secret of a Flux Kustomization's `spec.decryption`. Whoever named the file may be asked for the
+/// passphrase of an SSH key.
+fn add(identities: &mut Identities, text: &[u8], may_ask: bool) -> Result<(), String> {
+    if text.trim_ascii_start().starts_with(b"-----BEGIN") && !text.trim_ascii_start().starts_with(b"-----BEGIN AGE") {
+        let added = identities.add_ssh(text, None);
+        return match added {
+            Err(error) if may_ask && error.to_string().contains("passphrase") && io::stdin().is_terminal() => {
+                let passphrase = rpassword::prompt_password("Passphrase of the SSH key: ");
+                let passphrase = Zeroizing::new(passphrase.map_err(|cause| cause.to_string())?);
+                identities
+                    .add_ssh(text, Some(&passphrase))
+                    .map_err(|error| error.to_string())
+            }
+            added => added.map_err(|error| error.to_string()),
+        };
+    }
+    let lines = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
+    if !lines.contains("kind:") && !lines.contains("\"kind\"") {
+        return identities.add_age(lines).map_err(|error| error.to_string());
+    }
+    let secret = kube_yaml::parse_one(text).value.map_err(|error| error.message)?;
+    let mut found = false;
+    for (field, is_encoded) in [("data", true), ("stringData", false)] {
+        let entries = secret[field].as_object().into_iter().flatten();
+        for (name, value) in entries.filter(|(name, _)| name.ends_with(".agekey")) {
+            let text = value.as_str().unwrap_or_default();
+            let decoded = match is_encoded {
+                true => BASE64_STANDARD
+                    .decode(text)
+                    .map_err(|_| format!("{name} is no base64"))?,
+                false => text.as_bytes().to_vec(),
+            };
+            let decoded = Zeroizing::new(decoded);
+            let text = std::str::from_utf8(&decoded).map_err(|_| format!("{name} is not text"))?;
+            identities.add_age(text).map_err(|error| format!("{name}: {error}"))?;
+            found = true;
+        }
+    }
+    match found || secret["kind"] == Value::Null {
+        true => Ok(()),
+        false => Err("it is a manifest without a key that ends in .agekey".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made for this test.
+    const KEY: &str = "AGE-SECRET-KEY-1F6CXQ2SVP0TM9QXXT3Y5MME2Q9EEYMVHT7KC34UXMVSAYK3D645SE54LQL";
+
+    fn found(given: &[&Path], variables: &[(&str, &str)]) -> Result<String, String> {
+        let given: Vec<PathBuf> = given.iter().map(|path| path.to_path_buf()).collect();
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        let keys = keys(&given, &variable);
+        keys.map(|keys| format!("{keys:?}"))
+            .map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn keys_are_found_where_sops_finds_them() {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let write = |path: &str, text: &str| {
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().expect("because it has one")).expect("because the folder is ours");
+            std::fs::write(&file, text).expect("because the folder is ours");
+            file
+        };
+        let key = KEY.to_owned();
+        let secret =
+            format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: sops-age}}\nstringData:\n  age.agekey: {key}\n");
+        let plain = write("key.txt", &format!("# public key: x\n{key}\n"));
+        let secret = write("secret.yaml", &secret);
+        write(".config/sops/age/keys.txt", &key);
+        let home = folder.path().display().to_string();
+        let file = plain.display().to_string();
+        for (given, variables) in [
+            (vec![&*plain], vec![]),
+            (vec![&*secret], vec![]),
+            (vec![], vec![("SOPS_AGE_KEY", &*key)]),
+            (vec![], vec![("SOPS_AGE_KEY_FILE", &*file)]),
+            (vec![], vec![("HOME", &*home)]),
+        ] {
+            let shown = found(&given, &variables).expect("because the key is good");
+            assert!(
+                shown.contains("age1") && !shown.contains(&key),
+                "{variables:?}: {shown}"
+            );
+        }
+        assert!(found(&[], &[]).is_ok_and(|shown| !shown.contains("age1")));
+    }
+
+    #[test]
+    fn a_key_that_was_named_and_is_none_is_said() {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let file = folder.path().join("key");
+        std::fs::write(&file, "canary-7f3a").expect("because the folder is ours");
+        let path = file.display().to_string();
+        for error in [
+            found(&[&file], &[]),
+            found(&[], &[("SOPS_AGE_KEY", "canary-7f3a")]),
+            found(&[], &[("SOPS_AGE_KEY_FILE", &path)]),
+            found(&[Path::new("/nowhere")], &[]),
+        ] {
+            let error = error.expect_err("because it is no key");
+            assert!(error.contains("cannot be used") && !error.contains("canary"), "{error}");
+        }
+    }
+}

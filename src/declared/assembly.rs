@@ -1,0 +1,388 @@
+//! A set as it comes together: parts of the entry, what engines make of them, charts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kustomize::Kustomize;
+use serde_json::json;
+
+use super::charted::{self, Charted};
+use super::crd::{brought, status_is_data};
+use super::documents::{self, Findings, Found};
+use super::entry::Parts;
+use super::follow::{Job, World};
+use super::kustomize::{Outside, render};
+use super::parts::{Dialect, Part};
+use super::release::{self, Origin};
+use super::secrets::{self, Decrypting};
+use super::{Options, in_parallel, kustomization, load};
+use crate::error::{Failure, printable};
+use crate::object::{
+    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Unit, UnitIndex, Writer, normalize,
+};
+use crate::source::Tree;
+
+/// An object on its way into the set.
+struct Item {
+    found: Found,
+    unit: String,
+    writer: Writer,
+    /// Where it belongs if it names none.
+    namespace: Option<String>,
+    generated: Vec<String>,
+    hook: Option<Hook>,
+}
+
+#[derive(Default)]
+pub(super) struct Assembly {
+    /// By name.
+    units: BTreeMap<String, Unit>,
+    items: Vec<Item>,
+    pub problems: Vec<Problem>,
+}
+
+impl Assembly {
+    /// Reads and renders: what stands as it is first, then what engines make of that, charts last.
+    pub fn take_parts(
+        &mut self,
+        tree: &Tree,
+        parts: Parts,
+        options: &Options,
+        world: &mut World<'_>,
+    ) -> Result<(), Failure> {
+        let mut jobs = Vec::new();
+        let mut kustomizations = BTreeMap::new();
+        let mut charts = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        for (dialect, parts) in parts {
+            for part in parts {
+                match part {
+                    Part::Plain { unit, files: own } => {
+                        self.unit(&unit, Renderer::Plain);
+                        for file in own {
+                            files.entry(file).or_insert((unit.clone(), dialect));
+                        }
+                    }
+                    Part::Kustomization {
+                        folder,
+                        file,
+                        component,
+                    } => {
+                        kustomizations.insert(folder, (file, component));
+                    }
+                    Part::Chart(chart) => {
+                        charts.insert(chart.folder.clone(), chart);
+                    }
+                    Part::Flux(folder) => jobs.push(world.entry(tree, &folder)),
+                }
+            }
+        }
+        self.read_files(tree, files, options);
+        self.render_kustomizations(tree, kustomizations, options, world.outside)?;
+        let charts = self.local_charts(tree, charts, options)?;
+        self.follow(jobs, charts, world, options);
+        Ok(())
+    }
+
+    /// The charts of the entry itself, ready to be rendered.
+    fn local_charts(
+        &mut self,
+        tree: &Tree,
+        charts: BTreeMap<String, super::chart::Chart>,
+        options: &Options,
+    ) -> Result<Vec<Charted>, Failure> {
+        if charts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let disk = tree.on_disk()?;
+        let values = load::values_files(tree, &disk, options)?;
+        let mut charted = Vec::new();
+        for chart in charts.into_values() {
+            chart.link_folders(tree, &disk);
+            let unit = self.unit(&chart.folder, Renderer::Helm);
+            if let Err(problem) = chart.complete(&disk, &options.charts) {
+                self.problems.push(*problem);
+                continue;
+            }
+            let name = chart.release(options.release.as_deref());
+            let mut call = chart.call(&disk, name, options.namespace.clone());
+            call.files.clone_from(&values);
+            charted.push(Charted {
+                unit,
+                writer: Writer::ServerSide("helm".to_owned()),
+                origin: Origin::Folder(chart.folder),
+                call,
+                release: None,
+                remarks: Vec::new(),
+                _kept: None,
+            });
+        }
+        Ok(charted)
+    }
+
+    /// Follows what is there to what engines make of it, until nothing more comes. Charts are rendered when nothing else is left: they
+    /// see the APIs of all that, and may yield more.
+    fn follow(&mut self, mut jobs: Vec<Job>, mut charts: Vec<Charted>, world: &mut World<'_>, options: &Options) {
+        let target = load::target(options);
+        let mut apis: BTreeSet<String> = target.api_versions.iter().cloned().collect();
+        let mut seen = 0;
+        let mut last = false;
+        loop {
+            jobs.extend(self.items[seen..].iter().filter_map(|item| world.look_at(&item.found)));
+            apis.extend(self.items[seen..].iter().flat_map(|item| brought(&item.found.value)));
+            seen = self.items.len();
+            let turn = world.turn(jobs, last);
+            jobs = turn.waiting;
+            self.problems.extend(turn.problems);
+            charts.extend(turn.charted);
+            let comes_more = !turn.rendered.is_empty();
+            for one in turn.rendered {
+                let name = one.unit.name.clone();
+                self.units.insert(name.clone(), one.unit);
+                self.add(one.findings, &name, &one.writer);
+            }
+            if comes_more {
+                last = false;
+            } else if !charts.is_empty() {
+                let rendered = charted::render(std::mem::take(&mut charts), &target, &mut apis, world.outside);
+                rendered.into_iter().for_each(|one| self.take_chart(one));
+                last = false;
+            } else if !last {
+                // What still waits when nothing more comes waits for what nobody declares.
+                last = true;
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn take_chart(&mut self, one: charted::Rendered) {
+        let unit = one.unit.name.clone();
+        self.units.insert(unit.clone(), one.unit);
+        self.problems.extend(one.problems);
+        if let Some((namespace, provenance)) = one.creates {
+            self.items.push(Item {
+                found: Found {
+                    value: json!({
+                        "apiVersion": "v1",
+                        "kind": "Namespace",
+                        "metadata": {"name": namespace, "labels": {"name": namespace}},
+                    }),
+                    provenance,
+                },
+                unit: unit.clone(),
+                writer: one.writer.clone(),
+                namespace: None,
+                // Helm makes it where it is absent, and never looks at it again.
+                generated: vec!["/metadata/labels".to_owned()],
+                hook: None,
+            });
+        }
+        for object in one.objects {
+            self.items.push(Item {
+                found: object.found,
+                unit: unit.clone(),
+                writer: one.writer.clone(),
+                namespace: Some(one.namespace.clone()),
+                generated: object.generated,
+                hook: object.hook,
+            });
+        }
+    }
+
+    fn unit(&mut self, path: &str, renderer: Renderer) -> Unit {
+        let name = if path.is_empty() { "." } else { path };
+        let unit = self.units.entry(name.to_owned()).or_insert_with(|| Unit {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            renderer,
+            engine: None,
+        });
+        unit.clone()
+    }
+
+    fn add(&mut self, findings: Findings, unit: &str, writer: &Writer) {
+        self.problems.extend(findings.problems);
+        for found in findings.found {
+            self.items.push(Item {
+                found,
+                unit: unit.to_owned(),
+                writer: writer.clone(),
+                namespace: None,
+                generated: Vec::new(),
+                hook: None,
+            });
+        }
+    }
+
+    fn read_files(&mut self, tree: &Tree, files: BTreeMap<String, (String, Dialect)>, options: &Options) {
+        let files: Vec<(String, (String, Dialect))> = files.into_iter().collect();
+        let failed = |problem: Problem| Findings {
+            found: Vec::new(),
+            problems: vec![problem],
+        };
+        let read = |(file, _): &(String, (String, Dialect))| match tree.read(file) {
+            Ok(text) if secrets::is_encrypted(&text) => match options.keys.open(file, &text) {
+                Ok(plain) => without_other_occasions(documents::of_file(file, &plain)),
+                Err(why) => failed(secrets::unopened(file, &why)),
+            },
+            Ok(text) => without_other_occasions(documents::of_file(file, &text)),
+            Err(problem) => failed(*problem),
+        };
+        let all = in_parallel(&files, read);
+        for ((_, (unit, dialect)), findings) in files.iter().zip(all) {
+            self.add(findings, unit, &dialect.writer());
+        }
+    }
+
+    fn render_kustomizations(
+        &mut self,
+        tree: &Tree,
+        all: BTreeMap<String, (String, bool)>,
+        options: &Options,
+        outside: &Outside<'_>,
+    ) -> Result<(), Failure> {
+        let program = options.kustomize.as_deref().filter(|_| !all.is_empty());
+        let program = program
+            .map(|program| Ok::<_, Failure>((program, tree.on_disk()?)))
+            .transpose()?;
+        let files = Decrypting::new(tree, options.keys.clone());
+        let kustomize = Kustomize::new(&files, outside, kustomize::Options::default());
+        let all: Vec<(String, (String, bool))> = all.into_iter().collect();
+        let rendered = in_parallel(&all, |(folder, (file, component))| {
+            if *component {
+                let message = "nothing of this kustomization is restored: a Component is only a part of others";
+                let problem = Problem::error(Place::file(file), message);
+                return Findings {
+                    found: Vec::new(),
+                    problems: vec![problem.hint("give the kustomization that names it")],
+                };
+            }
+            match &program {
+                Some((program, disk)) => kustomization::render(tree, disk, folder, file, program),
+                None => render(&kustomize, outside, folder, file),
+            }
+        });
+        let writer = Writer::ServerSide("refloat".to_owned());
+        for ((folder, _), findings) in all.iter().zip(rendered) {
+            self.unit(folder, Renderer::Kustomize);
+            self.add(findings, folder, &writer);
+        }
+        Ok(())
+    }
+
+    pub fn finish(self) -> (Vec<Unit>, Vec<Declared>, Vec<Problem>) {
+        let Self {
+            units,
+            mut items,
+            mut problems,
+        } = self;
+        without_doubled_namespaces(&mut items);
+        items.sort_by(|a, b| {
+            let (a, b) = (&a.found.provenance, &b.found.provenance);
+            (&a.file, a.document).cmp(&(&b.file, b.document))
+        });
+        let index: BTreeMap<&str, usize> = units.keys().enumerate().map(|(index, name)| (&**name, index)).collect();
+        let plain_status: BTreeSet<(String, String)> = items
+            .iter()
+            .flat_map(|item| status_is_data(&item.found.value))
+            .collect();
+        let mut objects = Vec::with_capacity(items.len());
+        for item in items {
+            let unit = if item.unit.is_empty() { "." } else { &item.unit };
+            let unit = UnitIndex(index.get(unit).copied().unwrap_or_default());
+            let text = |key: &str| item.found.value[key].as_str().unwrap_or_default().to_owned();
+            let keep = plain_status.contains(&(text("apiVersion"), text("kind")));
+            objects.extend(declare(item, unit, keep, &mut problems));
+        }
+        (units.into_values().collect(), objects, problems)
+    }
+}
+
+/// A namespace that a release would make is not made by it where it is declared.
+fn without_doubled_namespaces(items: &mut Vec<Item>) {
+    let is_namespace = |item: &Item| item.found.value["apiVersion"] == "v1" && item.found.value["kind"] == "Namespace";
+    let name = |item: &Item| {
+        item.found.value["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let is_made = |item: &Item| is_namespace(item) && item.generated.iter().any(|at| at == "/metadata/labels");
+    let mut known: BTreeSet<String> = items
+        .iter()
+        .filter(|item| is_namespace(item) && !is_made(item))
+        .map(name)
+        .collect();
+    items.retain(|item| !is_made(item) || known.insert(name(item)));
+}
+
+/// Makes a clean manifest of an object, or says why it cannot be used.
+fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Problem>) -> Option<Declared> {
+    let Found { value, provenance } = item.found;
+    let place = provenance.place();
+    if value.pointer("/sops/mac").is_some() {
+        let message = "this object is not restored: it is encrypted with SOPS, and what declares it does not say that it is decrypted";
+        problems.push(Problem::error(place, message).hint("set spec.decryption of its Kustomization"));
+        return None;
+    }
+    if let Some(remark) = normalize::unusable(&value) {
+        problems.push(problem(place, remark));
+        return None;
+    }
+    let (value, remarks) = normalize::clean(value, keep_status);
+    let kind = value["kind"].as_str().unwrap_or("object").to_owned();
+    let manifest = match Manifest::new(value) {
+        Ok(manifest) => manifest,
+        Err(missing) => {
+            let problem = Problem::error(place, format!("this {kind} is not restored: it {missing}"));
+            problems.push(problem.hint("complete it, or move the file out of the entry"));
+            return None;
+        }
+    };
+    let id = manifest.id();
+    problems.extend(
+        remarks
+            .into_iter()
+            .map(|remark| problem(place.clone(), remark).of(id.clone())),
+    );
+    Some(Declared {
+        id,
+        manifest,
+        provenance,
+        unit,
+        writer: item.writer,
+        namespace: item.namespace,
+        generated: item.generated,
+        waivers: Vec::new(),
+        hook: item.hook,
+    })
+}
+
+fn problem(place: Place, remark: normalize::Remark) -> Problem {
+    let problem = match remark.kind {
+        ProblemKind::Error => Problem::error(place, remark.message),
+        ProblemKind::Warning => Problem::warning(place, remark.message),
+    };
+    match remark.hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// Rendered charts in a repository hold their hooks too. Jenkins X and `kubectl apply` apply them as any object, and so does
+/// refloat, except those that Helm would only run when something is tested, deleted or rolled back.
+fn without_other_occasions(mut findings: Findings) -> Findings {
+    let Findings { found, problems } = &mut findings;
+    found.retain(|one| {
+        let Some(occasions) = release::is_for_other_occasions(&one.value) else {
+            return true;
+        };
+        let message = format!(
+            "this object is not restored: it is a Helm hook that only runs at {}",
+            printable(occasions)
+        );
+        problems.push(Problem::warning(one.provenance.place(), message).hint("take it out of the manifests"));
+        false
+    });
+    findings
+}

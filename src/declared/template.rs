@@ -1,0 +1,162 @@
+//! `helm template`: how it is called, and what it says.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::kustomization::first_error;
+use crate::object::{Place, Problem};
+use crate::process::{Tool, ToolError, which};
+
+/// Longest that one rendering may take.
+const LONGEST: Duration = Duration::from_secs(120);
+/// Most bytes that a chart may render.
+const LARGEST_OUTPUT: usize = 256 << 20;
+const INSTALL: &str = "install helm 3.16 or newer, so that it is on PATH, or name it with --helm-binary";
+
+/// What charts see of the target, and who renders them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Target {
+    /// `helm`; `None`: the one on PATH.
+    pub program: Option<PathBuf>,
+    /// Version of Kubernetes that templates see.
+    pub kube_version: Option<String>,
+    /// APIs that templates see, sorted: `group/version` and `group/version/Kind`.
+    pub api_versions: Vec<String>,
+}
+
+/// A rendering of a chart.
+#[derive(Clone)]
+pub(super) struct Call {
+    /// Where helm runs: paths in its errors are shown from here.
+    pub folder: PathBuf,
+    /// The chart: a folder or an archive.
+    pub chart: PathBuf,
+    /// The chart's name, by which helm names its templates in errors, and where they are shown to be: a path, or nothing.
+    pub named: (String, String),
+    /// The release's name.
+    pub release: String,
+    /// The release's namespace.
+    pub namespace: String,
+    /// Values files on this machine, later ones win.
+    pub files: Vec<PathBuf>,
+    /// Values that win over all files. They may be secret, and are never written to disk.
+    pub values: Option<Vec<u8>>,
+    /// Whether the definitions in `crds` folders are part of it.
+    pub crds: bool,
+    /// Whether its hooks are.
+    pub hooks: bool,
+    /// Whether its values are checked against its schema.
+    pub schema: bool,
+}
+
+/// What helm printed, and remarks.
+pub(super) type Output = Result<(Vec<u8>, Vec<String>), Refusal>;
+
+/// Why a chart was not rendered.
+pub(super) enum Refusal {
+    /// As helm says it.
+    Said(String),
+    /// It was not run to its end.
+    Tool(ToolError),
+    /// It is not there.
+    NoHelm,
+}
+
+impl Refusal {
+    /// As a problem of what is rendered, which `failed` makes of a cause.
+    pub fn problem(self, failed: &dyn Fn(&str) -> Problem) -> Problem {
+        match self {
+            Self::Said(text) => failed(&text),
+            Self::NoHelm => failed("helm was not found").hint(INSTALL),
+            Self::Tool(error @ ToolError::NotFound { .. }) => failed(&error.to_string()).hint(INSTALL),
+            Self::Tool(error) => failed(&error.to_string()),
+        }
+    }
+}
+
+/// A problem with a whole chart at a place, as [`Refusal::problem`] wants it.
+pub(super) fn nothing_of_chart(place: Place) -> impl Fn(&str) -> Problem {
+    move |cause| Problem::error(place.clone(), format!("nothing of this chart is restored: {cause}"))
+}
+
+impl Call {
+    /// Renders it once. A schema that names another one by URL cannot be used, since nothing is fetched: then the values go unchecked,
+    /// and that is a remark.
+    pub fn run(&self, target: &Target) -> Output {
+        let Some(program) = target.program.clone().or_else(|| which("helm")) else {
+            return Err(Refusal::NoHelm);
+        };
+        match self.once(&program, target, self.schema) {
+            Ok(output) => Ok((output, Vec::new())),
+            Err(Refusal::Said(text)) if self.schema && text.contains("schema") => {
+                let output = self.once(&program, target, false)?;
+                let remark =
+                    format!("the chart's values were not checked against its schema, or do not fit it: {text}");
+                Ok((output, vec![remark]))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn once(&self, program: &Path, target: &Target, schema: bool) -> Result<Vec<u8>, Refusal> {
+        // A home of its own: neither the user's repositories nor plugins play a part.
+        let home = tempfile::Builder::new()
+            .prefix("refloat-helm-")
+            .tempdir()
+            .map_err(|e| Refusal::Said(e.to_string()))?;
+        let mut tool = Tool::new(program)
+            .arg("template")
+            .arg(&self.release)
+            .arg(&self.chart)
+            .args(["--namespace", &self.namespace])
+            .folder(&self.folder)
+            .env("HOME", home.path())
+            .inherit(["PATH", "TMPDIR"])
+            .limit(LARGEST_OUTPUT)
+            .timeout(LONGEST);
+        for (name, folder) in [
+            ("HELM_CACHE_HOME", "cache"),
+            ("HELM_CONFIG_HOME", "config"),
+            ("HELM_DATA_HOME", "data"),
+            ("HELM_PLUGINS", "plugins"),
+        ] {
+            tool = tool.env(name, home.path().join(folder));
+        }
+        // Nothing is fetched: rendering must come out the same wherever it is done.
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            tool = tool.env(name, "http://127.0.0.1:9");
+        }
+        for file in &self.files {
+            tool = tool.arg("--values").arg(file);
+        }
+        if let Some(values) = &self.values {
+            tool = tool.args(["--values", "-"]).input(values.clone());
+        }
+        if let Some(version) = &target.kube_version {
+            tool = tool.args(["--kube-version", version]);
+        }
+        for api in &target.api_versions {
+            tool = tool.args(["--api-versions", api]);
+        }
+        for (flag, is_set) in [
+            ("--include-crds", self.crds),
+            ("--no-hooks", !self.hooks),
+            ("--skip-schema-validation", !schema),
+        ] {
+            if is_set {
+                tool = tool.arg(flag);
+            }
+        }
+        let output = tool.run().map_err(Refusal::Tool)?;
+        match output.code {
+            Some(0) => Ok(output.stdout),
+            _ => {
+                let (name, shown) = &self.named;
+                let text = first_error(&output.stderr, &self.folder);
+                Err(Refusal::Said(
+                    text.replace(&format!("{name}/templates/"), &format!("{shown}templates/")),
+                ))
+            }
+        }
+    }
+}

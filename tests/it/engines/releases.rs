@@ -1,0 +1,287 @@
+//! Flux: HelmReleases, with charts from the repository and from elsewhere, as helm-controller would install them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use refloat::declared::helm::{Charts, Configuration};
+use refloat::declared::{Known, Options};
+use refloat::object::{DeclaredSet, Hook, ObjectId, ReadyWhen, Writer};
+use refloat::plan::{self, PlanOptions};
+use serde_json::json;
+
+use super::{facts, kustomization, load_with, objects, problems};
+use crate::charts::packed;
+use crate::support::repo::Repo;
+use crate::support::run::tool_folder;
+use crate::support::web::{Answer, Web};
+
+const CANARY: &str = "canary-7f3a";
+
+/// Templates that show what they are rendered with.
+const OBJECTS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-config}\n\
+    data:\n  colour: {{ .Values.colour | quote }}\n  size: {{ .Values.size | quote }}\n  chart: {{ .Chart.Name }}-{{ .Chart.Version }}\n\
+    ---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}}\n\
+    spec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: 'web:1'}]}\n\
+    ---\napiVersion: v1\nkind: Secret\nmetadata: {name: {{ .Release.Name }}}\nstringData: {password: {{ .Values.password | quote }}}\n\
+    {{- if .Capabilities.APIVersions.Has \"monitoring.example.com/v1/Monitor\" }}\n\
+    ---\napiVersion: monitoring.example.com/v1\nkind: Monitor\nmetadata: {name: {{ .Release.Name }}}\n{{- end }}\n";
+const HOOK: &str = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: {{ .Release.Name }}-init, annotations: {helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-weight: '2'}}\n\
+    spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'a:1'}]}}}\n";
+const VALUES: &str = "colour: red\nsize: small\npassword: none\n";
+const CRD: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: monitors.monitoring.example.com}\n\
+    spec:\n  group: monitoring.example.com\n  scope: Namespaced\n  names: {kind: Monitor, plural: monitors, singular: monitor}\n\
+    \x20 versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]\n";
+
+fn release(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  interval: 1h\n{spec}"
+    )
+}
+
+fn repository(more: &[(&str, &str)]) -> Repo {
+    let mut files = vec![
+        ("clusters/prod/apps.yaml", kustomization("apps", "./apps", "")),
+        (
+            "apps/settings.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {values.yaml: 'size: large'}\n".to_owned(),
+        ),
+        ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n".to_owned()),
+        ("charts/web/values.yaml", VALUES.to_owned()),
+        ("charts/web/templates/objects.yaml", OBJECTS.to_owned()),
+        ("charts/web/templates/hook.yaml", HOOK.to_owned()),
+    ];
+    files.extend(more.iter().map(|(path, text)| (*path, (*text).to_owned())));
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, &**text)).collect();
+    Repo::with(&files)
+}
+
+fn options(known: Known) -> Options {
+    Options {
+        helm: Some(tool_folder("helm").join("helm")),
+        inputs: known,
+        charts: Arc::new(Charts::new(None, Vec::new(), Configuration::default(), false)),
+        ..Options::default()
+    }
+}
+
+fn read(repo: &Repo, known: Known) -> DeclaredSet {
+    load_with(repo, "clusters/prod", options(known))
+}
+
+const LOCAL: &str = "  chart: {spec: {chart: ./charts/web, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}\n";
+
+#[test]
+fn a_chart_of_the_repository_is_released_as_its_controller_would() {
+    let spec = format!(
+        "{LOCAL}  targetNamespace: prod\n  install: {{createNamespace: true}}\n  dependsOn: [{{name: db}}]\n\
+         \x20 commonMetadata: {{labels: {{team: shop}}}}\n  valuesFrom: [{{kind: ConfigMap, name: settings}}, {{kind: Secret, name: secrets, valuesKey: pw, targetPath: password}}]\n\
+         \x20 values: {{colour: blue}}\n\
+         \x20 postRenderers:\n  - kustomize:\n      patches:\n      - target: {{kind: Deployment}}\n        patch: |\n          - {{op: add, path: /spec/replicas, value: 3}}\n      images: [{{name: web, newTag: '2'}}]\n"
+    );
+    let repo = repository(&[("apps/web.yaml", &release("web", &spec))]);
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secrets", "namespace": "shop"}, "stringData": {"pw": CANARY}});
+    let id = ObjectId::new("", "Secret", Some("shop"), "secrets");
+    let set = read(&repo, Known::from([(id.clone(), Some(secret))]));
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    let config = objects["ConfigMap/prod/prod-web-config"];
+    assert_eq!(
+        config["data"],
+        json!({"colour": "blue", "size": "large", "chart": "web-0.1.0"})
+    );
+    assert_eq!(
+        config["metadata"]["labels"],
+        json!({
+            "app.kubernetes.io/managed-by": "Helm", "team": "shop",
+            "helm.toolkit.fluxcd.io/name": "web", "helm.toolkit.fluxcd.io/namespace": "shop",
+        })
+    );
+    assert_eq!(
+        config["metadata"]["annotations"],
+        json!({"meta.helm.sh/release-name": "prod-web", "meta.helm.sh/release-namespace": "prod"})
+    );
+    let web = objects["Deployment/prod/prod-web"];
+    assert_eq!(web["spec"]["replicas"], 3);
+    assert_eq!(web["spec"]["template"]["spec"]["containers"][0]["image"], "web:2");
+    assert_eq!(objects["Secret/prod/prod-web"]["data"]["password"], "Y2FuYXJ5LTdmM2E=");
+    assert_eq!(objects["Namespace/prod"]["metadata"]["labels"], json!({"name": "prod"}));
+    let declared = |id: &str| {
+        let found = set.objects.iter().find(|one| one.id.to_string() == id);
+        found.expect("because it is declared")
+    };
+    let job = declared("Job/prod/prod-web-init");
+    assert_eq!(
+        job.hook,
+        Some(Hook {
+            after: false,
+            weight: 2
+        })
+    );
+    assert_eq!(job.writer, Writer::ServerSide("helm-controller".to_owned()));
+    let labels = &job.manifest.value()["metadata"]["labels"];
+    assert_eq!(
+        labels["helm.toolkit.fluxcd.io/name"], "web",
+        "hooks are post-rendered too"
+    );
+    assert_eq!(
+        declared("Deployment/prod/prod-web").provenance.file,
+        "charts/web/templates/objects.yaml"
+    );
+    let unit = &set.units[declared("Deployment/prod/prod-web").unit.0];
+    let engine = unit.engine.as_ref().expect("because it is one of an engine");
+    assert_eq!(unit.name, "HelmRelease/shop/web");
+    assert_eq!(engine.ready, ReadyWhen::Healthy);
+    assert_eq!(engine.after[0].to_string(), "HelmRelease/shop/db");
+    assert!(set.wanted.is_empty());
+    // Where the Secret is not there, nothing is rendered, and certainly not with an empty password.
+    let without = read(&repo, Known::from([(id, None)]));
+    assert_snapshot!(problems(&without).join("\n"), @"apps/web.yaml:1: HelmRelease/shop/web: nothing of this HelmRelease is restored: its values come from Secret/shop/secrets, which is neither declared nor in the cluster");
+    assert!(super::objects(&without).contains_key("HelmRelease/shop/web"));
+}
+
+#[test]
+fn charts_from_elsewhere_see_the_apis_of_the_whole_set() {
+    let files = |name: &str| {
+        let all = [
+            ("values.yaml", VALUES),
+            ("values-prod.yaml", "colour: green\n"),
+            ("templates/objects.yaml", OBJECTS),
+        ];
+        packed(name, "1.4.2", &all)
+    };
+    let (web, monitors) = (
+        files("web"),
+        packed(
+            "monitors",
+            "2.0.0",
+            &[
+                ("crds/monitor.yaml", CRD),
+                (
+                    "crds/other.yaml",
+                    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: stray}\n",
+                ),
+            ],
+        ),
+    );
+    let served = Web::start(move |asked| match asked.path.as_str() {
+        "/index.yaml" => Answer::ok(
+            "apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.4.2, urls: [web.tgz]}\n  - {name: web, version: 2.0.0, urls: [no.tgz]}\n  monitors:\n  - {name: monitors, version: 2.0.0, urls: [monitors.tgz]}\n",
+        ),
+        "/web.tgz" => Answer::ok(web.clone()),
+        "/monitors.tgz" => Answer::ok(monitors.clone()),
+        _ => Answer::status(404),
+    });
+    let source = format!(
+        "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: charts, namespace: shop}}\nspec: {{url: '{}'}}\n",
+        served.address
+    );
+    let chart = |name: &str, version: &str, more: &str| {
+        format!(
+            "  chart: {{spec: {{chart: {name}, version: '{version}', sourceRef: {{kind: HelmRepository, name: charts}}{more}}}}}\n"
+        )
+    };
+    let repo = repository(&[
+        ("apps/source.yaml", &source),
+        (
+            "apps/a.yaml",
+            &release(
+                "a",
+                &chart("web", "^1.0", ", valuesFiles: [values.yaml, values-prod.yaml]"),
+            ),
+        ),
+        ("apps/b.yaml", &release("b", &chart("monitors", "*", ""))),
+        ("apps/c.yaml", &release("c", &chart("web", ">=3.0", ""))),
+        (
+            "apps/d.yaml",
+            &release("d", "  chartRef: {kind: OCIRepository, name: nowhere}\n"),
+        ),
+        (
+            "apps/e.yaml",
+            &release("e", &format!("{LOCAL}  kubeConfig: {{secretRef: {{name: far}}}}\n")),
+        ),
+        ("apps/f.yaml", &release("f", &format!("{LOCAL}  values: [no map]\n"))),
+    ]);
+    let set = read(&repo, Known::new());
+    let objects = objects(&set);
+    assert_eq!(
+        objects["ConfigMap/shop/a-config"]["data"],
+        json!({"colour": "green", "size": "small", "chart": "web-1.4.2"})
+    );
+    assert!(
+        objects.contains_key("Monitor/shop/a"),
+        "the definition comes with another release"
+    );
+    let definition = objects["CustomResourceDefinition/monitors.monitoring.example.com"];
+    assert_eq!(definition["metadata"]["labels"]["helm.toolkit.fluxcd.io/name"], "b");
+    assert!(
+        definition["metadata"]["labels"]
+            .get("app.kubernetes.io/managed-by")
+            .is_none()
+    );
+    assert!(
+        !objects.contains_key("ConfigMap/shop/stray"),
+        "crds folders are for definitions"
+    );
+    let places: BTreeMap<String, String> = set
+        .objects
+        .iter()
+        .map(|one| (one.id.to_string(), one.provenance.place().to_string()))
+        .collect();
+    assert_eq!(places["Deployment/shop/a"], "apps/a.yaml:1");
+    let told = problems(&set).join("\n").replace(&served.address, "http://charts");
+    assert_snapshot!(told, @r"
+    apps/c.yaml:1: HelmRelease/shop/c: nothing of this HelmRelease is restored: the chart web >=3.0 of http://charts/ is not at hand: no version satisfies >=3.0; the nearest are 2.0.0, 1.4.2
+    apps/d.yaml:1: HelmRelease/shop/d: nothing of this HelmRelease is restored: nothing declares its source OCIRepository/shop/nowhere
+    apps/e.yaml:1: HelmRelease/shop/e: nothing of this HelmRelease is restored: it is for another cluster (spec.kubeConfig)
+    apps/f.yaml:1: HelmRelease/shop/f: nothing of this HelmRelease is restored: its values are no map
+    ");
+}
+
+#[test]
+fn a_chart_given_by_hand_is_taken_instead() {
+    let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+    let file = folder.path().join("web.tgz");
+    let chart = packed(
+        "web",
+        "9.9.9",
+        &[("values.yaml", VALUES), ("templates/objects.yaml", OBJECTS)],
+    );
+    std::fs::write(&file, chart).expect("because the folder is ours");
+    let spec = "  chart: {spec: {chart: web, version: '^1.0', sourceRef: {kind: HelmRepository, name: charts}}}\n";
+    let source = "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {name: charts, namespace: shop}\nspec: {url: 'https://charts.invalid'}\n";
+    let repo = repository(&[("apps/source.yaml", source), ("apps/web.yaml", &release("web", spec))]);
+    let given = vec![("shop/charts".to_owned(), file)];
+    let options = Options {
+        charts: Arc::new(Charts::new(None, given, Configuration::default(), false)),
+        ..options(Known::new())
+    };
+    let set = load_with(&repo, "clusters/prod", options);
+    assert_eq!(objects(&set)["ConfigMap/shop/web-config"]["data"]["chart"], "web-9.9.9");
+    assert!(
+        problems(&set)[0].contains("has the version 9.9.9, not ^1.0"),
+        "{:?}",
+        problems(&set)
+    );
+}
+
+#[test]
+fn a_release_starts_after_those_it_depends_on_and_its_object_comes_last() {
+    let repo = repository(&[
+        (
+            "apps/web.yaml",
+            &release("web", &format!("{LOCAL}  dependsOn: [{{name: db}}]\n")),
+        ),
+        ("apps/db.yaml", &release("db", LOCAL)),
+    ]);
+    let set = read(&repo, Known::new());
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let plan = plan::build(&set, &facts(), &PlanOptions::default()).expect("because it has no ring");
+    let position = |id: &str| plan.steps.iter().position(|step| step.id.to_string() == id).expect(id);
+    assert!(position("Deployment/shop/db") < position("ConfigMap/shop/web-config"));
+    assert!(position("Deployment/shop/web") < position("HelmRelease/shop/web"));
+    assert!(
+        position("Job/shop/web-init") < position("ConfigMap/shop/web-config"),
+        "its hook runs first"
+    );
+}

@@ -1,0 +1,256 @@
+//! What is encrypted with SOPS is restored in clear, and nothing in clear is ever shown.
+
+use std::time::SystemTime;
+
+use ::sops::{Format, Identities, Layout, Rule, Selection};
+use refloat::declared::{Keys, Known, Options};
+use refloat::object::{DeclaredSet, ObjectId};
+use serde_json::{Value, json};
+
+use super::{kustomization, load_with, objects, problems};
+use crate::support::repo::Repo;
+use crate::support::run::refloat;
+
+/// Made for the tests.
+const KEY: &str = "AGE-SECRET-KEY-1F6CXQ2SVP0TM9QXXT3Y5MME2Q9EEYMVHT7KC34UXMVSAYK3D645SE54LQL";
+const OTHER: &str = "AGE-SECRET-KEY-1HY7EAJUMTVCD47GKJ96XJHRV9PZJJDKPNKUDN2QRMRGPJYEXUMFSEMM8TJ";
+const CANARY: &str = "canary-7f3a";
+const DECRYPTION: &str = "  decryption: {provider: sops, secretRef: {name: sops-age}}\n";
+
+fn identities(key: &str) -> Identities {
+    let mut identities = Identities::new();
+    identities.add_age(key).expect("because it is a key");
+    identities
+}
+
+fn recipient(key: &str) -> String {
+    identities(key).recipients()[0].clone()
+}
+
+fn encrypted(format: Format, plain: &str, pattern: Option<&str>) -> String {
+    let mut rule = Rule::age([&*recipient(KEY)]);
+    if let Some(pattern) = pattern {
+        rule.selection = Selection::EncryptedRegex(pattern.to_owned());
+    }
+    let tree = format.read(plain.as_bytes()).expect("because it is of that format");
+    let file = ::sops::encrypt(format, tree, &rule, SystemTime::now(), &Layout::default());
+    String::from_utf8(file.expect("because it can be encrypted")).expect("because it is text")
+}
+
+fn secret() -> String {
+    let plain = format!(
+        "# kept for operators\napiVersion: v1\nkind: Secret\nmetadata:\n    name: db\n    namespace: shop\nstringData:\n    password: {CANARY}\n"
+    );
+    encrypted(Format::Yaml, &plain, Some("^(data|stringData)$"))
+}
+
+/// Secrets in every form in which Flux decrypts them.
+fn repository(decryption: &str) -> Repo {
+    let whole = encrypted(Format::Json, &format!("{{\"token\": \"{CANARY}\"}}"), None);
+    let inner = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: whole, namespace: shop}}\ndata: {{token.json: {}}}\n",
+        base64(&whole)
+    );
+    let generator = "resources: [secret.yaml, inner.yaml]\nnamespace: shop\nsecretGenerator:\n\
+        - {name: made, envs: [settings.env], files: [key.bin, text=notes], options: {disableNameSuffixHash: true}}\n";
+    Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", decryption)),
+        ("apps/kustomization.yaml", generator),
+        ("apps/secret.yaml", &secret()),
+        ("apps/inner.yaml", &inner),
+        (
+            "apps/settings.env",
+            &encrypted(Format::Dotenv, &format!("PASSWORD={CANARY}\nUSER=me\n"), None),
+        ),
+        (
+            "apps/key.bin",
+            &encrypted(Format::Binary, &format!("\u{1}{CANARY}\n"), None),
+        ),
+        ("apps/notes", "in clear\n"),
+    ])
+}
+
+fn base64(text: &str) -> String {
+    use ::base64::Engine;
+    ::base64::prelude::BASE64_STANDARD.encode(text)
+}
+
+fn read(repo: &Repo, options: Options) -> DeclaredSet {
+    load_with(repo, "clusters/prod", options)
+}
+
+fn given(key: &str) -> Options {
+    Options {
+        keys: Keys::new(identities(key), None),
+        ..Options::default()
+    }
+}
+
+fn id(name: &str) -> ObjectId {
+    ObjectId::new("", "Secret", Some("flux-system"), name)
+}
+
+#[test]
+fn secrets_are_restored_in_clear_with_the_key_of_the_cluster_or_the_operator() {
+    let repo = repository(DECRYPTION);
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sops-age", "namespace": "flux-system"},
+        "data": {"age.agekey": base64(KEY), "other.txt": base64("ignored")},
+    });
+    let of_the_cluster = Options {
+        inputs: Known::from([(id("sops-age"), Some(secret))]),
+        ..Options::default()
+    };
+    for options in [of_the_cluster, given(KEY)] {
+        let set = read(&repo, options);
+        assert_eq!(problems(&set), Vec::<String>::new());
+        let objects = objects(&set);
+        let data = |name: &str| &objects[&*format!("Secret/shop/{name}")]["data"];
+        assert_eq!(data("db"), &json!({"password": base64(CANARY)}));
+        assert_eq!(
+            data("made"),
+            &json!({
+                "PASSWORD": base64(CANARY), "USER": base64("me"),
+                "key.bin": base64(&format!("\u{1}{CANARY}\n")), "text": base64("in clear\n"),
+            })
+        );
+        let whole: Value = serde_json::from_str(&decoded(data("whole"), "token.json")).expect("because it is JSON");
+        assert_eq!(whole, json!({"token": CANARY}));
+        assert!(objects.values().all(|object| object.get("sops").is_none()));
+    }
+}
+
+fn decoded(data: &Value, key: &str) -> String {
+    use ::base64::Engine;
+    let text = data[key].as_str().unwrap_or_default();
+    let bytes = ::base64::prelude::BASE64_STANDARD
+        .decode(text)
+        .expect("because it is base64");
+    String::from_utf8(bytes).expect("because it is text")
+}
+
+#[test]
+fn a_missing_key_is_named_and_the_rest_goes_on() {
+    let repo = repository(DECRYPTION);
+    repo.write("clusters/prod/other.yaml", &kustomization("other", "./other", ""));
+    repo.write(
+        "other/map.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\n",
+    );
+    repo.commit("other");
+    let set = read(&repo, given(OTHER));
+    assert_eq!(set.wanted, [id("sops-age")], "the target may have it");
+    let told = problems(&set);
+    let wanted = format!("it needs {}; you have {}", recipient(KEY), recipient(OTHER));
+    assert!(told.iter().all(|one| one.contains(&wanted)), "{told:?}");
+    for file in ["secret.yaml", "settings.env"] {
+        assert!(told.iter().any(|one| one.contains(file)), "{file}: {told:?}");
+    }
+    assert!(
+        set.problems[0]
+            .hint
+            .as_deref()
+            .is_some_and(|hint| hint.contains("--decryption-key"))
+    );
+    let objects = objects(&set);
+    assert!(objects.contains_key("ConfigMap/shop/other"));
+    assert!(
+        objects.contains_key("Kustomization/flux-system/apps"),
+        "its own object is restored all the same"
+    );
+    assert!(!objects.keys().any(|id| id.starts_with("Secret/")));
+}
+
+#[test]
+fn what_was_changed_by_hand_is_refused() {
+    let tampered = |change: &dyn Fn(String) -> String| {
+        let repo = Repo::with(&[
+            ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", DECRYPTION)),
+            ("apps/secret.yaml", &change(secret())),
+        ]);
+        let set = read(&repo, given(KEY));
+        assert!(!objects(&set).contains_key("Secret/shop/db"));
+        problems(&set).join("\n")
+    };
+    let mac = tampered(&|text| text.replace("namespace: shop", "namespace: other"));
+    assert!(mac.contains("the MAC does not fit"), "{mac}");
+    let value = tampered(&|text| {
+        let at = text
+            .find("data:")
+            .map_or(0, |at| at + text[at..].find("ENC[AES256_GCM,data:").unwrap_or(0) + 20);
+        let letter = if &text[at..=at] == "A" { "B" } else { "A" };
+        format!("{}{letter}{}", &text[..at], &text[at + 1..])
+    });
+    assert!(
+        value.contains("stringData") && value.contains("does not authenticate"),
+        "{value}"
+    );
+    for said in [mac, value] {
+        assert!(!said.contains(CANARY) && !said.contains(KEY), "{said}");
+    }
+}
+
+#[test]
+fn a_unit_that_does_not_say_that_it_is_encrypted_is_no_unit_for_a_cluster() {
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", "")),
+        ("apps/secret.yaml", &secret()),
+    ]);
+    let set = read(&repo, given(KEY));
+    let told = problems(&set).join("\n");
+    assert!(told.contains("encrypted with SOPS"), "{told}");
+    assert!(!objects(&set).contains_key("Secret/shop/db"));
+}
+
+#[test]
+fn folders_and_kustomizations_of_no_engine_are_decrypted_too() {
+    for (file, text) in [("kustomization.yaml", "resources: [secret.yaml]\n"), ("README.md", "")] {
+        let repo = Repo::with(&[(&*format!("apps/{file}"), text), ("apps/secret.yaml", &secret())]);
+        let place = repo.path().display().to_string();
+        let args = ["render", &*place, "--path", "apps"];
+        let ran = refloat(args).env("SOPS_AGE_KEY", KEY).run();
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(
+            ran.stdout.contains("kind: Secret") && !ran.stdout.contains(CANARY),
+            "masked: {}",
+            ran.stdout
+        );
+        let shown = refloat(args.into_iter().chain(["--show-secrets"]))
+            .env("SOPS_AGE_KEY", KEY)
+            .run();
+        assert!(shown.stdout.contains(&base64(CANARY)), "{}", shown.stdout);
+        let without = refloat(args).run();
+        assert_eq!(without.code, 3, "{}", without.stderr);
+        assert!(
+            without.stderr.contains("it needs age1") && without.stderr.contains("you have none"),
+            "{}",
+            without.stderr
+        );
+    }
+}
+
+#[test]
+fn sops_itself_opens_what_only_it_can() {
+    // A key group that asks for a key of PGP: refloat has none, and says what sops says.
+    let file = secret().replace(
+        "\n    lastmodified:",
+        "\n    pgp:\n        - created_at: \"2026-01-01T00:00:00Z\"\n          enc: none\n          fp: 85D77543B3D624B63CEA9E6DBC17301B491B3F21\n    lastmodified:",
+    );
+    let repo = Repo::with(&[("apps/secret.yaml", &file)]);
+    let place = repo.path().display().to_string();
+    let ran = refloat(["render", &*place, "--path", "apps"])
+        .with_tools(&["sops"])
+        .run();
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("PGP 85D7") && ran.stderr.contains("sops said:"),
+        "{}",
+        ran.stderr
+    );
+    let none = refloat(["render", &*place, "--path", "apps"]).run();
+    assert!(
+        none.stderr.contains("sops, which could use them, was not found"),
+        "{}",
+        none.stderr
+    );
+}
