@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use refloat::control_plane::Options;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::plane::{Plane, fresh_with, wait};
 use crate::support::repo::Repo;
@@ -70,6 +70,87 @@ fn partial_restore() {
     let back = wait(api.get(path)).expect("because the server runs").body;
     assert_eq!(back["status"]["availableReplicas"], back["spec"]["replicas"]);
     assert_ne!(back["spec"]["replicas"], Value::Null);
+}
+
+/// What Flux would have made of the newest commit by now, and the kinds that it needs for that.
+fn synced_by_flux(plane: &Plane, commit: &str) {
+    let api = plane.api();
+    let create = |path: &str, object: Value| {
+        let made = wait(api.create(path, &object)).expect("because the server runs");
+        assert!(made.is_success(), "{path}: {}", made.message());
+    };
+    plane.serve("source.toolkit.fluxcd.io", "v1", "GitRepository", "gitrepositories");
+    plane.serve("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    create("/api/v1/namespaces", json!({"metadata": {"name": "flux-system"}}));
+    let revision = format!("main@sha1:{commit}");
+    let source = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": {"name": "flux-system"},
+        "spec": {"url": "https://git.example.com/bank", "ref": {"branch": "main"}},
+        "status": {"artifact": {"revision": revision}},
+    });
+    create(
+        "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories",
+        source,
+    );
+    let unit = json!({
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": "bank"},
+        "spec": {"path": "./clusters/production", "sourceRef": {"kind": "GitRepository", "name": "flux-system"}},
+        "status": {"lastAppliedRevision": revision},
+    });
+    create(
+        "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations",
+        unit,
+    );
+}
+
+/// A repository whose last commit changes the payments and brings a program and a claim.
+fn changed_bank(desk: &Path) -> String {
+    let bank = Repo::of_folder(&root("fixtures/mobile-bank"));
+    let payments = "clusters/production/apps/payments";
+    let api = std::fs::read_to_string(bank.path().join(payments).join("api.yaml")).expect("because it is there");
+    let changed = api.replace("priorityClassName: bank-critical", "priorityClassName: bank-batch");
+    assert_ne!(api, changed);
+    bank.write(&format!("{payments}/api.yaml"), &changed);
+    let meta = |name: &str| format!("metadata: {{name: {name}, namespace: payments}}");
+    let limits = format!(
+        "apiVersion: v1\nkind: ConfigMap\n{}\ndata: {{daily: '0'}}\n",
+        meta("limits")
+    );
+    let ledger = format!(
+        "apiVersion: v1\nkind: PersistentVolumeClaim\n{}\nspec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n",
+        meta("ledger")
+    );
+    bank.write(&format!("{payments}/limits.yaml"), &limits);
+    bank.write(&format!("{payments}/ledger.yaml"), &ledger);
+    let commit = bank.commit("give the payments limits and a ledger");
+    bank.git(&["remote", "add", "origin", "https://git.example.com/bank.git"]);
+    bank.move_to(&desk.join("bank"));
+    commit
+}
+
+#[test]
+fn rollback() {
+    let desk = tempfile::tempdir().expect("because a temporary folder can be made");
+    let commit = changed_bank(desk.path());
+    let (plane, env) = cluster(desk.path(), "bank-prod");
+    let (name, value) = &env[0];
+    let newest = refloat(["restore", "bank", "--old-cluster-is-gone"]);
+    let newest = newest.cwd(desk.path()).env(*name, value).run();
+    assert_eq!(newest.code, 0, "{}", newest.stderr);
+    synced_by_flux(&plane, &commit);
+    Transcript::of("runbooks/rollback.md").play(&Scene {
+        folder: desk.path(),
+        env,
+    });
+    let there = |path: &str| {
+        let path = format!("/api/v1/namespaces/payments/{path}");
+        wait(plane.api().get(&path)).is_ok_and(|answer| answer.is_success())
+    };
+    assert!(!there("configmaps/limits") && there("persistentvolumeclaims/ledger"));
 }
 
 #[test]

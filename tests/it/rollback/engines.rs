@@ -17,44 +17,16 @@ const MERGE: &str = "application/merge-patch+json";
 const FLUX: &str = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations";
 const ARGO: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd";
 
-/// A kind of an engine that takes everything.
-fn crd(group: &str, version: &str, kind: &str, plural: &str) -> Value {
-    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.{group}")},
-        "spec": {
-            "group": group,
-            "names": {"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")},
-            "scope": "Namespaced",
-            "versions": [{"name": version, "served": true, "storage": true, "schema": schema}],
-        },
-    })
-}
-
 /// A control plane with these kinds, and a namespace.
-fn cluster(kinds: &[Value], namespace: &str) -> Plane {
+fn cluster(kinds: &[(&str, &str, &str, &str)], namespace: &str) -> Plane {
     let plane = fresh_with(Options {
         request_log: true,
         ..Options::default()
     });
-    let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    for kind in kinds {
-        create(&plane, crds, kind);
+    for (group, version, kind, plural) in kinds {
+        plane.serve(group, version, kind, plural);
     }
     create(&plane, "/api/v1/namespaces", &json!({"metadata": {"name": namespace}}));
-    for kind in kinds {
-        let text = |pointer: &str| kind.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let (group, version, plural) = (
-            text("/spec/group"),
-            text("/spec/versions/0/name"),
-            text("/spec/names/plural"),
-        );
-        while live(&plane, &format!("/apis/{group}/{version}/{plural}")).is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    }
     plane
 }
 
@@ -115,11 +87,10 @@ fn fleet() -> (Repo, [String; 2]) {
 #[test]
 fn flux_is_suspended_first_and_resumes_only_what_was() {
     let (repo, [first, second]) = fleet();
-    let sources = ["source.toolkit.fluxcd.io", "v1"];
     let plane = cluster(
         &[
-            crd("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations"),
-            crd(sources[0], sources[1], "GitRepository", "gitrepositories"),
+            ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations"),
+            ("source.toolkit.fluxcd.io", "v1", "GitRepository", "gitrepositories"),
         ],
         "flux-system",
     );
@@ -278,8 +249,8 @@ fn argo_cd_is_suspended_first_and_gets_its_policy_back() {
     let (group, version) = ("argoproj.io", "v1alpha1");
     let plane = cluster(
         &[
-            crd(group, version, "Application", "applications"),
-            crd(group, version, "ApplicationSet", "applicationsets"),
+            (group, version, "Application", "applications"),
+            (group, version, "ApplicationSet", "applicationsets"),
         ],
         "argocd",
     );

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use refloat::cluster::{Cluster, ConnectOptions};
 use refloat::control_plane::{self, ControlPlane, Options, Sources};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 /// A running control plane; it ends with the test (the shared one with the test program).
@@ -81,5 +82,29 @@ impl Plane {
         text.lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
+    }
+
+    /// Makes it serve a namespaced kind that takes everything: an engine's, without the engine.
+    pub fn serve(&self, group: &str, version: &str, kind: &str, plural: &str) {
+        let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+        let names =
+            json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")});
+        let versions = json!([{"name": version, "served": true, "storage": true, "schema": schema}]);
+        let crd = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("{plural}.{group}")},
+            "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": versions},
+        });
+        let made = wait(
+            self.plane
+                .api()
+                .create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &crd),
+        );
+        assert!(made.is_ok_and(|made| made.is_success()), "{kind}");
+        let served = format!("/apis/{group}/{version}/{plural}");
+        while !wait(self.plane.api().get(&served)).is_ok_and(|answer| answer.is_success()) {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 }
