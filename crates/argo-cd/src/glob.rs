@@ -59,6 +59,15 @@ impl Glob {
         })
     }
 
+    /// Git's pathspec without magic: `*` and `?` match slashes too.
+    pub(crate) fn pathspec(pattern: &str) -> Option<Self> {
+        let pieces = Reader::new(pattern).go_pieces(0, false)?;
+        Some(Glob {
+            pieces,
+            separator: None,
+        })
+    }
+
     pub(crate) fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         let mut places = vec![false; text.len() + 1];

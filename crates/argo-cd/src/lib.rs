@@ -4,12 +4,14 @@
 //! there that states the same fact. Templates and globs are compared with the Go libraries themselves.
 //!
 //! - [`application`]: Applications, what their sources are and which files they read;
+//! - [`appset`]: the Applications that ApplicationSets make;
 //! - [`project`]: what AppProjects permit;
 //! - [`sync`]: phases, waves, hooks, order and options of a sync;
 //! - [`tracking`]: how objects are marked as those of an Application;
 //! - [`template`]: Go templates with the functions that ApplicationSets have.
 
 pub mod application;
+pub mod appset;
 mod error;
 mod glob;
 mod names;

@@ -1,5 +1,6 @@
 //! Applications (`pkg/apis/application/v1alpha1/types.go`, `util/argo/argo.go`).
 
+mod helm;
 mod kind;
 mod source;
 
@@ -7,11 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+pub use helm::{Helm, HelmFileParameter, HelmParameter, ValueFile};
 pub use kind::{SourceKind, chosen_files, overridden, override_files, source_kind};
-pub use source::{
-    Directory, Helm, HelmFileParameter, HelmParameter, Jsonnet, JsonnetVariable, Kustomize, KustomizeReplicas, Plugin,
-    Source, ValueFile,
-};
+pub use source::{Directory, Jsonnet, JsonnetVariable, Kustomize, KustomizeReplicas, Plugin, Source};
 
 use crate::error::Error;
 use crate::read::Reader;

@@ -2,20 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::functions::{self, Function, Type};
-use super::parse::{Arg, Branch, Node, Number, Pipe};
+use super::argument::{accept, ideal, literal, param};
+use super::bounds::{Bounds, LONGEST};
+use super::functions::{self, Type};
+use super::node::{Arg, Branch, Node, Pipe};
 use super::print::display;
 use super::{Failure, MissingKey, Value};
 
-/// Nodes and commands that one rendering may take.
-const STEPS: usize = 500_000;
-/// Bytes that one rendering may write.
-pub(crate) const LONGEST: usize = 1 << 20;
 /// Templates within templates.
 const DEEPEST: usize = 100;
-/// Collections of collections that one rendering may make, which bounds their levels.
-const NESTED: usize = 500;
-
 type Result<T> = std::result::Result<T, Failure>;
 
 /// Renders the main template.
@@ -32,34 +27,6 @@ pub(crate) fn execute(templates: &BTreeMap<String, Vec<Node>>, data: Value, miss
         state.walk(&data, nodes)?;
     }
     Ok(state.out)
-}
-
-/// What a rendering has used up.
-#[derive(Default)]
-pub(crate) struct Bounds {
-    steps: usize,
-    nested: usize,
-}
-
-impl Bounds {
-    pub(crate) fn step(&mut self, count: usize) -> Result<()> {
-        self.steps = self.steps.saturating_add(count);
-        match self.steps > STEPS {
-            true => fail(format!("the template takes more than {STEPS} steps")),
-            false => Ok(()),
-        }
-    }
-
-    /// Counts what may hold other collections.
-    pub(crate) fn nest(&mut self) -> Result<()> {
-        self.nested += 1;
-        match self.nested > NESTED {
-            true => fail(format!(
-                "the template makes more than {NESTED} lists or maps of lists or maps"
-            )),
-            false => Ok(()),
-        }
-    }
 }
 
 struct State<'t> {
@@ -388,56 +355,5 @@ impl<'t> State<'t> {
             constant => return literal(constant, wanted),
         };
         accept(value, wanted)
-    }
-}
-
-/// The type of a parameter.
-fn param(function: &Function, at: usize) -> Type {
-    function.params.get(at).copied().or(function.rest).unwrap_or(Type::Any)
-}
-
-/// A value for a parameter (`validateType`).
-fn accept(value: Value, wanted: Type) -> Result<Value> {
-    match (wanted, &value) {
-        (Type::Any | Type::Raw, _)
-        | (Type::Text, Value::Text(_))
-        | (Type::Int, Value::Int(_))
-        | (Type::Float, Value::Float(_))
-        | (Type::Bool, Value::Bool(_))
-        | (Type::Map, Value::Map(_)) => Ok(value),
-        (Type::Map, Value::Absent) => Ok(Value::map([])),
-        (_, Value::Absent) => fail(format!("invalid value; expected {}", wanted.name())),
-        (_, Value::Nil) => fail(format!(
-            "wrong type for value; expected {}; got interface {{}}",
-            wanted.name()
-        )),
-        _ => fail(format!(
-            "wrong type for value; expected {}; got {}",
-            wanted.name(),
-            value.type_name()
-        )),
-    }
-}
-
-/// A constant for a parameter.
-fn literal(arg: &Arg, wanted: Type) -> Result<Value> {
-    match (wanted, arg) {
-        (Type::Any | Type::Raw, Arg::Number(number)) => ideal(number),
-        (Type::Any | Type::Raw | Type::Bool, Arg::Bool(truth)) => Ok(Value::Bool(*truth)),
-        (Type::Any | Type::Raw | Type::Text, Arg::Text(text)) => Ok(Value::from(text.as_str())),
-        (Type::Int, Arg::Number(Number { int: Some(int), .. })) => Ok(Value::Int(*int)),
-        (Type::Float, Arg::Number(Number { float: Some(float), .. })) => Ok(Value::Float(*float)),
-        (Type::Int, _) => fail("expected integer"),
-        (wanted, _) => fail(format!("expected {}", wanted.name())),
-    }
-}
-
-/// What a number is where any value may stand (`idealConstant`).
-fn ideal(number: &Number) -> Result<Value> {
-    match (number.ideal_float, number.float, number.int) {
-        (true, Some(float), _) => Ok(Value::Float(float)),
-        (_, _, Some(int)) => Ok(Value::Int(int)),
-        (_, Some(float), _) => Ok(Value::Float(float)),
-        _ => fail(format!("{} overflows int", number.text)),
     }
 }

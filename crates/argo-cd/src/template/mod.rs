@@ -4,9 +4,12 @@
 //! Everything has bounds: steps, output, levels. Nothing reads the clock, the environment, files or random numbers: sprig's functions that do
 //! are refused by name, and so are those that this crate does not have.
 
+mod argument;
+mod bounds;
 mod exec;
 mod functions;
 mod lex;
+mod node;
 mod parse;
 mod print;
 mod printf;
@@ -14,6 +17,8 @@ mod value;
 
 use serde_json::{Map, Value as Json};
 
+pub(crate) use functions::merge_over;
+pub(crate) use print::{display, to_json};
 pub(crate) use value::Value;
 
 /// What stands in for a key that is not there.

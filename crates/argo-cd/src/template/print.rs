@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::exec::LONGEST;
+use super::bounds::LONGEST;
 use super::{Failure, Value};
 
 /// Levels of a value that is written. A map may hold itself.

@@ -1,6 +1,6 @@
 //! `printf` (Go's `fmt.Sprintf`), for the values that templates have.
 
-use super::exec::LONGEST;
+use super::bounds::LONGEST;
 use super::print::{display, float, quote_char, quoted};
 use super::{Failure, Value};
 

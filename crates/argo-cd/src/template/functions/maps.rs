@@ -108,6 +108,13 @@ fn merged(bounds: &mut Bounds, args: &[Value], overwrite: bool) -> Result<Value>
     Ok(first.clone())
 }
 
+/// A copy of a map with another over it, as `mergo` merges with `WithOverride`.
+pub(crate) fn merge_over(base: &Value, with: &Value) -> Result<Value> {
+    let merged = deep_copy(base, 0)?;
+    merge_into(&mut Bounds::unlimited(), &merged, &deep_copy(with, 0)?, true, 0)?;
+    Ok(merged)
+}
+
 fn merge_into(bounds: &mut Bounds, into: &Value, from: &Value, overwrite: bool, depth: usize) -> Result<()> {
     if depth > 200 {
         return fail("maps of more than 200 levels are merged");
@@ -121,6 +128,13 @@ fn merge_into(bounds: &mut Bounds, into: &Value, from: &Value, overwrite: bool, 
                 if !same(&there, &value) {
                     merge_into(bounds, &there, &value, overwrite, depth + 1)?;
                 }
+            }
+            Some(Value::TextMap(there)) if overwrite && matches!(value, Value::TextMap(_)) => {
+                let mut texts = (*there).clone();
+                if let Value::TextMap(more) = &value {
+                    texts.extend(more.iter().map(|(key, text)| (key.clone(), text.clone())));
+                }
+                entries.borrow_mut().insert(key, Value::TextMap(Rc::new(texts)));
             }
             Some(there) if there.truth() && !overwrite => {}
             Some(_) if !overwrite && !value.truth() => {}

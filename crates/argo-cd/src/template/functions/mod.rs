@@ -12,9 +12,10 @@ mod texts;
 
 use std::rc::Rc;
 
+pub(crate) use maps::merge_over;
 pub(crate) use patterns::compile;
 
-use super::exec::{Bounds, LONGEST};
+use super::bounds::{Bounds, LONGEST};
 use super::print::display;
 use super::{Failure, Value};
 
