@@ -176,6 +176,29 @@ pub async fn patch_merge(
     answer(reply, at.is_secret().then_some(patch), |_| Effect::Configured)
 }
 
+/// Merges `status` into an object's status.
+pub async fn patch_status(
+    cluster: &Cluster,
+    at: &Endpoint,
+    namespace: Option<&str>,
+    name: &str,
+    manager: &str,
+    status: &Value,
+) -> Answer {
+    let path = format!(
+        "{}/status?fieldManager={}",
+        at.object(namespace, name),
+        segment(manager)
+    );
+    let body = json!({"status": status}).to_string();
+    let request = Ask::with(Method::PATCH, path, MERGE_PATCH, body);
+    let reply = cluster.send(&request).await.map_err(Trouble::from);
+    if reply.as_ref().is_ok_and(is_gone) {
+        return Answer::Gone;
+    }
+    answer(reply, None, |_| Effect::Configured)
+}
+
 /// Deletes an object, if it still has this uid. `orphan` leaves what it owns (the Pods of a StatefulSet).
 pub async fn delete(
     cluster: &Cluster,

@@ -143,6 +143,7 @@ pub(super) fn declared(
 
 fn build(set: &DeclaredSet, facts: &Facts, beside: &Beside, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut plan = plan::build(set, facts, options)?;
+    plan::record_releases(&mut plan, set, facts);
     if let Some(removal) = &beside.removal {
         plan::prune(
             &mut plan,

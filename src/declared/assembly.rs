@@ -113,6 +113,7 @@ impl Assembly {
                 call,
                 release: None,
                 remarks: Vec::new(),
+                oci_digest: None,
                 _kept: None,
             });
         }
@@ -143,7 +144,13 @@ impl Assembly {
             if comes_more {
                 last = false;
             } else if !charts.is_empty() {
-                let rendered = charted::render(std::mem::take(&mut charts), &target, &mut apis, world.outside);
+                let rendered = charted::render(
+                    std::mem::take(&mut charts),
+                    &target,
+                    &mut apis,
+                    world.outside,
+                    options.time,
+                );
                 rendered.into_iter().for_each(|one| self.take_chart(one));
                 last = false;
             } else if !last {
@@ -196,6 +203,7 @@ impl Assembly {
             path: path.to_owned(),
             renderer,
             engine: None,
+            record: None,
         });
         unit.clone()
     }

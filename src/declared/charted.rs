@@ -1,17 +1,20 @@
 //! What charts give: rendered together, since each sees the APIs that the others bring.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::crd::brought;
 use super::flux::HelmRelease;
+use super::helm::{Document, Record, Release, Values, merge, parse, status};
 use super::in_parallel;
 use super::kustomize::Outside;
 use super::release::{self, Origin, Released};
+use super::releases;
 use super::template::{Call, Output, Target};
-use crate::object::{Problem, Provenance, Unit, Writer};
+use crate::object::{Problem, Provenance, ReleaseRecord, Unit, Writer};
 
 /// A chart that is to be rendered.
 pub(super) struct Charted {
@@ -25,6 +28,8 @@ pub(super) struct Charted {
     pub release: Option<Arc<HelmRelease>>,
     /// Remarks about how it was obtained.
     pub remarks: Vec<String>,
+    /// Of a chart from an OCIRepository: the artifact's digest.
+    pub oci_digest: Option<String>,
     /// The folder that the chart lies in, where that is gone with this.
     pub _kept: Option<TempDir>,
 }
@@ -48,6 +53,7 @@ pub(super) fn render(
     target: &Target,
     apis: &mut BTreeSet<String>,
     outside: &Outside<'_>,
+    time: Timestamp,
 ) -> Vec<Rendered> {
     const MOST_ROUNDS: usize = 3;
     for round in 1.. {
@@ -71,32 +77,40 @@ pub(super) fn render(
         let second = in_parallel(&all, |one| one.call.run(&seen));
         let taken = all.into_iter().zip(first.into_iter().zip(second));
         return taken
-            .map(|(one, (first, second))| one.take(first, second, outside))
+            .map(|(one, (first, second))| one.take(first, second, outside, time))
             .collect();
     }
     Vec::new()
 }
 
 impl Charted {
-    fn take(self, first: Output, second: Output, outside: &Outside<'_>) -> Rendered {
+    fn take(self, first: Output, second: Output, outside: &Outside<'_>, time: Timestamp) -> Rendered {
         let failed = |why: &str| match &self.release {
             Some(release) => release.nothing(why),
             None => super::template::nothing_of_chart(self.origin.place())(why),
         };
         let (mut objects, mut problems) = (Vec::new(), Vec::new());
+        let mut unit = self.unit.clone();
         match (first, second) {
             (Ok((first, remarks)), Ok((second, _))) => {
                 let all = self.remarks.iter().chain(&remarks);
                 problems.extend(all.map(|remark| Problem::warning(self.origin.place(), remark.clone())));
-                let (read, more) =
-                    release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
-                problems.extend(more);
-                match &self.release {
-                    None => objects = read,
-                    Some(release) => match release.finish(read, outside) {
-                        Ok(finished) => objects = finished,
-                        Err(why) => problems.push(failed(&why)),
-                    },
+                let read = release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
+                problems.extend(read.problems);
+                let finished = match &self.release {
+                    None => Ok(read.objects),
+                    Some(release) => release.finish(read.objects, outside),
+                };
+                match finished {
+                    Ok(finished) => objects = finished,
+                    Err(why) => problems.push(failed(&why)),
+                }
+                match self.record(&objects, read.others, time) {
+                    Ok(record) => unit.record = Some(Arc::new(record)),
+                    Err(why) => problems.push(Problem::warning(
+                        self.origin.place(),
+                        format!("Helm will not know the release {}: {why}", self.call.release),
+                    )),
                 }
             }
             (Err(refusal), _) | (_, Err(refusal)) => problems.push(refusal.problem(&failed)),
@@ -107,11 +121,55 @@ impl Charted {
         });
         Rendered {
             creates: creates.filter(|_| !objects.is_empty()),
-            unit: self.unit,
+            unit,
             writer: self.writer,
             namespace: self.call.namespace,
             objects,
             problems,
         }
+    }
+
+    /// What Helm and helm-controller keep of the release. `others` are the hooks of other occasions.
+    fn record(&self, objects: &[Released], others: Vec<Released>, time: Timestamp) -> Result<ReleaseRecord, String> {
+        let call = &self.call;
+        let files = releases::files_of(&call.folder.join(&call.chart)).map_err(|(why, _)| why)?;
+        let mut values = Values::new();
+        for file in &call.files {
+            let text = std::fs::read(file).map_err(|cause| cause.to_string())?;
+            values = merge(values, parse(&text)?);
+        }
+        if let Some(given) = &call.values {
+            values = merge(values, parse(given)?);
+        }
+        let document = |one: &Released| Document {
+            path: one.template.clone(),
+            text: kube_yaml::to_string(&one.found.value),
+        };
+        let mut documents: Vec<Document> = objects.iter().map(document).collect();
+        documents.extend(others.iter().map(document));
+        let record = Record::new(&Release {
+            name: &call.release,
+            namespace: &call.namespace,
+            files: &files,
+            chart_version: None,
+            values: &values,
+            documents: &documents,
+            notes: "",
+            time,
+            labels: &BTreeMap::new(),
+            server_side: true,
+        })?;
+        let storage = self
+            .release
+            .as_ref()
+            .map_or(&*call.namespace, |release| release.storage());
+        Ok(ReleaseRecord {
+            release: call.release.clone(),
+            secret: record.secret(storage)?,
+            status: self
+                .release
+                .as_ref()
+                .map(|_| status(&record, storage, 0, self.oci_digest.as_deref())),
+        })
     }
 }

@@ -152,6 +152,7 @@ impl<'t> World<'t> {
                 path: kustomization.path().unwrap_or_default(),
                 renderer: Renderer::Kustomize,
                 engine: Some(kustomization.engine()),
+                record: None,
             },
             writer: Writer::ServerSide("kustomize-controller".to_owned()),
             findings: kustomization.render(&one.root, self.outside, &one.keys, variables, strict),

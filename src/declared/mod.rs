@@ -34,6 +34,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use jiff::Timestamp;
+
 #[cfg(doc)]
 use crate::object::Problem;
 
@@ -69,6 +71,8 @@ pub struct Options {
     pub inputs: Known,
     /// Private keys that open what is encrypted.
     pub keys: Keys,
+    /// When what is rendered is said to have been installed; whole seconds count.
+    pub time: Timestamp,
     /// Gets charts from elsewhere.
     pub charts: Arc<helm::Charts>,
 }

@@ -42,6 +42,8 @@ impl Origin {
 /// One object of a release.
 pub(super) struct Released {
     pub found: Found,
+    /// Its template, from the chart's name on.
+    pub template: String,
     /// It comes from a `crds` folder, of which Helm keeps no record.
     pub is_of_crds: bool,
     pub hook: Option<Hook>,
@@ -49,14 +51,16 @@ pub(super) struct Released {
     pub generated: Vec<String>,
 }
 
+/// A release as it was rendered.
+pub(super) struct Read {
+    pub objects: Vec<Released>,
+    /// Hooks of other occasions than an installation.
+    pub others: Vec<Released>,
+    pub problems: Vec<Problem>,
+}
+
 /// The objects of a release, from two renderings of it, with everything wrong about them.
-pub(super) fn read(
-    origin: &Origin,
-    release: &str,
-    namespace: &str,
-    first: &[u8],
-    second: &[u8],
-) -> (Vec<Released>, Vec<Problem>) {
+pub(super) fn read(origin: &Origin, release: &str, namespace: &str, first: &[u8], second: &[u8]) -> Read {
     let (found, mut problems) = parse(origin, first);
     let (again, _) = parse(origin, second);
     let same_shape = found.len() == again.len()
@@ -69,7 +73,7 @@ pub(super) fn read(
             "the chart gives other objects at each rendering; those of the first one are taken",
         ));
     }
-    let mut released = Vec::new();
+    let (mut objects, mut others) = (Vec::new(), Vec::new());
     for (index, mut one) in found.into_iter().enumerate() {
         if let (true, Some(other)) = (same_shape, again.get(index)) {
             differences(&one.found.value, &other.found.value, "", &mut one.generated);
@@ -79,13 +83,13 @@ pub(super) fn read(
                 if !one.is_of_crds {
                     adopt(&mut one.found.value, release, namespace);
                 }
-                released.push(one);
+                objects.push(one);
             }
             Role::Hook(hook) => {
                 one.hook = Some(hook);
-                released.push(one);
+                objects.push(one);
             }
-            Role::Never => {}
+            Role::Never => others.push(one),
             Role::Unknown(name) => {
                 let message =
                     format!("this object is not restored: Helm knows no hook {name}, and leaves such objects out");
@@ -93,7 +97,11 @@ pub(super) fn read(
             }
         }
     }
-    (released, problems)
+    Read {
+        objects,
+        others,
+        problems,
+    }
 }
 
 fn parse(origin: &Origin, output: &[u8]) -> (Vec<Released>, Vec<Problem>) {
@@ -113,6 +121,7 @@ fn parse(origin: &Origin, output: &[u8]) -> (Vec<Released>, Vec<Problem>) {
         problems.extend(findings.problems);
         all.extend(findings.found.into_iter().map(|found| Released {
             found,
+            template: source.unwrap_or_default().to_owned(),
             is_of_crds: template.is_some_and(is_of_crds),
             hook: None,
             generated: Vec::new(),
@@ -272,7 +281,11 @@ mod tests {
             hook("f", "pre-install, post-install"),
         ]
         .concat();
-        let (released, problems) = read(&chart(), "shop", "ns", text.as_bytes(), text.as_bytes());
+        let Read {
+            objects: released,
+            problems,
+            ..
+        } = read(&chart(), "shop", "ns", text.as_bytes(), text.as_bytes());
         let shown: Vec<_> = released
             .iter()
             .map(|one| {
@@ -301,7 +314,7 @@ mod tests {
             object("templates/x.yaml", "C", "{name: c, labels: null}", ""),
         ]
         .concat();
-        let (released, _) = read(&chart(), "shop", "ns", text.as_bytes(), text.as_bytes());
+        let released = read(&chart(), "shop", "ns", text.as_bytes(), text.as_bytes()).objects;
         let marked: Vec<bool> = released
             .iter()
             .map(|one| one.found.value["metadata"]["labels"].is_object())
@@ -325,7 +338,11 @@ mod tests {
                 &format!("data: {{password: {password}, user: x, list: [1, {sum}]}}"),
             )
         };
-        let (released, problems) = read(
+        let Read {
+            objects: released,
+            problems,
+            ..
+        } = read(
             &chart(),
             "shop",
             "ns",
@@ -335,7 +352,7 @@ mod tests {
         assert_eq!(released[0].generated, ["/data/password", "/data/list/1"]);
         assert_eq!(problems, []);
         let other = object("templates/t.yaml", "Secret", "{name: a}", "");
-        let (_, problems) = read(&chart(), "shop", "ns", text("YQ==", "1").as_bytes(), other.as_bytes());
+        let problems = read(&chart(), "shop", "ns", text("YQ==", "1").as_bytes(), other.as_bytes()).problems;
         assert_eq!(problems.len(), 1);
     }
 

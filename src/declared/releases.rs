@@ -10,8 +10,8 @@ use super::chart;
 use super::charted::Charted;
 use super::flux::{ChartOf, HelmRelease, Root, SourceFound, SourceRef, Sources};
 use super::helm::{
-    ArtifactRef, ChartRef, ChartSource, Charts, Credentials, Fetched, Files, NotObtained, Reference, Values,
-    ValuesCause, merge, of_flux, parse, version_of_artifact,
+    ArtifactRef, ChartRef, ChartSource, Charts, Credentials, Files, NotObtained, Reference, Values, ValuesCause, merge,
+    of_flux, parse, version_of_artifact,
 };
 use super::inputs::{Input, Inputs};
 use super::release::Origin;
@@ -219,9 +219,13 @@ fn artifact<'t>(
             return Err(Lack::Never(why, Some(source.how_to_give())));
         }
     };
+    let url = match &place {
+        ChartSource::Artifact(artifact) => artifact.url.trim_end_matches('/').rsplit('/').next(),
+        _ => None,
+    };
     let wanted = ChartRef {
+        name: url.unwrap_or(source.name()).to_owned(),
         source: place,
-        name: source.name().to_owned(),
         version: String::new(),
         called: vec![source.called()],
     };
@@ -306,35 +310,35 @@ impl Prepared<'_> {
             schema,
         };
         let made = match chart {
-            Wanted::Elsewhere(wanted, values_files) => elsewhere(wanted, values_files, charts)
-                .map(|(made, remarks)| (call(made.folder, made.chart, made.named), made.kept, remarks, None)),
-            Wanted::Folder(root, folder, values_files) => {
-                in_folder(root, folder, values_files, tree, charts).map(|made| {
-                    let origin = root.is_own.then(|| folder.clone());
-                    (call(made.folder, made.chart, made.named), made.kept, Vec::new(), origin)
-                })
-            }
+            Wanted::Elsewhere(wanted, values_files) => elsewhere(wanted, values_files, charts),
+            Wanted::Folder(root, folder, values_files) => in_folder(root, folder, values_files, tree, charts),
         };
-        let (call, kept, remarks, own) = made.map_err(|(why, hint)| {
+        let made = made.map_err(|(why, hint)| {
             let problem = release.nothing(&why);
             Box::new(match hint {
                 Some(hint) => problem.hint(hint),
                 None => problem,
             })
         })?;
+        let own = match chart {
+            Wanted::Folder(root, folder, _) if root.is_own => Some(folder.clone()),
+            _ => None,
+        };
         Ok(Charted {
             unit: Unit {
                 name: release.id.to_string(),
                 path: own.clone().unwrap_or_default(),
                 renderer: Renderer::Helm,
                 engine: Some(release.engine()),
+                record: None,
             },
             writer: Writer::ServerSide("helm-controller".to_owned()),
             origin: own.map_or_else(|| Origin::Object(release.place.clone()), Origin::Folder),
-            call,
+            call: call(made.folder, made.chart, made.named),
             release: Some(release.clone()),
-            remarks,
-            _kept: kept,
+            remarks: made.remarks,
+            oci_digest: made.oci_digest,
+            _kept: made.kept,
         })
     }
 }
@@ -344,38 +348,54 @@ struct Made {
     folder: PathBuf,
     chart: PathBuf,
     named: (String, String),
+    remarks: Vec<String>,
+    /// Of an artifact.
+    oci_digest: Option<String>,
     /// The folder that it lies in, gone with it.
     kept: Option<TempDir>,
 }
 
-fn elsewhere(wanted: &ChartRef, values_files: &ValuesFiles, charts: &Charts) -> Result<(Made, Vec<String>), Unready> {
+impl Made {
+    fn new(folder: PathBuf, chart: PathBuf, named: (String, String)) -> Self {
+        Self {
+            folder,
+            chart,
+            named,
+            remarks: Vec::new(),
+            oci_digest: None,
+            kept: None,
+        }
+    }
+}
+
+fn elsewhere(wanted: &ChartRef, values_files: &ValuesFiles, charts: &Charts) -> Result<Made, Unready> {
     let fetched = charts.get(wanted).map_err(|not| (not.cause, Some(not.hint)))?;
     let named = (fetched.name.clone(), format!("{}/", fetched.name));
     let folder = fetched.path.parent().unwrap_or(Path::new("/")).to_owned();
-    let Fetched { remarks, .. } = &fetched;
-    let remarks = remarks.clone();
+    let remarks = fetched.remarks.clone();
     if values_files.0.is_empty() && fetched.revision.is_none() {
-        let made = Made {
-            folder,
-            chart: fetched.path,
-            named,
-            kept: None,
-        };
-        return Ok((made, remarks));
+        return Ok(Made {
+            remarks,
+            ..Made::new(folder, fetched.path, named)
+        });
     }
     let mut files = files_of(&fetched.path)?;
     let own = files.clone();
     set_values(&mut files, values_files, &|path| own.get(path).map(<[u8]>::to_vec))?;
+    let mut oci_digest = None;
     if let Some(revision) = &fetched.revision {
-        let version = version_of_artifact(&fetched.version, revision)
-            .map_err(|why| (why, None))?
-            .0;
+        let (version, digest) = version_of_artifact(&fetched.version, revision).map_err(|why| (why, None))?;
         set_version(&mut files, &version);
+        oci_digest = Some(digest);
     }
-    Ok((unpacked(&files, named)?, remarks))
+    Ok(Made {
+        remarks,
+        oci_digest,
+        ..unpacked(&files, named)?
+    })
 }
 
-fn files_of(path: &Path) -> Result<Files, Unready> {
+pub(super) fn files_of(path: &Path) -> Result<Files, Unready> {
     let read = match path.is_dir() {
         true => Files::of_folder(path),
         false => std::fs::read(path)
@@ -414,12 +434,8 @@ fn in_folder(
         })?;
         let named = (name, join(folder, "templates/").replace("templates/", ""));
         if values_files.0.is_empty() {
-            return Ok(Made {
-                folder: disk,
-                chart: PathBuf::from(if folder.is_empty() { "." } else { folder }),
-                named,
-                kept: None,
-            });
+            let chart = if folder.is_empty() { "." } else { folder };
+            return Ok(Made::new(disk, PathBuf::from(chart), named));
         }
         let mut files = files_of(&disk.join(folder))?;
         set_values(&mut files, values_files, &read)?;
@@ -483,10 +499,9 @@ fn unpacked(files: &Files, named: (String, String)) -> Result<Made, Unready> {
     let made = tempfile::Builder::new().prefix("refloat-chart-").tempdir();
     let folder = made.and_then(|folder| files.unpack(folder.path()).map(|()| folder));
     let folder = folder.map_err(|cause| (format!("its chart could not be laid out: {cause}"), None))?;
+    let at = folder.path().to_owned();
     Ok(Made {
-        folder: folder.path().to_owned(),
-        chart: PathBuf::from("."),
-        named,
         kept: Some(folder),
+        ..Made::new(at, PathBuf::from("."), named)
     })
 }

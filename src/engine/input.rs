@@ -140,6 +140,17 @@ pub enum Input {
     Stopped(String),
 }
 
+/// As what an object is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// As it is declared.
+    AsDeclared,
+    /// Suspended, and marked so: of the unit that it stands for something is missing.
+    Suspended,
+    /// With the status by which its engine knows the unit for its own.
+    WithStatus,
+}
+
 /// What the machine asks for.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -149,6 +160,8 @@ pub enum Command {
         step: NodeIndex,
         /// From 1.
         attempt: u32,
+        /// As what.
+        how: How,
     },
     /// Delete the object of a step, to make it anew or for good. [`Answer::Gone`] once it is not there any more; while it is,
     /// [`Answer::Retry`] if it is to be made anew, [`Answer::Leaving`] else.

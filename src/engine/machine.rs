@@ -64,6 +64,8 @@ pub(super) struct Node {
     pub(super) ours: Option<(String, i64)>,
     /// What our write did.
     pub(super) action: Option<Action>,
+    /// It stands for a unit of which something is missing, and is written suspended.
+    pub(super) suspended: bool,
     /// The latest sighting.
     pub(super) seen: Option<Sighting>,
     /// Soft dependants were told that it failed.
@@ -94,6 +96,7 @@ impl Node {
             target,
             ours: None,
             action: None,
+            suspended: false,
             seen: None,
             doubted: false,
             said: String::new(),

@@ -5,6 +5,7 @@
 pub mod backoff;
 mod ending;
 pub mod flow;
+mod hand_over;
 mod input;
 mod machine;
 mod passing;
@@ -15,7 +16,7 @@ mod serving;
 mod timers;
 mod waits;
 
-pub use input::{Answer, Command, Input, Options, Sighted, Sighting};
+pub use input::{Answer, Command, How, Input, Options, Sighted, Sighting};
 pub use machine::Machine;
 pub use runner::run;
 

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 
-use super::input::{Answer, Command, Input, Options, Sighted, Sighting};
+use super::hand_over;
+use super::input::{Answer, Command, How, Input, Options, Sighted, Sighting};
 use super::machine::Machine;
 use crate::cluster::write::{self, Effect};
 use crate::cluster::{Cluster, Endpoint, Observed, WatchEvent};
@@ -127,7 +128,7 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
 
     fn obey(&mut self, command: Command, machine: &Machine<'_>) {
         match command {
-            Command::Send { step, .. } => self.send(step, machine.target(step)),
+            Command::Send { step, how, .. } => self.send(step, machine.target(step), how),
             Command::Delete { step, orphan } => self.delete(step, machine.target(step), orphan),
             Command::Watch(target) => self.watch(&target),
             Command::Discover => self.discover(),
@@ -142,7 +143,7 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
         }
     }
 
-    fn send(&mut self, step: NodeIndex, target: Option<&Target>) {
+    fn send(&mut self, step: NodeIndex, target: Option<&Target>, how: How) {
         let (cluster, plan) = (self.cluster.clone(), Arc::clone(&self.plan));
         let known = plan
             .step(step)
@@ -150,7 +151,7 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
             .cloned();
         let (at, strict) = (target.map(endpoint), self.options.strict);
         let task = self.requests.spawn(async move {
-            let answer = apply(&cluster, &plan, step, at.as_ref(), known.as_deref(), strict).await;
+            let answer = apply(&cluster, &plan, step, at.as_ref(), known.as_deref(), strict, how).await;
             (step, answer, None)
         });
         self.steps.insert(task.id(), step);
@@ -247,6 +248,7 @@ async fn apply(
     at: Option<&Endpoint>,
     known: Option<&str>,
     strict: bool,
+    how: How,
 ) -> Answer {
     let (Some(step), Some(at)) = (plan.step(step), at) else {
         return unreachable_step();
@@ -270,7 +272,14 @@ async fn apply(
         strict,
         known,
     };
-    understood(write::apply(cluster, &ask).await, *create_only)
+    match how {
+        How::AsDeclared => understood(write::apply(cluster, &ask).await, *create_only),
+        How::Suspended => hand_over::suspended(cluster, &ask).await,
+        How::WithStatus => match plan.hand_over.get(&step.id) {
+            Some(hand_over) => hand_over::with_status(cluster, &ask, &hand_over.status).await,
+            None => unreachable_step(),
+        },
+    }
 }
 
 /// Merges a patch into an object. What is gone needs none.
@@ -291,7 +300,7 @@ async fn patch(cluster: &Cluster, at: &Endpoint, id: &ObjectId, merge: &Value, o
 }
 
 /// What an answer to an apply means to the machine.
-fn understood(answer: write::Answer, create_only: bool) -> Answer {
+pub(super) fn understood(answer: write::Answer, create_only: bool) -> Answer {
     match answer {
         write::Answer::Done(written) => Answer::Written {
             action: match written.effect {

@@ -44,7 +44,10 @@ impl Machine<'_> {
             }
             let (phase, command) = match removes {
                 true => (Phase::Deleting, Command::Delete { step, orphan: false }),
-                false => (Phase::InFlight, Command::Send { step, attempt }),
+                false => {
+                    let how = self.how(index);
+                    (Phase::InFlight, Command::Send { step, attempt, how })
+                }
             };
             self.set_phase(index, phase);
             self.commands.push(command);

@@ -1,6 +1,9 @@
 //! What Git declares, after rendering.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Manifest, ObjectId, Place, Problem, Waiver};
 
@@ -82,6 +85,33 @@ pub struct Unit {
     pub renderer: Renderer,
     /// What its engine knows of it; `None` for folders and charts that are the entry's own.
     pub engine: Option<EngineUnit>,
+    /// Of a release: what is kept of it once it is installed.
+    pub record: Option<Arc<ReleaseRecord>>,
+}
+
+/// What Helm and the engine above it keep of a release once it is installed: with it they know the release for their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseRecord {
+    /// The release's name.
+    pub release: String,
+    /// The Secret that is Helm's record of its first revision.
+    pub secret: Manifest,
+    /// What the unit's object gets as its status, for generation 0.
+    pub status: Option<Value>,
+}
+
+impl ReleaseRecord {
+    /// The status for a generation of the object.
+    pub fn status_at(status: &Value, generation: i64) -> Value {
+        let mut status = status.clone();
+        for key in ["observedGeneration", "lastAttemptedGeneration"] {
+            status[key] = generation.into();
+        }
+        for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+            condition["observedGeneration"] = generation.into();
+        }
+        status
+    }
 }
 
 /// A unit as its engine knows it.

@@ -11,7 +11,7 @@ use super::{GroupKind, ObjectId};
 ///
 /// `Debug` prints the identity only, since the content may be a Secret. Clones share the content until one is changed: a plan
 /// holds all that its declared set holds, and thousands of objects are to fit in memory once.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Manifest(Arc<Value>);
 
 impl Manifest {

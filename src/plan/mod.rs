@@ -16,6 +16,7 @@ mod outside;
 mod preflight;
 mod prepare;
 mod prune;
+mod records;
 mod rights;
 mod selection;
 mod selector;
@@ -29,7 +30,8 @@ pub use build::build;
 pub use engines::{resume, suspend, undoing};
 pub use prepare::{with_written_ids, with_written_manifests};
 pub use prune::{Earlier, Removed, prune, removed};
+pub use records::{is_whole, record_releases, unit_of};
 pub use types::{
-    Cut, Edge, Gate, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction, Strength,
-    Target, Until,
+    Cut, Edge, Gate, HandOver, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction,
+    Strength, Target, Until,
 };

@@ -97,6 +97,7 @@ fn units(objects: &[Value]) -> Vec<Unit> {
         path: "all".to_owned(),
         renderer: Renderer::Plain,
         engine: None,
+        record: None,
     }];
     let group = "kustomize.toolkit.fluxcd.io";
     for object in objects
@@ -138,6 +139,7 @@ fn units(objects: &[Value]) -> Vec<Unit> {
                 object,
                 ready,
             }),
+            record: None,
         });
     }
     units

@@ -1,6 +1,6 @@
 //! The plan as a value.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::builtin::builtin;
 use crate::object::{
@@ -209,6 +209,17 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// Rings that were cut.
     pub cuts: Vec<Cut>,
+    /// What engines' own objects get as their status, by object.
+    pub hand_over: BTreeMap<ObjectId, HandOver>,
+}
+
+/// What an engine's own object gets as its status, so that the engine knows what was restored for its own.
+#[derive(Debug, Clone)]
+pub struct HandOver {
+    /// The record of the release: only where the restore made it is the status true.
+    pub record: ObjectId,
+    /// For generation 0.
+    pub status: serde_json::Value,
 }
 
 impl Plan {

@@ -314,6 +314,7 @@ pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
             path: "apps".to_owned(),
             renderer: Renderer::Kustomize,
             engine: None,
+            record: None,
         }],
         objects: objects.collect(),
         problems: Vec::new(),

@@ -138,6 +138,11 @@ impl HelmRelease {
         self.text("/targetNamespace").unwrap_or(self.own_namespace())
     }
 
+    /// The namespace in which Helm keeps its records.
+    pub fn storage(&self) -> &str {
+        self.text("/storageNamespace").unwrap_or(self.own_namespace())
+    }
+
     /// The namespace that it makes, if it is told to make one.
     pub fn creates_namespace(&self) -> Option<&str> {
         let target = self.text("/targetNamespace")?;

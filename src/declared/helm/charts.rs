@@ -91,13 +91,10 @@ impl Charts {
                     net::public(url),
                     format!("--chart {}=PATH takes the chart from this machine", wanted.name),
                 ),
-                (None, ChartSource::Artifact(artifact)) => {
-                    let name = wanted.called.first().unwrap_or(&wanted.name);
-                    (
-                        net::public(&artifact.url),
-                        format!("--chart {name}=PATH takes the chart from this machine"),
-                    )
-                }
+                (None, ChartSource::Artifact(artifact)) => (
+                    net::public(&artifact.url),
+                    format!("--chart {}=PATH takes the chart from this machine", wanted.name),
+                ),
             };
             let hint = match hint.is_empty() {
                 true => "give a chart's folder, or its archive (.tgz)".to_owned(),

@@ -200,6 +200,7 @@ mod tests {
             path: "apps".to_owned(),
             renderer: Renderer::Plain,
             engine: None,
+            record: None,
         }];
         let mut out = Vec::new();
         plan(of, &units, None, &mut out).expect("because a Vec takes all");

@@ -1,6 +1,7 @@
 //! What engines would make of a repository, without the engines.
 
 mod flux;
+mod hand_over;
 mod releases;
 mod sops;
 

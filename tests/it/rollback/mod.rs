@@ -22,13 +22,13 @@ fn run(plane: &Plane, command: &str, repo: &Repo, args: &[&str]) -> Ran {
 }
 
 /// Runs, must return this exit code.
-fn returns(code: i32, ran: Ran) -> Ran {
+pub fn returns(code: i32, ran: Ran) -> Ran {
     assert_eq!(ran.code, code, "{}\n{}", ran.stdout, ran.stderr);
     ran
 }
 
 /// The object at a path of the API; `None` if it is not there.
-fn live(plane: &Plane, path: &str) -> Option<Value> {
+pub fn live(plane: &Plane, path: &str) -> Option<Value> {
     let answer = wait(plane.api().get(path)).expect("because the server runs");
     answer.is_success().then_some(answer.body)
 }

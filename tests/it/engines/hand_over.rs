@@ -1,0 +1,275 @@
+//! What engines find after a restore: releases that Helm and helm-controller know for their own, and units that are whole or suspended.
+
+use serde_json::{Value, json};
+
+use super::kustomization;
+use crate::rollback::{live, returns};
+use crate::support::plane::{Plane, fresh};
+use crate::support::repo::Repo;
+use crate::support::run::{Ran, refloat, tool_folder};
+
+/// A definition of a kind of Flux, with a status of its own.
+fn definition(group: &str, version: &str, kind: &str, plural: &str) -> String {
+    format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {plural}.{group}}}\nspec:\n  group: {group}\n  scope: Namespaced\n\
+         \x20 names: {{kind: {kind}, plural: {plural}, singular: {singular}, listKind: {kind}List}}\n\
+         \x20 versions:\n  - {{name: {version}, served: true, storage: true, subresources: {{status: {{}}}}, schema: {{openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}}}}}\n---\n",
+        singular = kind.to_lowercase()
+    )
+}
+
+const OBJECTS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {size: {{ .Values.size | quote }}}\n\
+    ---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}}\n\
+    spec:\n  replicas: {{ .Values.replicas }}\n  selector: {matchLabels: {app: {{ .Release.Name }}}}\n  template:\n    metadata: {labels: {app: {{ .Release.Name }}}}\n    spec: {containers: [{name: web, image: 'web:1'}]}\n";
+const HOOK: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-before, annotations: {helm.sh/hook: pre-install}}\n";
+const TEST: &str =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}-test, annotations: {helm.sh/hook: test}}\n";
+
+fn release(name: &str, values: &str) -> String {
+    format!(
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  interval: 1h\n\
+         \x20 chart: {{spec: {{chart: ./charts/web, sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}}}}}\n  values: {values}\n"
+    )
+}
+
+fn repository() -> Repo {
+    let definitions = [
+        ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations"),
+        ("helm.toolkit.fluxcd.io", "v2", "HelmRelease", "helmreleases"),
+    ];
+    let definitions: String = definitions
+        .map(|(group, version, kind, plural)| definition(group, version, kind, plural))
+        .concat();
+    let namespaces = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n";
+    Repo::with(&[
+        ("clusters/prod/infra.yaml", &kustomization("infra", "./infra", "")),
+        (
+            "clusters/prod/apps.yaml",
+            &kustomization("apps", "./apps", "  dependsOn: [{name: infra}]\n"),
+        ),
+        ("infra/definitions.yaml", &definitions),
+        ("infra/namespaces.yaml", namespaces),
+        ("apps/web.yaml", &release("web", "{replicas: 2}")),
+        ("apps/bad.yaml", &release("bad", "{replicas: -1}")),
+        (
+            "charts/web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 0.1.0\nappVersion: '7'\n",
+        ),
+        ("charts/web/values.yaml", "replicas: 1\nsize: small\n"),
+        ("charts/web/templates/objects.yaml", OBJECTS),
+        ("charts/web/templates/hook.yaml", HOOK),
+        ("charts/web/templates/test.yaml", TEST),
+    ])
+}
+
+fn run(plane: &Plane, repo: &Repo, command: &str, more: &[&str]) -> Ran {
+    let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
+    let mut args = vec![command];
+    if command == "restore" {
+        args.extend([&*place, "--path", "clusters/prod"]);
+    }
+    args.extend(["--kubeconfig", &*kubeconfig]);
+    args.extend(more);
+    refloat(args).with_tools(&["helm"]).run()
+}
+
+fn kustomization_path(name: &str) -> String {
+    format!("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/{name}")
+}
+
+fn release_path(name: &str) -> String {
+    format!("/apis/helm.toolkit.fluxcd.io/v2/namespaces/shop/helmreleases/{name}")
+}
+
+fn secret_path(name: &str) -> String {
+    format!("/api/v1/namespaces/shop/secrets/sh.helm.release.v1.{name}.v1")
+}
+
+fn found(plane: &Plane, path: &str) -> Value {
+    live(plane, path).unwrap_or_else(|| panic!("{path} is not there"))
+}
+
+/// Whether an engine's object is suspended, and whether refloat marked it so.
+fn suspended(plane: &Plane, path: &str) -> (bool, bool) {
+    let object = found(plane, path);
+    let mark = object.pointer("/metadata/annotations/refloat.dev~1suspended");
+    (object["spec"]["suspend"] == true, mark.is_some())
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests run helm itself")]
+fn helm(plane: &Plane, args: &[&str]) -> String {
+    let output = std::process::Command::new(tool_folder("helm").join("helm"))
+        .args(args)
+        .args(["--kubeconfig", &plane.kubeconfig()])
+        .output()
+        .expect("because it was built");
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn listed(plane: &Plane) -> Vec<(String, String, String)> {
+    let all: Value = serde_json::from_str(&helm(plane, &["list", "--namespace", "shop", "--output", "json"]))
+        .expect("because it is JSON");
+    let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+    let all = all.as_array().cloned().unwrap_or_default();
+    all.iter()
+        .map(|one| (text(one, "name"), text(one, "revision"), text(one, "status")))
+        .collect()
+}
+
+#[test]
+fn engines_find_whole_units_and_releases_that_they_know() {
+    let (plane, repo) = (fresh(), repository());
+    let ran = returns(3, run(&plane, &repo, "restore", &[]));
+    assert!(ran.stdout.contains("Deployment/shop/bad"), "{}", ran.stdout);
+    // What is whole goes on by itself.
+    assert_eq!(suspended(&plane, &kustomization_path("infra")), (false, false));
+    let web = found(&plane, &release_path("web"));
+    assert_eq!(
+        (&web["spec"]["suspend"], &web["status"]["observedGeneration"]),
+        (&Value::Null, &web["metadata"]["generation"])
+    );
+    let history = &web["status"]["history"][0];
+    for (key, value) in [
+        ("name", json!("web")),
+        ("namespace", json!("shop")),
+        ("version", json!(1)),
+        ("status", json!("deployed")),
+        ("chartVersion", json!("0.1.0")),
+    ] {
+        assert_eq!(history[key], value, "{key}");
+    }
+    assert!(
+        history["digest"]
+            .as_str()
+            .is_some_and(|digest| digest.starts_with("sha256:"))
+    );
+    assert_eq!(found(&plane, &secret_path("web"))["type"], "helm.sh/release.v1");
+    let deployed = |name: &str, revision: &str| (name.to_owned(), revision.to_owned(), "deployed".to_owned());
+    assert_eq!(listed(&plane), [deployed("web", "1")]);
+    assert!(
+        helm(&plane, &["get", "hooks", "web", "--namespace", "shop"]).contains("helm.sh/hook: test"),
+        "for helm test"
+    );
+    // What is not stays away from it, and so does what would write it again.
+    assert!(live(&plane, &secret_path("bad")).is_none());
+    for path in [release_path("bad"), kustomization_path("apps")] {
+        assert_eq!(suspended(&plane, &path), (true, true), "{path}");
+    }
+    assert!(ran.stdout.contains("written suspended"), "{}", ran.stdout);
+
+    repo.write("apps/bad.yaml", &release("bad", "{replicas: 1}"));
+    repo.commit("mend it");
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    assert_eq!(listed(&plane), [deployed("bad", "1"), deployed("web", "1")]);
+    assert_eq!(
+        suspended(&plane, &release_path("bad")),
+        (true, true),
+        "until it is let go"
+    );
+    let _ = returns(0, run(&plane, &repo, "resume", &[]));
+    for path in [release_path("bad"), kustomization_path("apps")] {
+        assert_eq!(suspended(&plane, &path), (false, false), "{path}");
+    }
+    let bad = found(&plane, &release_path("bad"));
+    assert_eq!(bad["status"]["observedGeneration"], bad["metadata"]["generation"]);
+
+    let record = found(&plane, &secret_path("web"));
+    let again = returns(0, run(&plane, &repo, "restore", &[]));
+    assert!(
+        again.stdout.contains("nothing") || again.stdout.contains("unchanged"),
+        "{}",
+        again.stdout
+    );
+    assert_eq!(
+        found(&plane, &secret_path("web")),
+        record,
+        "a record is never written again"
+    );
+
+    // Helm goes on from there; a later restore leaves its records alone.
+    let objects = [
+        "/api/v1/namespaces/shop/configmaps/web",
+        "/apis/apps/v1/namespaces/shop/deployments/web",
+    ];
+    let versions = || objects.map(|path| found(&plane, path)["metadata"]["generation"].clone());
+    let before = versions();
+    let chart = repo.path().join("charts/web").display().to_string();
+    helm(
+        &plane,
+        &[
+            "upgrade",
+            "web",
+            &chart,
+            "--set",
+            "replicas=2",
+            "--namespace",
+            "shop",
+            "--force-conflicts",
+        ],
+    );
+    assert_eq!(listed(&plane)[1], deployed("web", "2"));
+    assert_eq!(versions(), before, "the same chart changes nothing");
+    helm(
+        &plane,
+        &[
+            "upgrade",
+            "web",
+            &chart,
+            "--set",
+            "replicas=2",
+            "--namespace",
+            "shop",
+            "--force-conflicts",
+            "--history-max",
+            "1",
+        ],
+    );
+    assert!(live(&plane, &secret_path("web")).is_none(), "helm has forgotten it");
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    assert!(
+        live(&plane, &secret_path("web")).is_none(),
+        "the release is known by a later record"
+    );
+}
+
+#[test]
+fn a_chart_of_no_engine_is_a_release_of_helm() {
+    let plane = fresh();
+    let repo = Repo::with(&[
+        ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+        ("charts/web/values.yaml", "replicas: 1\nsize: small\n"),
+        ("charts/web/templates/objects.yaml", OBJECTS),
+        ("prod.yaml", "replicas: 3\n"),
+    ]);
+    let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = [
+        "restore",
+        &*place,
+        "--path",
+        "charts/web",
+        "--values",
+        "prod.yaml",
+        "--namespace",
+        "default",
+        "--kubeconfig",
+        &*kubeconfig,
+    ];
+    let _ = returns(0, refloat(args).with_tools(&["helm"]).run());
+    let chart = repo.path().join("charts/web").display().to_string();
+    let helm = |args: &[&str]| {
+        let args: Vec<&str> = args.iter().copied().chain(["--namespace", "default"]).collect();
+        helm(&plane, &args)
+    };
+    assert!(helm(&["get", "values", "web"]).contains("replicas: 3"));
+    let path = "/apis/apps/v1/namespaces/default/deployments/web";
+    let before = found(&plane, path)["metadata"]["generation"].clone();
+    helm(&["upgrade", "web", &chart, "--set", "replicas=3"]);
+    assert_eq!(found(&plane, path)["metadata"]["generation"], before);
+    helm(&["uninstall", "web"]);
+    assert!(live(&plane, path).is_none(), "all of it is the release's");
+}
