@@ -1,5 +1,7 @@
 //! Engines in the cluster that sync what is restored.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Failure, Kind, printable};
 use crate::object::{DeclaredSet, Facts, LiveUnit, ObjectId, Unit};
 use crate::plan;
@@ -9,28 +11,24 @@ use crate::source::same_repository;
 /// Units named in a message.
 const NAMED: usize = 5;
 
-/// Of what engines sync, what has to do with a restore: units of this repository (by one of its addresses) that sync what is restored,
-/// what is declared, and what makes these.
-pub(super) fn concerned(set: &DeclaredSet, addresses: &[String], units: Vec<LiveUnit>) -> Vec<LiveUnit> {
-    let syncs = |unit: &LiveUnit| {
-        is_of(set, addresses, unit) && overlaps(set, unit) || set.objects.iter().any(|one| one.id == unit.id)
-    };
-    let owners: Vec<ObjectId> = units
-        .iter()
-        .filter(|unit| syncs(unit))
-        .filter_map(|unit| unit.owner.clone())
-        .collect();
-    let mut found: Vec<LiveUnit> = units
-        .into_iter()
-        .filter(|unit| syncs(unit) || owners.contains(&unit.id))
-        .collect();
-    for unit in &mut found {
-        // Of another repository the commits say nothing here.
+/// Leaves to units only the repositories that are this one (by its addresses): of others the commits say nothing here.
+pub(super) fn of_repository(set: &DeclaredSet, addresses: &[String], units: &mut [LiveUnit]) {
+    for unit in units {
         if !is_of(set, addresses, unit) {
             unit.repositories.clear();
         }
     }
-    found
+}
+
+/// Narrows units down to those that have to do with a restore: what syncs anything that is restored, what is declared or declared what
+/// is no longer (`removed`), and what makes these.
+pub(super) fn narrow(set: &DeclaredSet, removed: &BTreeSet<ObjectId>, units: &mut Vec<LiveUnit>) {
+    let declared: BTreeSet<&ObjectId> = set.objects.iter().map(|one| &one.id).chain(removed).collect();
+    let concerned =
+        |unit: &LiveUnit| !unit.repositories.is_empty() && overlaps(set, unit) || declared.contains(&unit.id);
+    let found = units.iter().filter(|unit| concerned(unit));
+    let owners: BTreeSet<ObjectId> = found.filter_map(|unit| unit.owner.clone()).collect();
+    units.retain(|unit| concerned(unit) || owners.contains(&unit.id));
 }
 
 /// Whether a unit is synced from this repository: by its address, or because what is restored was found through it and its source is

@@ -1,5 +1,6 @@
 //! From a cluster and a repository to a plan: what `restore`, `plan` and `drill` share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::console::{self, Console};
@@ -11,7 +12,7 @@ use crate::cluster::{Cluster, FactsOptions};
 use crate::error::Failure;
 use crate::event::{Event, Summary};
 use crate::object::{DeclaredSet, Facts, ServedKinds};
-use crate::plan::{self, Plan, PlanOptions, Selection};
+use crate::plan::{self, Known, Plan, PlanOptions, Selection};
 use crate::report::{self, About, Report, Verified};
 
 /// What is known before the first write.
@@ -75,7 +76,8 @@ pub(super) async fn prepare(
     cluster: &Cluster,
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
-    let (set, facts) = gather(source, options, cluster, console).await?;
+    let (set, mut facts) = gather(source, options, cluster, console).await?;
+    engines::narrow(&set, &BTreeSet::new(), &mut facts.engines);
     planned(set, facts, Beside::default(), options, console)
 }
 
@@ -87,14 +89,17 @@ pub(super) async fn prepare_rollback(
     cluster: &Cluster,
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
-    let (set, facts) = gather(source, options, cluster, console).await?;
+    let (set, mut facts) = gather(source, options, cluster, console).await?;
     let removal = match &rollback.prune_removed {
         None => None,
         Some(named) => Some(rollback::look(source, named, &set, &facts, options, cluster, console).await?),
     };
+    let mut removed = BTreeSet::new();
     if let Some(removal) = &removal {
         options.selection.known.clone_from(&removal.removed.terms);
+        removed.extend(removal.removed.ids().chain(removal.removed.units()));
     }
+    engines::narrow(&set, &removed, &mut facts.engines);
     let beside = Beside {
         removal,
         suspend_engines: rollback.suspend_engines,
@@ -114,7 +119,7 @@ async fn gather(
     let (set, addresses) = declared(source, &kinds, options, cluster, console)?;
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
     let mut facts = cluster.facts(&set, FactsOptions::default()).await?;
-    facts.engines = engines::concerned(&set, &addresses, facts.engines);
+    engines::of_repository(&set, &addresses, &mut facts.engines);
     Ok((set, facts))
 }
 
@@ -145,13 +150,14 @@ fn build(set: &DeclaredSet, facts: &Facts, beside: &Beside, options: &PlanOption
     let mut plan = plan::build(set, facts, options)?;
     plan::record_releases(&mut plan, set, facts);
     if let Some(removal) = &beside.removal {
-        plan::prune(
-            &mut plan,
-            &removal.removed,
-            &removal.live,
-            &removal.gaps,
-            &removal.named,
-        )?;
+        let known = Known {
+            live: &removal.live,
+            gaps: &removal.gaps,
+            engines: &facts.engines,
+            suspends: beside.suspend_engines,
+            named: &removal.named,
+        };
+        plan::prune(&mut plan, &removal.removed, known)?;
     }
     plan::suspend(
         &mut plan,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::simulate::{Dice, Run, Script, World};
-use super::{Input, Options};
+use super::{Answer, Command, Input, Machine, Options};
 use crate::event::Event;
 use crate::object::{Action, GroupKind, ObjectId, Outcome, Readiness, SkipReason};
-use crate::plan::{NodeIndex, Strength, Until};
+use crate::plan::{NodeIndex, StepAction, Strength, Until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -737,4 +737,44 @@ fn ten_thousand_steps_cost_a_few_inputs_each() {
     let run = world.run(Options::default());
     assert!(run.inputs < 5 * 10_000, "{} inputs", run.inputs);
     assert_eq!(run.sent.len(), 10_000);
+}
+
+/// What becomes of a deletion after these inputs, 10 ms apart.
+fn deleted_after(inputs: &[Input]) -> Outcome {
+    let mut world = World::default();
+    let step = world.apply("ConfigMap", "old", Script::default());
+    world.plan.steps[step.0 as usize].action = StepAction::Delete {
+        uid: "u".to_owned(),
+        revision: String::new(),
+    };
+    let mut machine = Machine::new(&world.plan, unbounded());
+    let asked = machine.on(Input::Started, Duration::ZERO);
+    assert!(asked.iter().any(|one| matches!(one, Command::Watch(_))), "{asked:?}");
+    let deletes = |one: &Command| matches!(one, Command::Delete { orphan: false, .. });
+    assert!(asked.iter().any(deletes), "{asked:?}");
+    for (at, input) in (1..).zip(inputs) {
+        machine.on(input.clone(), ms(10 * at));
+    }
+    machine.summary().outcomes.remove(0).1
+}
+
+#[test]
+fn a_deletion_ends_with_the_object_it_was_for() {
+    let leaving = || Input::Answered(NodeIndex(0), Answer::Leaving("its finalizers hold it".to_owned()));
+    let gone = |uid: &str| Input::Gone(ObjectId::new("", "ConfigMap", None, "old"), uid.to_owned());
+    let ended = |inputs: &[Input]| {
+        let outcome = deleted_after(inputs);
+        (outcome.action, outcome.readiness)
+    };
+    let done = (Action::Deleted, Readiness::Current);
+    let open = (Action::Skipped(SkipReason::Interrupted), Readiness::NotWaitedFor);
+    assert_eq!(ended(&[Input::Answered(NodeIndex(0), Answer::Gone)]), done);
+    assert_eq!(ended(&[leaving(), gone("u")]), done, "a watch tells first");
+    assert_eq!(ended(&[leaving(), gone("another")]), open, "it is still under way");
+    let taken = (Action::Deleted, Readiness::NotWaitedFor);
+    assert_eq!(ended(&[leaving(), Input::Interrupted]), taken);
+    assert_eq!(ended(&[Input::Interrupted, leaving()]), taken);
+    let told = "interrupted before the server answered: it may have been deleted or not";
+    let lost = (Action::Failed(told.to_owned()), Readiness::NotWaitedFor);
+    assert_eq!(ended(&[Input::Interrupted, Input::Interrupted]), lost);
 }

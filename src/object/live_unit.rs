@@ -74,6 +74,11 @@ impl Switch {
     }
 }
 
+/// Whether an object is an engine's own.
+pub fn is_engines(id: &ObjectId) -> bool {
+    Switch::of(&id.group, &id.kind).is_some()
+}
+
 /// The kinds of engines' own objects: (group, kind).
 pub fn engine_kinds() -> impl Iterator<Item = (&'static str, &'static str)> {
     SWITCHES.iter().map(|one| (one.group, one.kind))
@@ -100,6 +105,8 @@ pub struct LiveUnit {
     pub next: String,
     /// The commit that was synced last; "" where that is not known.
     pub synced: String,
+    /// What it made goes with it if it is deleted, suspended or not.
+    pub cascades: bool,
     /// It syncs nothing by itself.
     pub suspended: bool,
     /// What stands in the field that suspends it; `null`: nothing.
@@ -133,6 +140,7 @@ impl LiveUnit {
                 .filter(|known| !known.is_empty())
                 .unwrap_or_else(|| synced.clone()),
             synced,
+            cascades: cascades(&id, value),
             suspended: switch.is_off(switch.value(value)),
             setting: switch.value(value).clone(),
             put_aside: put_aside.map(|text| serde_json::from_str(text).unwrap_or_default()),
@@ -275,6 +283,14 @@ fn follows(value: &Value, source: Option<&Value>) -> String {
     flux.or_else(argo).unwrap_or_default()
 }
 
+/// Flux deletes what a Kustomization or HelmRelease made only where that is not suspended. Argo CD does it by a finalizer of the
+/// Application; the Applications of an ApplicationSet belong to it.
+fn cascades(id: &ObjectId, value: &Value) -> bool {
+    let finalizers = value.pointer("/metadata/finalizers").and_then(Value::as_array);
+    let mut finalizers = finalizers.into_iter().flatten().filter_map(Value::as_str);
+    id.kind == "ApplicationSet" || finalizers.any(|name| name.starts_with("resources-finalizer.argocd.argoproj.io"))
+}
+
 fn owner(id: &ObjectId, value: &Value) -> Option<ObjectId> {
     let owners = value.pointer("/metadata/ownerReferences").and_then(Value::as_array)?;
     let owner = owners.iter().find(|owner| owner["controller"] == true)?;
@@ -359,6 +375,10 @@ mod tests {
         assert!(!unit.suspended);
         assert!(read(&application(json!({"automated": {"enabled": false}}))).suspended);
         assert!(read(&application(Value::Null)).suspended);
+        assert!(!unit.cascades);
+        let mut held = application(Value::Null);
+        held["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io/background"]);
+        assert!(read(&held).cascades);
     }
 
     #[test]

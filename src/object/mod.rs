@@ -35,7 +35,7 @@ pub use health::{Assessment, Basis, Health, assess, has_contract};
 pub use id::{GroupKind, ObjectId};
 pub use keep::{is_never_deleted, kept_by, owner};
 pub use live::{Comparison, FieldChange, FieldDrift, LiveObject, LiveSet, Manager, Method, Owner};
-pub use live_unit::{LiveUnit, SUSPENDED, engine_kinds, suspend_declared};
+pub use live_unit::{LiveUnit, SUSPENDED, engine_kinds, is_engines, suspend_declared};
 pub use manifest::Manifest;
 pub use outcome::{Action, Outcome, Readiness, SkipReason};
 pub use past::{Commit, PastIdentity, PastSet};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{Failure, Kind};
 use crate::object::{
-    Declared, DeclaredSet, FactGap, Facts, LiveObject, LiveUnit, ObjectId, is_never_deleted, kept_by, owner,
+    Declared, DeclaredSet, FactGap, Facts, LiveObject, LiveUnit, ObjectId, is_engines, is_never_deleted, kept_by, owner,
 };
 
 /// The row of its edges.
@@ -57,8 +57,10 @@ struct Candidate {
     revision: String,
     /// The revision by place, and the step's node in its plan.
     at: (usize, NodeIndex),
-    /// Its unit is declared still, and was not rendered: whether it would be there nobody knows.
-    unrendered: Option<ObjectId>,
+    /// The unit that declared it.
+    unit: Option<ObjectId>,
+    /// That is declared still, and was not rendered: whether the object would be there nobody knows.
+    unrendered: bool,
 }
 
 /// Everything that was declared before and is no longer.
@@ -75,6 +77,11 @@ impl Removed {
     /// The objects, to be looked at in the cluster.
     pub fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
         self.candidates.iter().map(|one| one.step.id.clone())
+    }
+
+    /// The units, by their engines' objects, that declared them: where they go on, they make them anew.
+    pub fn units(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.candidates.iter().filter_map(|one| one.unit.clone())
     }
 }
 
@@ -112,16 +119,17 @@ pub fn removed(
             if !earlier.was_there(one) || !selection::takes(&options.selection, &item, &earlier.set.units, &mut terms) {
                 continue;
             }
-            let rendered = |unit: &&ObjectId| {
+            let rendered = |unit: &ObjectId| {
                 let engines = now.units.iter().filter_map(|unit| unit.engine.as_ref());
-                engines.into_iter().any(|engine| engine.object == **unit)
+                engines.into_iter().any(|engine| engine.object == *unit)
             };
             let candidate = || Candidate {
                 step: step.clone(),
                 declared: (*one).clone(),
                 revision: earlier.revision(),
                 at: (place, node),
-                unrendered: unit.filter(|unit| declared.contains(unit) && !rendered(unit)).cloned(),
+                unit: unit.cloned(),
+                unrendered: unit.is_some_and(|unit| declared.contains(unit) && !rendered(unit)),
             };
             found.entry(step.id.clone()).or_insert_with(candidate);
         }
@@ -134,27 +142,34 @@ pub fn removed(
     })
 }
 
-/// Adds to a plan the deletion of what was removed, with a remark on each object that is deleted and each that stays. `live` is what
-/// is in the cluster of it, `gaps` what could not be read; `named` are objects of kinds that are never deleted otherwise.
+/// What is in the cluster of what was removed, and what the operator says to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'k> {
+    /// The objects.
+    pub live: &'k BTreeMap<ObjectId, LiveObject>,
+    /// What could not be read.
+    pub gaps: &'k [FactGap],
+    /// What engines sync.
+    pub engines: &'k [LiveUnit],
+    /// All of these are suspended first.
+    pub suspends: bool,
+    /// Objects of kinds that are never deleted otherwise, by name.
+    pub named: &'k [String],
+}
+
+/// Adds to a plan the deletion of what was removed, with a remark on each object that is deleted and each that stays.
 ///
 /// # Errors
 /// A name that is no object's that was removed.
-pub fn prune(
-    plan: &mut Plan,
-    removed: &Removed,
-    live: &BTreeMap<ObjectId, LiveObject>,
-    gaps: &[FactGap],
-    named: &[String],
-) -> Result<(), Failure> {
-    unknown_names(removed, named)?;
+pub fn prune(plan: &mut Plan, removed: &Removed, known: Known<'_>) -> Result<(), Failure> {
+    unknown_names(removed, known.named)?;
     let mut doomed = Vec::new();
     for one in &removed.candidates {
         let id = &one.step.id;
-        let Some(object) = live.get(id).filter(|object| !object.terminating) else {
+        let Some(object) = known.live.get(id).filter(|object| !object.terminating) else {
             continue;
         };
-        let is_named = named.iter().any(|name| id.is_named_by(name));
-        let (kind, message) = match stays(one, object, is_named) {
+        let (kind, message) = match stays(one, object, known) {
             Some(why) => (NoteKind::Kept, why),
             None => {
                 doomed.push((one, object));
@@ -169,7 +184,7 @@ pub fn prune(
             hint: None,
         });
     }
-    plan.notes.extend(gaps.iter().map(|gap| Note {
+    plan.notes.extend(known.gaps.iter().map(|gap| Note {
         kind: NoteKind::Gap,
         object: None,
         place: None,
@@ -210,9 +225,9 @@ fn unknown_names(removed: &Removed, named: &[String]) -> Result<(), Failure> {
 }
 
 /// Why an object stays.
-fn stays(one: &Candidate, live: &LiveObject, is_named: bool) -> Option<String> {
+fn stays(one: &Candidate, live: &LiveObject, known: Known<'_>) -> Option<String> {
     let id = &one.step.id;
-    if let Some(unit) = &one.unrendered {
+    if let Some(unit) = one.unit.as_ref().filter(|_| one.unrendered) {
         return Some(format!(
             "{unit} is declared and was not rendered, so it may still be declared"
         ));
@@ -223,7 +238,25 @@ fn stays(one: &Candidate, live: &LiveObject, is_named: bool) -> Option<String> {
     if let Some(mark) = kept_by(live, &one.declared.manifest) {
         return Some(format!("it says {mark}"));
     }
+    if is_engines(id) {
+        return engine_stays(id, known);
+    }
+    let is_named = known.named.iter().any(|name| id.is_named_by(name));
     (is_never_deleted(id) && !is_named).then(|| format!("a {} goes only if it is named: --prune-removed={id}", id.kind))
+}
+
+/// Why an engine's own object stays: with it its engine would delete all that it made, of whatever kind.
+fn engine_stays(id: &ObjectId, known: Known<'_>) -> Option<String> {
+    let unit = known.engines.iter().find(|unit| unit.id == *id);
+    let why = match unit {
+        None => "what goes with it is not known",
+        Some(unit) if unit.cascades => "all that it made would go with it, of whatever kind",
+        Some(unit) if !unit.suspended && !known.suspends => {
+            "its engine would delete all that it made, of whatever kind, unless it is suspended: --suspend-engines"
+        }
+        Some(_) => return None,
+    };
+    Some(why.to_owned())
 }
 
 fn goes(one: &Candidate) -> String {
@@ -343,6 +376,16 @@ mod tests {
         set
     }
 
+    fn known<'k>(live: &'k BTreeMap<ObjectId, LiveObject>, named: &'k [String]) -> Known<'k> {
+        Known {
+            live,
+            gaps: &[],
+            engines: &[],
+            suspends: false,
+            named,
+        }
+    }
+
     fn earlier(text: &str) -> Earlier {
         Earlier {
             set: declared(text),
@@ -371,7 +414,7 @@ mod tests {
         let removed = removed(&now, &[earlier(NEWER)], &facts(), options)?;
         let mut plan = build(&now, &facts(), &PlanOptions::default())?;
         let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
-        prune(&mut plan, &removed, &live(&removed), &[], &named)?;
+        prune(&mut plan, &removed, known(&live(&removed), &named))?;
         Ok((plan, removed))
     }
 
@@ -449,7 +492,7 @@ mod tests {
             object.terminating = true;
         }
         let mut plan = Plan::default();
-        prune(&mut plan, &removed, &live, &[], &[]).expect("because it names nothing");
+        prune(&mut plan, &removed, known(&live, &[])).expect("because it names nothing");
         assert_eq!(deleted(&plan), ["ServiceAccount/shop/worker"]);
     }
 
@@ -462,12 +505,51 @@ mod tests {
         let deleted_with = |now: &DeclaredSet| {
             let removed = removed(now, &earlier, &facts(), &options).expect("because it is right");
             let mut plan = Plan::default();
-            prune(&mut plan, &removed, &live(&removed), &[], &[]).expect("because it names nothing");
+            prune(&mut plan, &removed, known(&live(&removed), &[])).expect("because it names nothing");
             deleted(&plan)
         };
         let mut now = declared(unit);
         assert_eq!(deleted_with(&now), ["ConfigMap/shop/c"], "rendered, and without it");
         now.units.retain(|unit| unit.engine.is_none());
         assert_eq!(deleted_with(&now), Vec::<String>::new(), "suspended in Git, say");
+    }
+
+    #[test]
+    fn an_engines_own_object_goes_only_if_nothing_goes_with_it() {
+        let unit = "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: apps, namespace: flux-system}}";
+        let removed = removed(
+            &declared("{apiVersion: v1, kind: Namespace, metadata: {name: shop}}"),
+            &[earlier(unit)],
+            &facts(),
+            &PlanOptions::default(),
+        )
+        .expect("because it is right");
+        let live = live(&removed);
+        let said = |engines: &[LiveUnit], suspends: bool| {
+            let mut plan = Plan::default();
+            let known = Known {
+                engines,
+                suspends,
+                ..known(&live, &[])
+            };
+            prune(&mut plan, &removed, known).expect("because it names nothing");
+            plan.notes[0].message.clone()
+        };
+        let value = yaml(unit).remove(0);
+        let running = LiveUnit::of(&value, &BTreeMap::new()).expect("because it is an engine's");
+        let gone = |engines: &[LiveUnit], suspends| said(engines, suspends).starts_with("declared at");
+        assert!(said(std::slice::from_ref(&running), false).contains("--suspend-engines"));
+        assert!(gone(std::slice::from_ref(&running), true));
+        let suspended = LiveUnit {
+            suspended: true,
+            ..running.clone()
+        };
+        assert!(gone(std::slice::from_ref(&suspended), false));
+        let cascades = LiveUnit {
+            cascades: true,
+            ..suspended
+        };
+        assert!(said(&[cascades], true).contains("all that it made would go with it"));
+        assert!(said(&[], true).contains("not known"));
     }
 }

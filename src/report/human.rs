@@ -243,6 +243,17 @@ mod tests {
     }
 
     #[test]
+    fn a_roll_back() {
+        let (plan, summary) = sample::rolled_back();
+        let told = told(&plan, sample::events(&summary));
+        assert!(
+            told.starts_with("suspended   Kustomization/flux-system/apps\n"),
+            "{told}"
+        );
+        assert!(told.contains("deleted     ConfigMap/bank/extra  gone"), "{told}");
+    }
+
+    #[test]
     fn everything_that_can_go_wrong() {
         let (plan, summary) = sample::troubled();
         let told = told(&plan, sample::events(&summary));

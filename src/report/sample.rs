@@ -322,3 +322,62 @@ pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
         wanted: Vec::new(),
     }
 }
+
+/// A roll-back: an engine suspended first, one object applied, one not, one deleted, one left because of that.
+pub(super) fn rolled_back() -> (Plan, Summary) {
+    let unit = ObjectId::new(
+        "kustomize.toolkit.fluxcd.io",
+        "Kustomization",
+        Some("flux-system"),
+        "apps",
+    );
+    let ids = [
+        unit,
+        id("ConfigMap", "settings"),
+        id("Deployment", "web"),
+        id("ConfigMap", "extra"),
+        id("Secret", "more"),
+    ];
+    let mut plan = Plan::default();
+    for (line, id) in (1..).zip(&ids) {
+        plan.steps.push(step(id, "apps/all.yaml", line));
+    }
+    plan.steps[0].provenance = None;
+    plan.steps[0].action = StepAction::Patch {
+        merge: json!({"spec": {"suspend": true}}),
+        outcome: Action::Suspended,
+    };
+    for step in &mut plan.steps[3..] {
+        step.action = StepAction::Delete {
+            uid: "u".to_owned(),
+            revision: "0123456789ab".to_owned(),
+        };
+    }
+    plan.gates.push(Gate {
+        name: "every engine is suspended".to_owned(),
+    });
+    let mut hard = |from, to, until| {
+        plan.edges
+            .push(edge(from, to, until, Strength::Hard, "it would undo it"))
+    };
+    hard(1, 5, Until::Exists);
+    hard(2, 5, Until::Exists);
+    hard(3, 1, Until::Exists);
+    hard(4, 3, Until::Ready);
+    hard(5, 0, Until::Exists);
+    let done = |action| outcome(action, Readiness::NotWaitedFor);
+    let outcomes = [
+        done(Action::Suspended),
+        done(Action::Configured),
+        done(Action::Failed("no".to_owned())),
+        outcome(Action::Deleted, Readiness::Current),
+        skipped(SkipReason::Dependency(ids[2].clone())),
+    ];
+    let summary = Summary {
+        outcomes: ids.into_iter().zip(outcomes).collect(),
+        times: vec![StepTimes::default(); 5],
+        total: millis(2_000),
+        ..Summary::default()
+    };
+    (plan, summary)
+}

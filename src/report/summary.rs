@@ -402,6 +402,29 @@ mod tests {
     }
 
     #[test]
+    fn a_roll_back() {
+        let (plan, summary) = sample::rolled_back();
+        insta::assert_snapshot!(shown(&plan, &summary), @r#"
+        1 of 2 objects are in the cluster (2.0s, 0.5 objects/s).
+        1 of 2 objects that are no longer declared were deleted.
+        1 engine unit is suspended: `refloat resume` lets go on what refloat suspended.
+
+                      objects   ready  not waited for  failed  timed out
+        configured          1       -               1       -          -
+        deleted             1       -               -       -          -
+        suspended           1       -               1       -          -
+        skipped             1       -               -       -          -
+        failed              1       -               -       -          -
+
+        Failed: 1
+          Deployment/bank/web (apps/all.yaml:3): no
+            1 object not deleted because of it: Secret/bank/more
+
+        Next: correct what is named above, then the same command again; what is there already stays as it is.
+        "#);
+    }
+
+    #[test]
     fn nothing_to_do() {
         insta::assert_snapshot!(shown(&Plan::default(), &Summary::default()), @r#"Nothing to restore: there is no object in what was chosen."#);
     }

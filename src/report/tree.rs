@@ -58,7 +58,7 @@ fn headline(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     }
     write!(out, "Plan: {} to apply", count(number("apply"), "object"))?;
     for (word, text) in [
-        ("suspend", "of engines to suspend first"),
+        ("suspend", "to suspend first (engines)"),
         ("await", "made by others and waited for"),
         ("hold-back", "held back"),
         ("delete", "to delete"),
@@ -401,6 +401,22 @@ mod tests {
         let all = shown(|out| tree(&plan(), true, out));
         assert_eq!(all.lines().count(), 11);
         insta::assert_snapshot!(shown(|out| tree(&Plan::default(), false, out)), @r#"Nothing to restore: there is no object in what was chosen."#);
+    }
+
+    #[test]
+    fn what_is_suspended_and_deleted_says_so() {
+        let (plan, _) = sample::rolled_back();
+        insta::assert_snapshot!(shown(|out| tree(&plan, false, out)), @r#"
+        Plan: 2 objects to apply, 1 to suspend first (engines), 2 to delete. Each stands under what it waits for longest:
+          Kustomization/flux-system/apps [suspend]
+            every engine is suspended  since it would undo it
+              ConfigMap/bank/settings (apps/all.yaml:2)  since it would undo it
+                ConfigMap/bank/extra [deleted: declared at 0123456789ab]  since it would undo it
+                  Secret/bank/more [deleted: declared at 0123456789ab]  once that is gone, since it would undo it
+              Deployment/bank/web (apps/all.yaml:3)  since it would undo it
+        "#);
+        let node = named(&plan, "Secret/more").expect("because it is there");
+        assert!(shown(|out| why(&plan, node, out)).contains("waits until ConfigMap/bank/extra is gone, because"));
     }
 
     #[test]

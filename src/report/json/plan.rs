@@ -404,6 +404,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_suspended_and_deleted_says_so() {
+        let (plan, _) = sample::rolled_back();
+        let shown: serde_json::Value = serde_json::from_str(&shown(&plan)).expect("because it is JSON");
+        assert_eq!(shown["steps"][0]["action"], "suspend");
+        let deleted = &shown["steps"][3];
+        let fields = [&deleted["action"], &deleted["uid"], &deleted["revision"]];
+        assert_eq!(fields, ["delete", "u", "0123456789ab"]);
+    }
+
+    #[test]
     fn an_empty_plan() {
         insta::assert_snapshot!(shown(&Plan::default()), @r#"
         {

@@ -61,4 +61,26 @@ async fn two_restores_are_kept_apart() {
         .await
         .expect("because it has expired");
     fourth.release().await.expect("because it holds it");
+
+    // What was there before another commit of the same place is noted, and only that.
+    let at_commit = |revision: &str, entry: &str| RestoreRecord {
+        revision: revision.to_owned(),
+        ..record(entry)
+    };
+    for (revision, entry, before) in [
+        ("def", "x", "abc"),
+        ("def", "x", "abc"),
+        ("abc", "x", "def"),
+        ("abc", "y", ""),
+    ] {
+        let restored = at_commit(revision, entry);
+        let lease = Lease::acquire(&cluster, "fifth", &restored, false).await;
+        lease
+            .expect("because it is free")
+            .release()
+            .await
+            .expect("because it holds it");
+        let noted = cluster.record().await.expect("because it was noted");
+        assert_eq!((&*noted.revision, &*noted.before), (revision, before), "{entry}");
+    }
 }

@@ -80,7 +80,10 @@ fn fleet() -> (Repo, [String; 2]) {
     let first = repo.git(&["rev-parse", "HEAD"]).trim().to_owned();
     repo.write("apps/map.yaml", &config_map("map", "2"));
     repo.write("apps/extra.yaml", &config_map("extra", "2"));
-    let second = repo.commit("change it, bring another");
+    let unit = apps.replace("name: apps", "name: more").replace("./apps", "./more");
+    repo.write("clusters/prod/more.yaml", &unit);
+    repo.write("more/map.yaml", &config_map("more", "2"));
+    let second = repo.commit("change it, bring others");
     (repo, [first, second])
 }
 
@@ -112,7 +115,9 @@ fn flux_is_suspended_first_and_resumes_only_what_was() {
     );
     let apps = format!("{FLUX}/apps");
     let synced = json!({"status": {"lastAppliedRevision": format!("main@sha1:{second}")}});
+    let more = format!("{FLUX}/more");
     send(&plane, "PATCH", &apps, MERGE, Some(&synced));
+    send(&plane, "PATCH", &more, MERGE, Some(&synced));
     create(&plane, FLUX, &kustomization("theirs", true));
     let theirs = format!("{FLUX}/theirs");
 
@@ -135,25 +140,39 @@ fn flux_is_suspended_first_and_resumes_only_what_was() {
     assert!(refused.stderr.ends_with(&expected), "{}", refused.stderr);
     assert_eq!(field(&plane, MAP, "/data/a"), "2", "nothing was changed");
 
+    // With what it declared goes a unit of its own, if its engine does not take more with it.
+    let prune = [&back[..], &["--prune-removed"]].concat();
+    let planned = returns(3, run(&plane, "plan", &repo, &prune));
+    let kept = "Kustomization/flux-system/more: its engine would delete all that it made, of whatever kind, unless it is suspended";
+    assert!(planned.stderr.contains(kept), "{}", planned.stderr);
+    let planned = returns(
+        0,
+        run(&plane, "plan", &repo, &[&prune[..], &["--suspend-engines"]].concat()),
+    );
+    assert!(
+        planned.stdout.contains("2 to suspend first (engines), 3 to delete"),
+        "{}",
+        planned.stdout
+    );
+
     // Nothing notes what was restored: what the engine synced tells.
     let lease = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/refloat";
     send(&plane, "DELETE", lease, "", None);
     let before = plane.requests().len();
     let rolled = [&back[..], &["--suspend-engines", "--prune-removed"], &sure].concat();
     let ran = returns(0, run(&plane, "restore", &repo, &rolled));
-    assert_eq!(told(&ran, "suspended "), names(&["Kustomization/flux-system/apps"]));
-    assert_eq!(
-        told(&ran, "deleted "),
-        names(&["ConfigMap/shop/extra"]),
-        "{}",
-        ran.stderr
-    );
+    // Also the one that would make anew what is deleted.
+    let units = names(&["Kustomization/flux-system/apps", "Kustomization/flux-system/more"]);
+    assert_eq!(told(&ran, "suspended "), units);
+    let deleted = names(&["ConfigMap/shop/extra", "ConfigMap/shop/more"]);
+    assert_eq!(told(&ran, "deleted "), deleted, "{}", ran.stderr);
     assert!(
-        ran.stdout.contains("1 engine unit is suspended: `refloat resume`"),
+        ran.stdout.contains("2 engine units are suspended: `refloat resume`"),
         "{}",
         ran.stdout
     );
-    assert_eq!(first_write(&plane, before), "kustomizations/apps");
+    let first = first_write(&plane, before);
+    assert!(first.starts_with("kustomizations/"), "{first}");
     assert_eq!(field(&plane, MAP, "/data/a"), "1");
     assert_eq!(
         (field(&plane, &apps, "/spec/suspend"), mark(&plane, &apps)),
@@ -171,16 +190,11 @@ fn flux_is_suspended_first_and_resumes_only_what_was() {
     let shown = resume(&plane, &["--dry-run"]);
     assert_eq!(
         shown.stdout,
-        "Plan: 1 engine unit to resume:\n  Kustomization/flux-system/apps [resume]\n"
+        "Plan: 2 engine units to resume:\n  Kustomization/flux-system/apps [resume]\n  Kustomization/flux-system/more [resume]\n"
     );
     let ran = resume(&plane, &[]);
-    assert_eq!(
-        told(&ran, "resumed "),
-        names(&["Kustomization/flux-system/apps"]),
-        "{}",
-        ran.stderr
-    );
-    assert!(ran.stdout.starts_with("1 engine unit goes on.\n"), "{}", ran.stdout);
+    assert_eq!(told(&ran, "resumed "), units, "{}", ran.stderr);
+    assert!(ran.stdout.starts_with("2 engine units go on.\n"), "{}", ran.stdout);
     assert_eq!(
         (field(&plane, &apps, "/spec/suspend"), mark(&plane, &apps)),
         (Value::Null, Value::Null)
