@@ -23,8 +23,6 @@ enum Piece {
     Class {
         negated: bool,
         ranges: Vec<(char, char)>,
-        /// Whether a separator may be of it.
-        separators: bool,
     },
     Either(Vec<Vec<Piece>>),
 }
@@ -122,13 +120,9 @@ impl Glob {
                     let fits = match piece {
                         Piece::Char(wanted) => wanted == c,
                         Piece::One => !is_separator(*c),
-                        Piece::Class {
-                            negated,
-                            ranges,
-                            separators,
-                        } => {
+                        Piece::Class { negated, ranges } => {
                             let inside = ranges.iter().any(|(low, high)| (low..=high).contains(&c));
-                            inside != *negated && (*separators || !is_separator(*c))
+                            inside != *negated
                         }
                         _ => false,
                     };
@@ -182,7 +176,7 @@ impl Reader {
                 '*' => Piece::Star,
                 '?' => Piece::One,
                 '[' => self.argo_class()?,
-                '{' => self.branches(depth, Self::argo_pieces)?,
+                '{' => self.branches(depth, true, Self::argo_pieces)?,
                 '\\' => match self.next() {
                     Some(c) => Piece::Char(c),
                     None => break,
@@ -193,7 +187,13 @@ impl Reader {
         Some(pieces)
     }
 
-    fn branches(&mut self, depth: usize, read: impl Fn(&mut Self, usize) -> Option<Vec<Piece>>) -> Option<Piece> {
+    /// What stands in braces, which `open` ones may leave open at the end.
+    fn branches(
+        &mut self,
+        depth: usize,
+        open: bool,
+        read: impl Fn(&mut Self, usize) -> Option<Vec<Piece>>,
+    ) -> Option<Piece> {
         if depth >= DEEPEST {
             return None;
         }
@@ -203,6 +203,7 @@ impl Reader {
             match self.next() {
                 Some(',') => {}
                 Some('}') => return Some(Piece::Either(branches)),
+                None if open => return Some(Piece::Either(branches)),
                 _ => return None,
             }
         }
@@ -229,11 +230,7 @@ impl Reader {
                 }
             }
         }
-        Some(Piece::Class {
-            negated,
-            ranges,
-            separators: true,
-        })
+        Some(Piece::Class { negated, ranges })
     }
 
     /// Pieces of `path.Match`; with `**` and braces where `double` says so.
@@ -269,7 +266,7 @@ impl Reader {
                 '*' => Piece::Star,
                 '?' => Piece::One,
                 '[' => self.go_class(double)?,
-                '{' if double => self.branches(depth, |reader, depth| reader.go_pieces(depth, true))?,
+                '{' if double => self.branches(depth, false, |reader, depth| reader.go_pieces(depth, true))?,
                 '\\' => Piece::Char(self.next()?),
                 c => Piece::Char(c),
             };
@@ -292,11 +289,7 @@ impl Reader {
             };
             ranges.push((low, high));
         }
-        Some(Piece::Class {
-            negated,
-            ranges,
-            separators: !double,
-        })
+        Some(Piece::Class { negated, ranges })
     }
 
     fn class_char(&mut self) -> Option<char> {

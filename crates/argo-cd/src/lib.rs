@@ -9,6 +9,8 @@
 //! - [`sync`]: phases, waves, hooks, order and options of a sync;
 //! - [`tracking`]: how objects are marked as those of an Application;
 //! - [`template`]: Go templates with the functions that ApplicationSets have.
+#![doc = ""]
+#![doc = include_str!("differences.md")]
 
 pub mod application;
 pub mod appset;
@@ -16,6 +18,8 @@ mod error;
 mod glob;
 mod names;
 mod object;
+#[cfg(test)]
+mod oracle;
 mod paths;
 pub mod project;
 mod read;

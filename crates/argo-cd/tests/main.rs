@@ -2,5 +2,6 @@
 //! is there, and what bad input comes to.
 #![expect(clippy::print_stderr, reason = "tests say what they skipped and what they counted")]
 
+mod hostile;
 mod support;
 mod templates;

@@ -246,4 +246,14 @@ fn text_of<'v>(secret: &'v Value, key: &str) -> &'v str {
 }
 
 #[cfg(test)]
+pub(crate) use params::flatten;
+
+/// A text without Go templates, with parameters of JSON.
+#[cfg(test)]
+pub(crate) fn replace_fast(text: &str, params: &Value) -> Result<String, crate::template::Failure> {
+    let map = params.as_object().cloned().unwrap_or_default();
+    fasttemplate::replace(text, &params::Params::from_json(&map)?)
+}
+
+#[cfg(test)]
 mod tests;

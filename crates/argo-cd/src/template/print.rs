@@ -39,7 +39,7 @@ fn write_value(value: &Value, out: &mut String, depth: usize) -> Result<(), Fail
         }
         Value::Float(number) => out.push_str(&float(*number)),
         Value::Text(text) => out.push_str(text),
-        Value::List(_) | Value::Texts(_) => {
+        Value::List(_) | Value::Texts(_) | Value::Ints(_) => {
             out.push('[');
             for (at, item) in value.items().into_iter().flatten().enumerate() {
                 if at > 0 {
@@ -157,7 +157,7 @@ fn write_json(value: &Value, out: &mut String, depth: usize, indent: bool, html:
             None => return Err(Failure::new("json: unsupported value")),
         },
         Value::Text(text) => json_text(text, out, html),
-        Value::List(_) | Value::Texts(_) => {
+        Value::List(_) | Value::Texts(_) | Value::Ints(_) => {
             let items = value.items().unwrap_or_default();
             out.push('[');
             for (at, item) in items.iter().enumerate() {

@@ -63,6 +63,8 @@ pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, Failure> {
             out.push('%');
             continue;
         }
+        // With `%+v` the sign is one of structures, not of numbers.
+        flags.plus &= verb != 'v';
         if verb == '[' {
             return Err(Failure::new("argument indexes in printf are not supported"));
         }
@@ -145,10 +147,11 @@ fn pad(text: String, flags: &Flags, zero: bool) -> String {
     }
 }
 
-fn bad(verb: char, value: &Value) -> Result<String, Failure> {
+/// A verb that has no meaning for a value, which is then written as `%v` with the flags of the verb.
+fn bad(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> {
     Ok(match value.is_nothing() {
         true => format!("%!{verb}(<nil>)"),
-        false => format!("%!{verb}({}={})", value.type_name(), display(value)?),
+        false => format!("%!{verb}({}={})", value.type_name(), verb_of('v', value, flags)?),
     })
 }
 
@@ -157,8 +160,8 @@ fn verb_of(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> 
         ('T', value) => Ok(pad(value.type_name().to_owned(), flags, false)),
         ('v', _) if flags.sharp => Err(Failure::new("%#v in printf is not supported")),
         ('v', Value::Absent | Value::Nil) => Ok(pad("<nil>".to_owned(), flags, false)),
-        (_, Value::Absent | Value::Nil) => bad(verb, value),
-        (_, Value::List(_) | Value::Texts(_)) => {
+        (_, Value::Absent | Value::Nil) => bad(verb, value, flags),
+        (_, Value::List(_) | Value::Texts(_) | Value::Ints(_)) => {
             let items = value.items().unwrap_or_default();
             let items: Result<Vec<_>, _> = items.iter().map(|item| within(verb, item, flags)).collect();
             Ok(format!("[{}]", items?.join(" ")))
@@ -175,27 +178,23 @@ fn verb_of(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> 
             Ok(format!("map[{}]", out.join(" ")))
         }
         ('v' | 't', Value::Bool(_)) => Ok(pad(display(value)?, flags, false)),
-        (_, Value::Text(text)) => text_verb(verb, text, flags).map_or_else(|| bad(verb, value), Ok),
+        (_, Value::Text(text)) => text_verb(verb, text, flags).map_or_else(|| bad(verb, value, flags), Ok),
         (_, Value::Int(number) | Value::Int64(number)) => {
-            int_verb(verb, *number, flags).map_or_else(|| bad(verb, value), Ok)
+            int_verb(verb, *number, flags).map_or_else(|| bad(verb, value, flags), Ok)
         }
         ('x' | 'X' | 'b', Value::Float(_)) => {
             Err(Failure::new(format!("%{verb} of a float in printf is not supported")))
         }
-        (_, Value::Float(number)) => float_verb(verb, *number, flags).map_or_else(|| bad(verb, value), Ok),
-        _ => bad(verb, value),
+        (_, Value::Float(number)) => float_verb(verb, *number, flags).map_or_else(|| bad(verb, value, flags), Ok),
+        _ => bad(verb, value, flags),
     }
 }
 
-/// An item of a list or map: nothing is written as such, and `%+v` has no meaning for numbers.
+/// An item of a list or map: nothing is written as such.
 fn within(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> {
-    let plain = Flags {
-        plus: flags.plus && verb != 'v',
-        ..*flags
-    };
     match value.is_nothing() {
-        true => Ok(pad("<nil>".to_owned(), flags, false)),
-        false => verb_of(verb, value, &plain),
+        true => Ok("<nil>".to_owned()),
+        false => verb_of(verb, value, flags),
     }
 }
 

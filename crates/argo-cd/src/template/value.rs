@@ -29,6 +29,8 @@ pub(crate) enum Value {
     List(Rc<Vec<Value>>),
     /// `[]string`, which is another type.
     Texts(Rc<Vec<Rc<str>>>),
+    /// `[]int`, which is another type.
+    Ints(Rc<Vec<i64>>),
     /// `map[string]any`.
     Map(Rc<RefCell<BTreeMap<Rc<str>, Value>>>),
     /// `map[string]string`, which is another type.
@@ -125,6 +127,7 @@ impl Value {
             Value::Text(text) => Some(text.len()),
             Value::List(items) => Some(items.len()),
             Value::Texts(items) => Some(items.len()),
+            Value::Ints(items) => Some(items.len()),
             Value::Map(entries) => Some(entries.borrow().len()),
             Value::TextMap(entries) => Some(entries.len()),
             _ => None,
@@ -136,6 +139,7 @@ impl Value {
         match self {
             Value::List(items) => Some(items.to_vec()),
             Value::Texts(items) => Some(items.iter().cloned().map(Value::Text).collect()),
+            Value::Ints(items) => Some(items.iter().copied().map(Value::Int).collect()),
             _ => None,
         }
     }
@@ -157,7 +161,7 @@ impl Value {
     pub(crate) fn is_collection(&self) -> bool {
         matches!(
             self,
-            Value::List(_) | Value::Texts(_) | Value::Map(_) | Value::TextMap(_)
+            Value::List(_) | Value::Texts(_) | Value::Ints(_) | Value::Map(_) | Value::TextMap(_)
         )
     }
 
@@ -172,6 +176,7 @@ impl Value {
             Value::Text(_) => "string",
             Value::List(_) => "[]interface {}",
             Value::Texts(_) => "[]string",
+            Value::Ints(_) => "[]int",
             Value::Map(_) => "map[string]interface {}",
             Value::TextMap(_) => "map[string]string",
         }
@@ -181,7 +186,7 @@ impl Value {
     pub(crate) fn kind_name(&self) -> &'static str {
         match self {
             Value::Absent | Value::Nil => "invalid",
-            Value::List(_) | Value::Texts(_) => "slice",
+            Value::List(_) | Value::Texts(_) | Value::Ints(_) => "slice",
             Value::Map(_) | Value::TextMap(_) => "map",
             _ => self.type_name(),
         }

@@ -1,16 +1,15 @@
 //! The Go libraries themselves: the program `tests/tools/argo-oracle`, run as a child that answers as long as it is asked.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// The program.
+/// The program, started when it is first asked and again after it ended: Go ends it when a template recurses without end.
 pub struct Oracle {
-    child: Child,
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
+    program: PathBuf,
+    running: Option<(Child, ChildStdin, BufReader<ChildStdout>)>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests build and run the program")]
@@ -26,32 +25,51 @@ impl Oracle {
         let built = built.expect("because bash is there");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let folder = String::from_utf8(built.stdout).expect("because paths are text");
-        let mut child = Command::new(Path::new(folder.trim()).join("argo-oracle"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("because it was just built");
-        let to = child.stdin.take().expect("because it is a pipe");
-        let from = BufReader::new(child.stdout.take().expect("because it is a pipe"));
-        Some(Oracle { child, to, from })
+        Some(Oracle {
+            program: Path::new(folder.trim()).join("argo-oracle"),
+            running: None,
+        })
     }
 
     /// What the library says: a text, or why there is none.
     pub fn ask(&mut self, request: &Value) -> Result<String, String> {
-        writeln!(self.to, "{request}").expect("because it reads");
+        let program = &self.program;
+        let (_, to, from) = self.running.get_or_insert_with(|| {
+            let mut child = Command::new(program)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("because it was just built");
+            let to = child.stdin.take().expect("because it is a pipe");
+            let from = BufReader::new(child.stdout.take().expect("because it is a pipe"));
+            (child, to, from)
+        });
         let mut line = String::new();
-        self.from.read_line(&mut line).expect("because it answers");
-        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no answer to {request}"));
+        // A program that has ended shows in its missing answer.
+        let _ = writeln!(to, "{request}").and_then(|()| to.flush());
+        let _ = from.read_line(&mut line);
+        let Ok(answer) = serde_json::from_str::<Value>(&line) else {
+            self.stop();
+            return Err("the library ends the process".to_owned());
+        };
         match answer["text"].as_str() {
             Some(text) => Ok(text.to_owned()),
             None => Err(answer["error"].as_str().unwrap_or("no reason given").to_owned()),
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some((mut child, to, from)) = self.running.take() {
+            drop((to, from));
+            let _ = child.kill();
+            let _ = child.wait();
         }
     }
 }
 
 impl Drop for Oracle {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }

@@ -91,7 +91,16 @@ fn print(args: &[Value]) -> Result<Value> {
 }
 
 fn joined(args: &[Value]) -> Result<String> {
-    match print(args)? {
+    // Unlike `print` these have words of their own for nothing (`evalArgs`).
+    let worded = |value: &Value| {
+        if value.is_nothing() {
+            Value::from("<no value>")
+        } else {
+            value.clone()
+        }
+    };
+    let args: Vec<Value> = args.iter().map(worded).collect();
+    match print(&args)? {
         Value::Text(text) => Ok(text.to_string()),
         _ => Ok(String::new()),
     }
@@ -168,10 +177,11 @@ fn index(args: &[Value]) -> Result<Value> {
             (Value::Map(_) | Value::TextMap(_), key) => {
                 return fail(format!("value has type {}; should be string", key.type_name()));
             }
-            (Value::List(_) | Value::Texts(_) | Value::Text(_), Value::Int(at) | Value::Int64(at)) => {
+            (Value::List(_) | Value::Texts(_) | Value::Ints(_) | Value::Text(_), Value::Int(at) | Value::Int64(at)) => {
                 let item = usize::try_from(*at).ok().and_then(|at| match &value {
                     Value::List(items) => items.get(at).cloned(),
                     Value::Texts(items) => items.get(at).cloned().map(Value::Text),
+                    Value::Ints(items) => items.get(at).copied().map(Value::Int),
                     Value::Text(text) => text.as_bytes().get(at).map(|byte| Value::Int64(i64::from(*byte))),
                     _ => None,
                 });
@@ -180,10 +190,10 @@ fn index(args: &[Value]) -> Result<Value> {
                     None => return fail(format!("index out of range: {at}")),
                 }
             }
-            (Value::List(_) | Value::Texts(_) | Value::Text(_), Value::Absent | Value::Nil) => {
+            (Value::List(_) | Value::Texts(_) | Value::Ints(_) | Value::Text(_), Value::Absent | Value::Nil) => {
                 return fail("cannot index slice/array with nil");
             }
-            (Value::List(_) | Value::Texts(_) | Value::Text(_), at) => {
+            (Value::List(_) | Value::Texts(_) | Value::Ints(_) | Value::Text(_), at) => {
                 return fail(format!("cannot index slice/array with type {}", at.type_name()));
             }
             (other, _) => return fail(format!("can't index item of type {}", other.type_name())),

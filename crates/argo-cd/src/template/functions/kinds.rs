@@ -56,6 +56,7 @@ fn equal_at(a: &Value, b: &Value, depth: usize) -> bool {
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Text(a), Value::Text(b)) => a == b,
         (Value::Texts(a), Value::Texts(b)) => a == b,
+        (Value::Ints(a), Value::Ints(b)) => a == b,
         (Value::TextMap(a), Value::TextMap(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
             a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal_at(a, b, depth + 1))

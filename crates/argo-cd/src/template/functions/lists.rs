@@ -152,9 +152,14 @@ fn concat(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
 
 fn chunk(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
     let all = items(&args[1], "chunk")?;
-    let size = usize::try_from(int(args, 0)).ok().filter(|size| *size > 0);
-    let Some(size) = size else {
-        return fail("integer divide by zero");
+    let size = int(args, 0);
+    let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
+        // Go counts the chunks by dividing, and comes to none for some negative sizes.
+        let last = i64::try_from(all.len()).unwrap_or(i64::MAX) - 1;
+        return match size < 0 && last > 0 && last.unsigned_abs() <= size.unsigned_abs() {
+            true => list(bounds, Vec::new()),
+            false => fail("a chunk must have a size"),
+        };
     };
     let chunks = all.chunks(size).map(|chunk| Value::list(chunk.to_vec()));
     list(bounds, chunks.collect())

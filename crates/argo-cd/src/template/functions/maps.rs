@@ -122,6 +122,9 @@ fn merge_into(bounds: &mut Bounds, into: &Value, from: &Value, overwrite: bool, 
     let Value::Map(entries) = into else { return Ok(()) };
     for (key, value) in from.entries().unwrap_or_default() {
         bounds.step(1)?;
+        if value.is_nothing() && !overwrite {
+            continue;
+        }
         let there = entries.borrow().get(&key).cloned();
         match there {
             Some(there @ Value::Map(_)) if matches!(value, Value::Map(_)) => {

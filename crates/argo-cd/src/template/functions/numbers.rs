@@ -1,5 +1,7 @@
 //! Functions of numbers (sprig's `numeric.go`; `spf13/cast` for what counts as which number).
 
+use std::rc::Rc;
+
 use super::Type::{Any, Float, Int, Text};
 use super::{Bounds, Failure, Function, Value, fail, fixed, int, text, variadic};
 
@@ -134,9 +136,7 @@ fn range(bounds: &mut Bounds, start: i64, stop: i64, step: i64) -> Result<Vec<i6
 }
 
 fn steps(bounds: &mut Bounds, start: i64, stop: i64, step: i64) -> Result<Value> {
-    Ok(Value::list(
-        range(bounds, start, stop, step)?.into_iter().map(Value::Int),
-    ))
+    Ok(Value::Ints(Rc::new(range(bounds, start, stop, step)?)))
 }
 
 /// Numbers as one text: `seq [first [step]] last`.
