@@ -26,6 +26,17 @@ pub struct Options<'a> {
     pub log: Option<&'a Log>,
     /// Plural resource names of the kinds that are served: the log names objects by them.
     pub plurals: &'a BTreeMap<GroupKind, String>,
+    /// How the cluster is reached, for the commands that put findings right.
+    pub reach: &'a Reach,
+}
+
+/// How a cluster is reached by command-line tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The kubeconfig, where it is not the one that tools take by themselves.
+    pub kubeconfig: Option<String>,
+    /// The context.
+    pub context: Option<String>,
 }
 
 /// Judges every declared and every live object.
@@ -105,7 +116,7 @@ impl<'a> Audit<'a> {
                     finding.evidence.push(message.clone());
                     finding.evidence.extend(hint.clone());
                 } else if self.options.plurals.contains_key(&id.group_kind()) {
-                    finding.remedy = remedy::of(id, &finding.verdict, self.set);
+                    finding.remedy = remedy::of(id, &finding.verdict, self.set, self.options.reach);
                 } else {
                     finding
                         .evidence
@@ -142,7 +153,7 @@ impl<'a> Audit<'a> {
         if let Method::Offline(reason) = &comparison.method {
             finding.evidence.push(format!("compared offline: {reason}"));
         }
-        finding.remedy = remedy::of(id, &finding.verdict, self.set);
+        finding.remedy = remedy::of(id, &finding.verdict, self.set, self.options.reach);
         self.found(finding);
     }
 
@@ -268,7 +279,7 @@ impl<'a> Audit<'a> {
                 .evidence
                 .push(format!("{path} had it until commit {id} \"{subject}\" ({date})"));
         }
-        finding.remedy = remedy::of(id, &finding.verdict, self.set);
+        finding.remedy = remedy::of(id, &finding.verdict, self.set, self.options.reach);
         finding
     }
 
@@ -310,7 +321,7 @@ impl<'a> Audit<'a> {
                 manages,
                 format!("Git neither declares nor declared {} {}", unit.tool, unit.name),
             ];
-            finding.remedy = remedy::of_unit(&unit, id);
+            finding.remedy = remedy::of_unit(&unit, id, self.options.reach);
             if self.options.ignore.hides(id) {
                 self.found.ignored += 1;
             } else {

@@ -28,7 +28,7 @@ mod tools;
 mod waive;
 mod was;
 
-pub use classify::{NOT_COMPARED, Options, classify};
+pub use classify::{NOT_COMPARED, Options, Reach, classify};
 pub use difference::{Cause, Divergence, News, Resolved, Told};
 pub use ignore::{Ignore, propose};
 pub use log::Log;

@@ -1,7 +1,7 @@
 //! The command that puts a finding right.
 
-use super::Verdict;
 use super::managed::Unit;
+use super::{Reach, Verdict};
 use crate::object::{DeclaredSet, FieldChange, ObjectId};
 
 /// Kinds whose deletion takes more with it than the object: read, and taken into Git or deleted by a person who knows.
@@ -13,53 +13,72 @@ const HOLDS_MORE: &[&str] = &[
 ];
 
 /// The command for a finding about an object.
-pub(super) fn of(id: &ObjectId, verdict: &Verdict, set: &DeclaredSet) -> Option<String> {
+pub(super) fn of(id: &ObjectId, verdict: &Verdict, set: &DeclaredSet, reach: &Reach) -> Option<String> {
+    let kubectl = |verb: &str, more: &str| {
+        let flags = flags(reach, "--kubeconfig", "--context");
+        Some(format!("kubectl {verb} {}{more}{flags}", named(id)))
+    };
     match verdict {
         Verdict::Drifted { fields, .. } if fields.iter().all(|field| field.change == FieldChange::Added) => {
-            Some(format!("kubectl edit {}", named(id)))
+            kubectl("edit", "")
         }
-        Verdict::Drifted { .. } | Verdict::Missing => Some(restore(id, set)),
+        Verdict::Drifted { .. } | Verdict::Missing => Some(restore(id, set, reach)),
         Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. }
             if HOLDS_MORE.contains(&id.kind.as_str()) =>
         {
-            Some(format!("kubectl get {} -o yaml", named(id)))
+            kubectl("get", " -o yaml")
         }
-        Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => {
-            Some(format!("kubectl delete {}", named(id)))
-        }
+        Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => kubectl("delete", ""),
         _ => None,
     }
 }
 
 /// The command for a unit that Git does not declare.
-pub(super) fn of_unit(unit: &Unit, id: &ObjectId) -> Option<String> {
+pub(super) fn of_unit(unit: &Unit, id: &ObjectId, reach: &Reach) -> Option<String> {
     match unit.tool {
         "Helm" => {
             let (namespace, release) = unit.name.split_once('/')?;
-            Some(format!("helm uninstall {} -n {}", quoted(release), quoted(namespace)))
+            let flags = flags(reach, "--kubeconfig", "--kube-context");
+            Some(format!(
+                "helm uninstall {} -n {}{flags}",
+                quoted(release),
+                quoted(namespace)
+            ))
         }
         "kapp" => {
             let namespace = id.namespace.as_deref().unwrap_or("default");
+            let flags = flags(reach, "--kubeconfig", "--kubeconfig-context");
             Some(format!(
-                "kapp delete -a {} -n {}",
+                "kapp delete -a {} -n {}{flags}",
                 quoted(&unit.name),
                 quoted(namespace)
             ))
         }
-        _ => unit
-            .object
-            .as_ref()
-            .map(|object| format!("kubectl delete {}", named(object))),
+        _ => {
+            let flags = flags(reach, "--kubeconfig", "--context");
+            let object = unit.object.as_ref()?;
+            Some(format!("kubectl delete {}{flags}", named(object)))
+        }
     }
 }
 
-fn restore(id: &ObjectId, set: &DeclaredSet) -> String {
+fn restore(id: &ObjectId, set: &DeclaredSet, reach: &Reach) -> String {
     let mut command = format!("refloat restore {}", quoted(&set.repository.location));
     for path in set.entry.paths.iter().filter(|path| !path.is_empty()) {
         command.push_str(&format!(" --path {}", quoted(path)));
     }
+    command.push_str(&flags(reach, "--kubeconfig", "--context"));
     command.push_str(&format!(" --only {} --no-deps", quoted(&id.with_group())));
     command
+}
+
+/// The audited cluster, whatever cluster the shell of whoever runs the command points to by then.
+fn flags(reach: &Reach, kubeconfig: &str, context: &str) -> String {
+    let file = reach.kubeconfig.iter().map(|file| (kubeconfig, file));
+    let name = reach.context.iter().map(|name| (context, name));
+    file.chain(name)
+        .map(|(flag, value)| format!(" {flag} {}", quoted(value)))
+        .collect()
 }
 
 /// `deployment.apps/web -n shop`, as kubectl takes it.
@@ -97,5 +116,27 @@ mod tests {
         assert_eq!(named(&role), "clusterrole.rbac.authorization.k8s.io/system:x");
         let odd = ObjectId::new("", "ConfigMap", Some("a b"), "it's");
         assert_eq!(named(&odd), r"'configmap/it'\''s' -n 'a b'");
+    }
+
+    #[test]
+    fn commands_name_the_cluster() {
+        let reach = Reach {
+            kubeconfig: Some("/a b".to_owned()),
+            context: Some("prod".to_owned()),
+        };
+        let id = ObjectId::new("", "ConfigMap", Some("shop"), "a");
+        let unit = |tool, name: &str| Unit {
+            tool,
+            name: name.to_owned(),
+            object: None,
+        };
+        assert_eq!(
+            of_unit(&unit("Helm", "shop/web"), &id, &reach).as_deref(),
+            Some("helm uninstall web -n shop --kubeconfig '/a b' --kube-context prod")
+        );
+        assert_eq!(
+            of_unit(&unit("kapp", "web"), &id, &Reach::default()).as_deref(),
+            Some("kapp delete -a web -n shop")
+        );
     }
 }

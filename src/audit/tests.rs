@@ -157,6 +157,10 @@ impl World {
             ignore: &self.ignore,
             log: None,
             plurals: &self.plurals,
+            reach: &Reach {
+                kubeconfig: None,
+                context: Some("prod".to_owned()),
+            },
         };
         classify(&self.declared, &self.past, &self.live, &self.compared, &options)
     }
@@ -228,7 +232,10 @@ fn in_sync_drifted_missing_and_never() {
     let [never, drifted, missing] = &found.findings[..] else {
         panic!("three");
     };
-    assert_eq!(never.remedy.as_deref(), Some("kubectl delete configmap/x -n shop"));
+    assert_eq!(
+        never.remedy.as_deref(),
+        Some("kubectl delete configmap/x -n shop --context prod")
+    );
     assert_eq!(never.authors[0].tool, "kubectl create");
     assert_eq!(
         drifted.authors[0].evidence,
@@ -240,7 +247,9 @@ fn in_sync_drifted_missing_and_never() {
     );
     assert_eq!(
         missing.remedy.as_deref(),
-        Some("refloat restore ./gitops --path clusters/production --only Deployment.apps/shop/c --no-deps")
+        Some(
+            "refloat restore ./gitops --path clusters/production --context prod --only Deployment.apps/shop/c --no-deps"
+        )
     );
     assert!(missing.authors.is_empty(), "nobody knows");
 }
@@ -318,7 +327,7 @@ fn built_in_objects_are_silent_until_a_person_changes_them() {
     assert_eq!(world.told(), [format!("never-in-git Namespace/default: {rule}")]);
     assert_eq!(
         world.audit().findings[0].remedy.as_deref(),
-        Some("kubectl get namespace/default -o yaml")
+        Some("kubectl get namespace/default -o yaml --context prod")
     );
 }
 
@@ -548,7 +557,10 @@ fn releases_are_found_by_every_way_git_declares_them() {
     let found = world.audit();
     assert_eq!(found.findings.len(), 1);
     assert_eq!(found.findings[0].id, id("Secret/shop/sh.helm.release.v1.web.v10"));
-    assert_eq!(found.findings[0].remedy.as_deref(), Some("helm uninstall web -n shop"));
+    assert_eq!(
+        found.findings[0].remedy.as_deref(),
+        Some("helm uninstall web -n shop --kube-context prod")
+    );
     assert_eq!(found.counts["managed-undeclared"], 3);
 }
 

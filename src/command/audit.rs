@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::console::{self, Console};
 use super::{audit_log, declare, past as reading, prepare, watch as watching};
-use crate::audit::{self, Ignore, Log};
+use crate::audit::{self, Ignore, Log, Reach};
 use crate::cli::{AuditArgs, AuditOutput, Output, PastArgs, SourceArgs};
 use crate::cluster::{Cluster, CompareOptions, ConnectOptions, LiveOptions};
 use crate::error::{Exit, Failure, Kind};
@@ -96,10 +96,15 @@ async fn audit(
         .collect();
     let ids = set.objects.iter().map(|one| &one.id).chain(live.objects.keys());
     let (log, tails) = audit_log::read(logs, Log::about(ids, &plurals), args.watch, console)?;
+    let reach = Reach {
+        kubeconfig: args.target.kubeconfig.as_ref().map(|file| file.display().to_string()),
+        context: Some(cluster.context().name.clone()),
+    };
     let options = audit::Options {
         ignore,
         log: log.as_ref(),
         plurals: &plurals,
+        reach: &reach,
     };
     let findings = audit::classify(set, past, &live, &compared.comparisons, &options);
     let mut gaps = [&*live.gaps, &not_read, &not_understood, &compared.gaps].concat();
@@ -112,6 +117,7 @@ async fn audit(
         findings,
         kinds,
         log,
+        reach,
     };
     Ok((start, gaps, tails))
 }

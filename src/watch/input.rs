@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::audit::{Divergence, Findings, Ignore, Log};
+use crate::audit::{Divergence, Findings, Ignore, Log, Reach};
 use crate::cluster::{Compared, Endpoint, Listable, Sighted};
 use crate::object::{Comparison, DeclaredSet, FactGap, GroupKind, LiveSet, ObjectId, PastSet, Repository, ServedKinds};
 
@@ -37,6 +37,8 @@ pub struct Start {
     pub kinds: ServedKinds,
     /// The audit log of the API server, as far as it was read.
     pub log: Option<Log>,
+    /// How the cluster is reached, for the commands that put findings right.
+    pub reach: Reach,
 }
 
 /// What the repository is asked.

@@ -9,7 +9,7 @@ use super::input::{Answer, Basis, Command, Input, Message, Start};
 use super::kinds::{self, Kinds};
 use super::seen::{Change, Seen, is_autoscaler};
 use super::waivers::Waivers;
-use crate::audit::{self, Cause, Divergence, Finding, Findings, Log, News, Resolved, Told};
+use crate::audit::{self, Cause, Divergence, Finding, Findings, Log, News, Reach, Resolved, Told};
 use crate::cluster::{Compared, Listable, Sighted, may_be_scaled};
 use crate::object::{Comparison, DeclaredSet, FactGap, GroupKind, ObjectId, Problem, ProblemKind, ServedKinds};
 
@@ -36,6 +36,7 @@ pub(super) struct Machine {
     seen: Seen,
     comparisons: BTreeMap<ObjectId, Comparison>,
     log: Option<Log>,
+    reach: Reach,
     told: Told,
     watched: Kinds,
     compares: Compares,
@@ -90,6 +91,7 @@ impl Machine {
             seen: Seen::new(start.live),
             comparisons: start.comparisons,
             log,
+            reach: start.reach,
             told: Told::of(&start.findings),
             watched: Kinds::new(namespaces),
             compares: Compares::default(),
@@ -354,6 +356,7 @@ impl Machine {
             ignore: &self.basis.ignore,
             log: self.log.as_ref(),
             plurals: &self.plurals,
+            reach: &self.reach,
         };
         let Basis { set, past, .. } = &self.basis;
         let findings = audit::classify(set, past, &self.seen.live, &self.comparisons, &options);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::input::{Answer, Basis, Command, Input, Message, Start};
 use super::machine::Machine;
-use crate::audit::{Cause, Findings, Ignore, News};
+use crate::audit::{Cause, Findings, Ignore, News, Reach};
 use crate::cluster::{Compared, Endpoint, Listable, Mark, Sighted};
 use crate::object::{
     Comparison, Declared, DeclaredSet, Entry, FactGap, FieldChange, FieldDrift, GroupKind, LiveObject, LiveSet,
@@ -197,6 +197,7 @@ impl World {
             findings: Findings::default(),
             kinds: served(&SERVED).kinds,
             log: None,
+            reach: Reach::default(),
         };
         let mut world = Self {
             machine: Machine::new(start, is_fixed),
