@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::human::field;
-use super::{Audited, by, coverage, per_cent, shows_values, title};
+use super::{Audited, by, cautions, coverage, per_cent, shows_values, title};
 use crate::audit::{Coverage, Finding, Verdict};
 use crate::report::about;
-use crate::report::text::{count, one_line};
+use crate::report::text::count;
 
 /// The page, with places to fill in.
 const PAGE: &str = include_str!("page.html");
@@ -65,9 +65,6 @@ fn summary(audited: &Audited<'_>) -> String {
         audited.live,
         safe(&count(audited.past.walked, "commit")),
     );
-    if let Some(why) = &audited.past.incomplete {
-        let _ = write!(text, " History: {}.", safe(&one_line(why)));
-    }
     if findings.ignored > 0 {
         let _ = write!(
             text,
@@ -79,10 +76,15 @@ fn summary(audited: &Audited<'_>) -> String {
     for (name, number) in &findings.counts {
         let _ = write!(text, "<li>{}: {number}</li>", safe(title(name)));
     }
-    for problem in audited.log.iter().flat_map(|log| &log.problems) {
-        let _ = write!(text, "<li>Audit log: {}</li>", safe(problem));
-    }
     text.push_str("</ul>");
+    let cautions = cautions(audited);
+    if !cautions.is_empty() {
+        text.push_str("<h2>To be read with this in mind</h2><ul>");
+        for one in cautions {
+            let _ = write!(text, "<li>{}</li>", safe(&one));
+        }
+        text.push_str("</ul>");
+    }
     text
 }
 

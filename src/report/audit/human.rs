@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::text::{count, message, one_line};
 use super::super::{about, problems};
-use super::{Audited, by, coverage, per_cent, shows_values, title};
+use super::{Audited, by, coverage, per_cent, shows_values, title, unread_history};
 use crate::audit::{Confidence, Finding, NOT_COMPARED, Verdict};
 use crate::object::{FieldChange, FieldDrift};
 
@@ -28,25 +28,9 @@ pub(super) fn write(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()
 
 /// What was read beside the cluster.
 fn read(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let past = audited.past;
-    let mut text = count(past.walked, "commit");
-    if let Some(why) = &past.incomplete {
-        text.push_str(&format!("; {}", one_line(why)));
-    }
-    let skipped: usize = past.skipped.values().sum();
-    if skipped > 0 {
-        let reasons: Vec<String> = past
-            .skipped
-            .iter()
-            .map(|(why, number)| format!("{number} {}", one_line(why)))
-            .collect();
-        text.push_str(&format!(
-            "; {} not read: {}",
-            count(skipped, "file"),
-            reasons.join(", ")
-        ));
-    }
-    writeln!(out, "History     {text}")?;
+    let mut text = vec![count(audited.past.walked, "commit")];
+    text.extend(unread_history(audited.past));
+    writeln!(out, "History     {}", text.join("; "))?;
     if let Some(log) = audited.log {
         let span = log.span.as_ref().map_or_else(String::new, |(first, last)| {
             format!(", {} to {}", one_line(first), one_line(last))

@@ -7,6 +7,7 @@ mod watch;
 
 use std::io;
 
+use super::text::{count, one_line};
 use super::{About, json};
 use crate::audit::{Author, Coverage, Finding, Findings, Log};
 use crate::object::{FactGap, PastSet, Problem};
@@ -79,6 +80,33 @@ pub(super) fn coverage(findings: &Findings) -> Coverage {
         })
 }
 
+/// What of the history is not known.
+pub(super) fn unread_history(past: &PastSet) -> Vec<String> {
+    let mut lines: Vec<String> = past.incomplete.iter().map(one_line).collect();
+    let skipped: usize = past.skipped.values().sum();
+    if skipped > 0 {
+        let reasons = past.skipped.iter();
+        let reasons: Vec<String> = reasons
+            .map(|(why, number)| format!("{number} {}", one_line(why)))
+            .collect();
+        lines.push(format!("{} not read: {}", count(skipped, "file"), reasons.join(", ")));
+    }
+    lines
+}
+
+/// Why an audit may say less than it could, or something else than is meant, beside its gaps: history that is not whole, lines of
+/// a log that are none, files of the repository that cannot be read.
+pub(super) fn cautions(audited: &Audited<'_>) -> Vec<String> {
+    let history = unread_history(audited.past).into_iter();
+    let log = audited.log.iter().flat_map(|log| &log.problems);
+    let wrong = audited.problems.iter().map(ToString::to_string);
+    history
+        .map(|line| format!("history: {line}"))
+        .chain(log.map(|line| format!("audit log: {}", one_line(line))))
+        .chain(wrong)
+        .collect()
+}
+
 /// In per cent, to one decimal, rounded down: 100 means all. Nothing to cover is covered.
 pub(super) fn per_cent(coverage: Coverage) -> f64 {
     if coverage.counted == 0 {
@@ -108,6 +136,8 @@ pub(super) fn title(verdict: &str) -> &'static str {
 /// `alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3`.
 pub(super) fn by(author: &Author) -> String {
     let mut text = match &author.user {
+        // A program that does not say what it is.
+        Some(user) if author.tool.is_empty() => user.clone(),
         Some(user) => format!("{user} with {}", author.tool),
         None => format!("{} (user unknown)", author.tool),
     };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::human::field;
-use super::{Audited, by, shows_values, title};
+use super::{Audited, by, cautions, shows_values, title};
 use crate::audit::{Finding, Verdict};
 use crate::report::json::escaped;
 use crate::report::text::one_line;
@@ -19,11 +19,10 @@ pub(super) fn write(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()
         })
         .collect();
     let results: Vec<Value> = audited.findings.findings.iter().map(result).collect();
-    let notes: Vec<Value> = audited
-        .gaps
-        .iter()
-        .map(|gap| json!({"level": "warning", "message": {"text": format!("not read: {}: {}", gap.what, gap.reason)}}))
-        .collect();
+    let gaps = audited.gaps.iter();
+    let notes = gaps.map(|gap| format!("not read: {}: {}", gap.what, gap.reason));
+    let note = |text: String| json!({"level": "warning", "message": {"text": text}});
+    let notes: Vec<Value> = notes.chain(cautions(audited)).map(note).collect();
     let mut run = json!({
         "tool": {"driver": {"name": "refloat", "version": env!("CARGO_PKG_VERSION"), "rules": rules}},
         "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": notes}],
