@@ -25,6 +25,9 @@ const ROUNDS: u32 = 6;
 /// The first of those pauses; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Why a comparison is not whole.
+const HALF: &str = "without managedFields and without dry runs, added fields are not known";
+
 /// Kinds that set the replicas of others: (group, kind).
 pub const AUTOSCALERS: &[(&str, &str)] = &[("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
@@ -120,7 +123,10 @@ impl Cluster {
         let mut comparisons = BTreeMap::new();
         for (question, answer) in asked.buffer_unordered(self.in_flight()).collect::<Vec<_>>().await {
             match answer {
-                Ok(Some(comparison)) => {
+                Ok(Some((comparison, is_half))) => {
+                    if is_half {
+                        gaps.add(&question.at.kind, HALF.to_owned());
+                    }
                     comparisons.insert(question.declared.id.clone(), comparison);
                 }
                 Ok(None) => {}
@@ -133,12 +139,12 @@ impl Cluster {
         }
     }
 
-    /// `None` if it is not there; an error says why it could not be read.
+    /// `None` if it is not there; an error says why it could not be read. With whether it could be compared by [half](is_half) only.
     async fn compare_one(
         &self,
         question: &Question<'_>,
         options: CompareOptions,
-    ) -> Result<Option<Comparison>, String> {
+    ) -> Result<Option<(Comparison, bool)>, String> {
         let Question { declared, at, scaled } = question;
         let secret = write::secret(&declared.manifest);
         let mut round = 0;
@@ -167,11 +173,13 @@ impl Cluster {
                 Err(NoWord::Meanwhile) => (offline(&pair), Method::Offline("it keeps changing".to_owned())),
                 Err(NoWord::Because(why)) => (offline(&pair), Method::Offline(why)),
             };
-            return Ok(Some(Comparison {
+            let is_half = method != Method::DryRun && is_half(&pair, &object);
+            let comparison = Comparison {
                 fields: sorted(fields),
                 method,
                 live: object,
-            }));
+            };
+            return Ok(Some((comparison, is_half)));
         }
     }
 
@@ -301,6 +309,12 @@ impl Cluster {
         }
         scaled
     }
+}
+
+/// Whether fields are there of which only the server could tell that they were added: nobody is said to own them.
+fn is_half(pair: &Pair<'_>, object: &LiveObject) -> bool {
+    let unknown = object.managers.iter().all(|manager| manager.fields.is_none());
+    unknown && !pair.added_offline(&pair.suspects(None, true)).is_empty()
 }
 
 /// What is not drift by the offline comparison alone, and what is.
