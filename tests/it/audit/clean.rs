@@ -1,5 +1,6 @@
 //! An untouched cluster, restored from its repository: an audit finds nothing, with and without dry runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -65,13 +66,27 @@ const NEEDS_AN_EDIT: &str = "missing PodDisruptionBudget/shop/kitchen: not resto
 const GONE: &str = ": not restored: policy/v1beta1 is not served, and PodSecurityPolicy is gone; label the namespaces with \
     pod-security.kubernetes.io/enforce, or write a ValidatingAdmissionPolicy; then delete this";
 
+/// Each fixture, how it is entered, and what cannot be restored of it.
+const FIXTURES: &[(&str, &[&str], &[&str])] = &[
+    ("helm-shop", &["--values", "values-production.yaml"], &[]),
+    ("jx-mini", &[], &[NEEDS_AN_EDIT]),
+    ("kustomize-shop", &["--path", "overlays/production"], &[]),
+    ("mobile-bank", &[], &[]),
+];
+/// No repositories.
+const OTHERS: [&str; 1] = ["simulate"];
+
 #[test]
 fn fixtures_are_clean_after_a_restore() {
-    for (name, args, left) in [
-        ("helm-shop", &["--values", "values-production.yaml"][..], &[][..]),
-        ("kustomize-shop", &["--path", "overlays/production"], &[]),
-        ("jx-mini", &[], &[NEEDS_AN_EDIT]),
-    ] {
+    let folders = std::fs::read_dir(root("fixtures")).expect("because it is part of the repository");
+    let folders = folders.map(|entry| entry.expect("because it was just listed"));
+    let names = folders
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name());
+    let names: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    let known = FIXTURES.iter().map(|(name, ..)| *name).chain(OTHERS);
+    assert_eq!(names, known.map(str::to_owned).collect(), "every fixture is audited");
+    for (name, args, left) in FIXTURES {
         let repo = Repo::of_folder(&root(&format!("fixtures/{name}")));
         assert_eq!(audited(repo.path(), args, false), *left, "{name}");
     }
@@ -98,4 +113,51 @@ fn real_repositories_are_clean_after_a_restore() {
             .collect();
         assert_eq!(audited(&clone, args, true), left, "{name}");
     }
+}
+
+/// Folders of a repository that needs kinds of elsewhere too.
+const PRODUCTS: [&str; 3] = [
+    "rhsso/rhsso-standalone/base",
+    "nexus2/base",
+    "groups-roles-bindings/base",
+];
+
+/// The audit finds missing what the restore said it did not restore, and nothing else.
+#[test]
+fn what_was_restored_of_a_repository_is_clean() {
+    let Some((folder, clone)) = case("gitops-catalog") else {
+        return;
+    };
+    let plane = fresh();
+    let report = folder.path().join("report.json").display().to_string();
+    let args: Vec<&str> = PRODUCTS.iter().flat_map(|path| ["--path", path]).collect();
+    let more = [
+        "--old-cluster-is-gone",
+        "--timeout",
+        "10s",
+        "--soft-wait",
+        "1s",
+        "--report",
+        &report,
+    ];
+    let ran = run("restore", &plane, &clone, &[&*args, &more].concat());
+    assert!(matches!(ran.code, 0 | 3), "{}\n{}", ran.stdout, ran.stderr);
+    let text = std::fs::read(&report).expect("because --report wrote it");
+    let restored: Value = serde_json::from_slice(&text).expect("because it is JSON");
+    let steps = restored["steps"].as_array().expect("because a report has steps");
+    let (done, left): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step["action"] == "created");
+    let object = |step: &Value| {
+        let parts = ["kind", "namespace", "name"].map(|key| step["object"][key].as_str());
+        parts.into_iter().flatten().collect::<Vec<_>>().join("/")
+    };
+    let left: BTreeSet<String> = left
+        .into_iter()
+        .map(|step| format!("missing {}", object(step)))
+        .collect();
+    let found = found(&plane, &clone, &args);
+    let found = found
+        .iter()
+        .map(|one| one.split(": ").next().unwrap_or_default().to_owned());
+    assert_eq!(found.collect::<BTreeSet<_>>(), left);
+    assert!(done.len() > 10 && left.len() > 2, "{} restored, {left:?}", done.len());
 }

@@ -1,5 +1,7 @@
 //! What an audit reads of a real cluster.
 
+mod bad_input;
+mod canaries;
 mod clean;
 mod compare;
 mod live;

@@ -13,7 +13,7 @@ use super::{root, send};
 use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 use crate::support::plane::{Plane, fresh, fresh_with, wait};
 use crate::support::repo::Repo;
-use crate::support::run::refloat;
+use crate::support::run::{interrupt, refloat};
 use crate::support::web::{Answer, Web};
 
 /// What no output may hold.
@@ -24,7 +24,7 @@ const PROMISE: Duration = Duration::from_secs(2);
 const AT_MOST: Duration = Duration::from_secs(90);
 
 /// Lines and when they came.
-type Lines = Arc<Mutex<Vec<(Instant, String)>>>;
+pub(super) type Lines = Arc<Mutex<Vec<(Instant, String)>>>;
 
 /// A running `refloat audit --watch --output json`.
 struct Watcher {
@@ -33,7 +33,7 @@ struct Watcher {
     talk: Lines,
 }
 
-fn collect(stream: impl std::io::Read + Send + 'static) -> Lines {
+pub(super) fn collect(stream: impl std::io::Read + Send + 'static) -> Lines {
     let lines = Lines::default();
     let kept = Arc::clone(&lines);
     std::thread::spawn(move || {
@@ -46,7 +46,7 @@ fn collect(stream: impl std::io::Read + Send + 'static) -> Lines {
     lines
 }
 
-fn read(lines: &Lines) -> Vec<(Instant, String)> {
+pub(super) fn read(lines: &Lines) -> Vec<(Instant, String)> {
     lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
@@ -119,11 +119,7 @@ impl Watcher {
 
     /// Ends it with Ctrl-C; gives all that it wrote.
     fn end(mut self) -> (i32, String, String) {
-        #[expect(clippy::disallowed_methods, reason = "tests stop the binary as a user does")]
-        let stopped = std::process::Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status();
-        assert!(stopped.is_ok_and(|status| status.success()));
+        interrupt(&self.child);
         let status = self.child.wait().expect("because it was started");
         // The rest is on its way from one thread to another.
         std::thread::sleep(Duration::from_millis(200));

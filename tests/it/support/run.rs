@@ -1,7 +1,7 @@
 //! Runs the refloat binary hermetically: own HOME, scrubbed environment; exit code, stdout and stderr are returned together.
 
 use std::ffi::OsString;
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -127,20 +127,28 @@ impl Refloat {
 
     /// Runs it to its end; exit code, and what a person would see: both streams in the order in which they were written.
     pub fn run_as_seen(self) -> (i32, String) {
-        let mut seen = tempfile::tempfile().expect("because a temporary file can be made");
-        let stream = || Stdio::from(seen.try_clone().expect("because a file can be shared"));
-        let status = self
+        self.start_as_seen().end()
+    }
+
+    /// Starts it, to be looked at while it runs.
+    pub fn start_as_seen(self) -> Seen {
+        let text = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
+        let stream = || {
+            let file = std::fs::OpenOptions::new().append(true).open(text.path());
+            Stdio::from(file.expect("because it was just made"))
+        };
+        let child = self
             .command()
             .stdin(Stdio::null())
             .stdout(stream())
             .stderr(stream())
-            .status();
-        let status = status.expect("because the binary was built");
-        let mut text = String::new();
-        seen.rewind()
-            .and_then(|()| seen.read_to_string(&mut text))
-            .expect("because refloat writes UTF-8");
-        (status.code().unwrap_or(-1), text)
+            .spawn()
+            .expect("because the binary was built");
+        Seen {
+            child,
+            text,
+            _home: self.home,
+        }
     }
 
     /// Starts it, to be watched or stopped.
@@ -151,6 +159,39 @@ impl Refloat {
         }
         self.command().spawn().expect("because the binary was built")
     }
+}
+
+/// A run that somebody looks at.
+pub struct Seen {
+    child: Child,
+    text: tempfile::NamedTempFile,
+    _home: tempfile::TempDir,
+}
+
+impl Seen {
+    /// What is to be seen by now: both streams in the order in which they were written.
+    pub fn text(&self) -> String {
+        std::fs::read_to_string(self.text.path()).expect("because refloat writes UTF-8")
+    }
+
+    /// Waits for its end; exit code and all that was to be seen.
+    pub fn end(mut self) -> (i32, String) {
+        let status = self.child.wait().expect("because it was started");
+        (status.code().unwrap_or(-1), self.text())
+    }
+
+    /// Ends it with Ctrl-C.
+    pub fn interrupt(self) -> (i32, String) {
+        interrupt(&self.child);
+        self.end()
+    }
+}
+
+/// Presses Ctrl-C.
+pub fn interrupt(child: &Child) {
+    #[expect(clippy::disallowed_methods, reason = "tests stop the binary as a user does")]
+    let stopped = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(stopped.is_ok_and(|status| status.success()));
 }
 
 /// Builds the control plane into the cache where it is not there yet: `go` is on the PATH of the tests, not on that of a run.
