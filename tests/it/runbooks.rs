@@ -9,6 +9,7 @@ use crate::support::plane::{Plane, fresh_with, wait};
 use crate::support::repo::Repo;
 use crate::support::run::refloat;
 use crate::support::transcript::{Scene, Transcript};
+use crate::support::web::{Answer, Web};
 
 fn root(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -28,7 +29,11 @@ fn desk() -> tempfile::TempDir {
 
 /// A cluster that is reached by this context; gives the variables that point to it.
 fn cluster(desk: &Path, context: &str) -> (Plane, Vec<(&'static str, String)>) {
-    let plane = fresh_with(Options::default());
+    cluster_with(desk, context, Options::default())
+}
+
+fn cluster_with(desk: &Path, context: &str, options: Options) -> (Plane, Vec<(&'static str, String)>) {
+    let plane = fresh_with(options);
     let text = std::fs::read_to_string(plane.kubeconfig()).expect("because it is there");
     let file = desk.join("kubeconfig");
     std::fs::write(&file, text.replace("refloat-throwaway", context)).expect("because the folder is ours");
@@ -151,6 +156,93 @@ fn rollback() {
         wait(plane.api().get(&path)).is_ok_and(|answer| answer.is_success())
     };
     assert!(!there("configmaps/limits") && there("persistentvolumeclaims/ledger"));
+}
+
+/// A cluster in which the bank was restored, with an audit log.
+fn production(desk: &Path) -> (Plane, Vec<(&'static str, String)>) {
+    let (plane, env) = cluster_with(
+        desk,
+        "bank-prod",
+        Options {
+            request_log: true,
+            ..Options::default()
+        },
+    );
+    let whole = refloat(["restore", "bank", "--old-cluster-is-gone"]).cwd(desk);
+    let whole = whole.env(env[0].0, &env[0].1).run();
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    (plane, env)
+}
+
+/// Somebody changes an image.
+fn another_image(plane: &Plane) {
+    let image = "registry.example.com/bank/card-gateway:hotfix";
+    let body = json!({"spec": {"template": {"spec": {"containers": [{"name": "gateway", "image": image}]}}}});
+    let path = "/apis/apps/v1/namespaces/payments/deployments/card-gateway?fieldManager=kubectl-set";
+    act(
+        plane,
+        "PATCH",
+        path,
+        "application/strategic-merge-patch+json",
+        Some(&body),
+    );
+}
+
+fn act(plane: &Plane, method: &str, path: &str, form: &str, body: Option<&Value>) {
+    let answer = wait(plane.api().request(method, path, form, body)).expect("because the server runs");
+    assert!(answer.is_success(), "{method} {path}: {}", answer.message());
+}
+
+#[test]
+fn audit() {
+    let desk = desk();
+    let (plane, env) = production(desk.path());
+    another_image(&plane);
+    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-flags"}, "data": {"instant": "off"}});
+    let path = "/api/v1/namespaces/payments/configmaps?fieldManager=kubectl-create";
+    act(&plane, "POST", path, "application/json", Some(&flags));
+    let policy = "/apis/networking.k8s.io/v1/namespaces/data/networkpolicies/bank-db";
+    act(&plane, "DELETE", policy, "", None);
+    let log: String = plane.requests().iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(desk.path().join("audit.log"), log).expect("because the folder is ours");
+    Transcript::of("runbooks/audit.md").play(&Scene {
+        folder: desk.path(),
+        env,
+    });
+    for file in ["proposal.txt", "audit.html"] {
+        let text = std::fs::read_to_string(desk.path().join(file)).expect("because it was written");
+        assert!(text.contains("feature-flags"), "{file}: {text}");
+    }
+}
+
+#[test]
+fn drift_alerts() {
+    let desk = desk();
+    let (plane, mut env) = production(desk.path());
+    let webhook = Web::start(|_| Answer::status(204));
+    env.push(("REFLOAT_NOTIFY", webhook.address.clone()));
+    Transcript::of("runbooks/drift-alerts.md").play_with(
+        &Scene {
+            folder: desk.path(),
+            env,
+        },
+        &|| another_image(&plane),
+    );
+    let posts = webhook.asked();
+    let post: Value = serde_json::from_str(&posts[0].body).expect("because it is JSON");
+    assert_eq!(
+        (posts.len(), &post["object"]["name"]),
+        (1, &json!("card-gateway")),
+        "{post}"
+    );
+    // Every field that the runbook explains is there.
+    let text = std::fs::read_to_string(root("runbooks/drift-alerts.md")).expect("because it is part of the repository");
+    for field in text.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let names = field.split(" |").next().unwrap_or_default().split(", ");
+        for name in names.map(|name| name.trim_matches('`')) {
+            assert!(post.get(name).is_some(), "{name}: {post}");
+        }
+    }
 }
 
 #[test]

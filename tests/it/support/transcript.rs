@@ -1,14 +1,20 @@
 //! Transcripts in Markdown: every command of a ```` ```console ```` block is run, and what comes out is compared with what is shown.
 //!
 //! A line `…` stands for any number of lines. What differs from run to run (times, ports, commits, temporary folders) counts as
-//! equal. `$ echo $?` shows the exit code of the command before it; a command that is not followed by it must return 0. With
-//! `REFLOAT_BLESS=1` outputs that differ are rewritten, abridged.
+//! equal. `$ echo $?` shows the exit code of the command before it; a command that is not followed by it must return 0. A line `^C`
+//! is where Ctrl-C is pressed, once what stands above it came out. With `REFLOAT_BLESS=1` outputs that differ are rewritten, abridged.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use regex::Regex;
 
-use super::run::refloat;
+use super::run::{Refloat, refloat};
+
+/// What terminals show where Ctrl-C is pressed.
+const INTERRUPT: &str = "^C";
+/// How long a command may take until what is shown came out.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One command of a transcript.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +59,11 @@ impl Transcript {
                 None if text == "```console" => block = Some(line.len() - text.len()),
                 Some(_) if text == "```" => block = None,
                 None => {}
-                Some(indent) => match (text.strip_prefix("$ "), commands.last_mut()) {
+                // What refloat proposes to run stands further in.
+                Some(indent) => match (
+                    line.get(indent..).and_then(|line| line.strip_prefix("$ ")),
+                    commands.last_mut(),
+                ) {
                     (Some(command), _) => commands.push(Command {
                         text: command.to_owned(),
                         lines: number + 1..number + 1,
@@ -68,7 +78,12 @@ impl Transcript {
     }
 
     /// Runs every command in its order; gives each with its output.
-    pub fn play(mut self, scene: &Scene<'_>) -> Vec<(String, String)> {
+    pub fn play(self, scene: &Scene<'_>) -> Vec<(String, String)> {
+        self.play_with(scene, &|| {})
+    }
+
+    /// Likewise; while a command watches that Ctrl-C ends, something happens to what it watches.
+    pub fn play_with(mut self, scene: &Scene<'_>, meanwhile: &dyn Fn()) -> Vec<(String, String)> {
         let bless = std::env::var_os("REFLOAT_BLESS").is_some();
         let (mut played, mut wrong, mut code) = (Vec::new(), Vec::new(), 0);
         let commands = self.commands();
@@ -76,10 +91,17 @@ impl Transcript {
         let mut rewritten = Vec::new();
         for (number, command) in commands.iter().enumerate() {
             let asks_code = commands.get(number + 1).is_some_and(|next| next.text == "echo $?");
+            let shown = self.lines[command.lines.clone()]
+                .iter()
+                .map(|line| line.trim().to_owned());
+            let shown: Vec<String> = shown.map(|line| normal(&line)).collect();
             let output = match command.text.as_str() {
                 "echo $?" => format!("{code}\n"),
                 text => {
-                    let ran = run(text, scene);
+                    let ran = match shown.iter().position(|line| line == INTERRUPT) {
+                        Some(at) => run_until(text, scene, &shown[..at], meanwhile),
+                        None => refloat_of(text, scene).run_as_seen(),
+                    };
                     code = ran.0;
                     if code != 0 && !asks_code {
                         wrong.push(format!("$ {text}\nreturned {code}:\n{}", ran.1));
@@ -87,10 +109,6 @@ impl Transcript {
                     ran.1
                 }
             };
-            let shown = self.lines[command.lines.clone()]
-                .iter()
-                .map(|line| line.trim().to_owned());
-            let shown: Vec<String> = shown.map(|line| normal(&line)).collect();
             let lines: Vec<String> = output.lines().map(|line| normal(line.trim())).collect();
             if !matches(&shown, &lines) {
                 if bless {
@@ -113,17 +131,36 @@ impl Transcript {
     }
 }
 
-/// Runs one command line; only refloat's, in the ways that people call it.
-fn run(text: &str, scene: &Scene<'_>) -> (i32, String) {
+/// A command line, as a run; only refloat's, in the ways that people call it.
+fn refloat_of(text: &str, scene: &Scene<'_>) -> Refloat {
     let args = text
         .strip_prefix("refloat ")
         .or_else(|| text.strip_prefix("cargo run --release -- "))
         .unwrap_or_else(|| panic!("`{text}` is no command of refloat"));
-    let mut run = refloat(args.split_whitespace()).cwd(scene.folder);
-    for (name, value) in &scene.env {
-        run = run.env(*name, value);
-    }
-    run.run_as_seen()
+    let run = refloat(args.split_whitespace()).cwd(scene.folder);
+    let variables = scene.env.iter();
+    variables.fold(run, |run, (name, value)| run.env(*name, value))
+}
+
+/// Runs a command that watches until what is shown came out, and ends it with Ctrl-C.
+fn run_until(text: &str, scene: &Scene<'_>, shown: &[String], meanwhile: &dyn Fn()) -> (i32, String) {
+    let seen = refloat_of(text, scene).start_as_seen();
+    let (began, mut done) = (Instant::now(), false);
+    let before = loop {
+        let output = seen.text();
+        if !done && output.contains("Ctrl-C ends it") {
+            meanwhile();
+            done = true;
+        }
+        let lines: Vec<String> = output.lines().map(|line| normal(line.trim())).collect();
+        if done && matches(shown, &lines) || began.elapsed() > PATIENCE {
+            break output;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let (code, all) = seen.interrupt();
+    let (first, rest) = all.split_at(before.len());
+    (code, format!("{first}{INTERRUPT}\n{rest}"))
 }
 
 /// What differs from run to run is made equal.
@@ -135,6 +172,7 @@ fn normal(line: &str) -> String {
         (r#"\b[0-9a-f]{12}( ".*")? \(.*UTC\)"#, "COMMIT"),
         (r"/\S*/refloat-\w+", "FOLDER"),
         (r"^kill \d+", "kill PID"),
+        (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "WHEN"),
         // In which column a time or number stands.
         (r" +", " "),
     ];
@@ -158,7 +196,7 @@ fn matches(shown: &[String], lines: &[String]) -> bool {
 fn abridged(output: &str, indent: usize) -> Vec<String> {
     const LONGEST: usize = 12;
     let volatile = Regex::new(
-        r"^(created|configured|unchanged|skipped|waiting|retrying|starting|reading|asking|comparing|restoring|the control plane is ready|\s+\d+\.\ds) ",
+        r"^(created|configured|unchanged|skipped|waiting|retrying|starting|reading|asking|listing|comparing|restoring|the control plane is ready|\s+\d+\.\ds) ",
     );
     let volatile = volatile.expect("because it is right");
     let mut lines: Vec<String> = Vec::new();
