@@ -311,6 +311,8 @@ mod tests {
         let fits = |pattern: &str, text: &str| Glob::argo(pattern, None).is_some_and(|glob| glob.matches(text));
         assert!(fits("hello", "hello") && fits("hell*", "hello") && fits("h*", "hello"));
         assert!(!fits("hello", "hell") && !fits("e*", "hello") && !fits("e[[a*", "e[[a*"));
+        // The end closes a brace that is open.
+        assert!(fits("*{[!a]", "x/y.yaml") && !fits("{a,b", "c"));
         assert!(fits("{*.yaml,*.json}", "a/b.json") && !fits("{*.yaml,*.json}", "a/b.yml"));
         let split = |pattern: &str, text: &str| Glob::argo(pattern, Some('/')).is_some_and(|glob| glob.matches(text));
         assert!(

@@ -66,15 +66,7 @@ impl Generators<'_> {
             Some(selector) => Some(Selector::read(Some(selector), &format!("{field}.selector"))?),
             None => None,
         };
-        let unknown = map
-            .keys()
-            .find(|key| !KINDS.contains(&key.as_str()) && !OTHERS.contains(&key.as_str()));
-        if let Some(key) = unknown {
-            return Err(vec![Error::new(
-                format!("{field}.{key}"),
-                "is no generator that is known",
-            )]);
-        }
+        known_keys(map, field)?;
         let rendered = match params {
             Some(params) => render::generator(entry, params, self.mode, field).map_err(|error| vec![error])?,
             None => entry.clone(),
@@ -106,16 +98,7 @@ impl Generators<'_> {
         }
         if let Some(selector) = selector {
             for (_, sets) in &mut sets {
-                let mut kept = Vec::new();
-                for params in std::mem::take(sets) {
-                    let flat = params
-                        .flat()
-                        .map_err(|failure| vec![Error::new(field, failure.message)])?;
-                    if selector.matches(&flat) {
-                        kept.push(params);
-                    }
-                }
-                *sets = kept;
+                *sets = selected(std::mem::take(sets), &selector, field)?;
             }
         }
         if sets.is_empty() && outside.is_empty() && depth == 0 {
@@ -253,4 +236,29 @@ fn of_texts(map: &serde_json::Map<String, Json>, field: &str) -> Result<Params, 
         }
     }
     Ok(params)
+}
+
+/// Those that a selector wants.
+fn selected(sets: Vec<Params>, selector: &Selector, field: &str) -> Result<Vec<Params>, Vec<Error>> {
+    let mut kept = Vec::new();
+    for params in sets {
+        let flat = params
+            .flat()
+            .map_err(|failure| vec![Error::new(field, failure.message)])?;
+        if selector.matches(&flat) {
+            kept.push(params);
+        }
+    }
+    Ok(kept)
+}
+
+fn known_keys(entry: &serde_json::Map<String, Json>, field: &str) -> Result<(), Vec<Error>> {
+    let is_known = |key: &str| KINDS.contains(&key) || OTHERS.contains(&key);
+    match entry.keys().find(|key| !is_known(key)) {
+        Some(key) => Err(vec![Error::new(
+            format!("{field}.{key}"),
+            "is no generator that is known",
+        )]),
+        None => Ok(()),
+    }
 }

@@ -22,37 +22,8 @@ pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, Failure> {
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);
         rest = &rest[at + 1..];
-        let mut flags = Flags::default();
-        rest = read_flags(rest, &mut flags);
-        if let Some(after) = rest.strip_prefix('*') {
-            rest = after;
-            let (width, bad) = star(args, &mut used);
-            flags.minus |= width.is_some_and(|width| width < 0);
-            flags.width = width.and_then(|width| usize::try_from(width.unsigned_abs()).ok());
-            out.push_str(if bad { "%!(BADWIDTH)" } else { "" });
-        } else {
-            (flags.width, rest) = digits(rest);
-        }
-        if let Some(after) = rest.strip_prefix('.') {
-            rest = after;
-            if let Some(after) = rest.strip_prefix('*') {
-                rest = after;
-                let (precision, bad) = star(args, &mut used);
-                flags.precision = precision.and_then(|precision| usize::try_from(precision).ok());
-                out.push_str(if bad || precision.is_some_and(|p| p < 0) {
-                    "%!(BADPREC)"
-                } else {
-                    ""
-                });
-            } else {
-                let (precision, after) = digits(rest);
-                flags.precision = Some(precision.unwrap_or(0));
-                rest = after;
-            }
-        }
-        if flags.width.unwrap_or(0).max(flags.precision.unwrap_or(0)) > LONGEST {
-            return Err(Failure::new("a width or precision is too large"));
-        }
+        let mut flags;
+        (flags, rest) = read_spec(rest, args, &mut used, &mut out)?;
         let mut chars = rest.chars();
         let Some(verb) = chars.next() else {
             out.push_str("%!(NOVERB)");
@@ -78,7 +49,7 @@ pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, Failure> {
             return Err(Failure::new(format!("a text is longer than {LONGEST} bytes")));
         }
     }
-    out.push_str(rest.strip_prefix('%').unwrap_or(rest));
+    out.push_str(rest);
     if let Some(more) = args.get(used..).filter(|more| !more.is_empty()) {
         let mut extra = Vec::new();
         for value in more {
@@ -90,6 +61,47 @@ pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, Failure> {
         out.push_str(&format!("%!(EXTRA {})", extra.join(", ")));
     }
     Ok(out)
+}
+
+/// What stands between `%` and the verb: flags, width and precision, of which `*` takes an argument.
+fn read_spec<'f>(
+    format: &'f str,
+    args: &[Value],
+    used: &mut usize,
+    out: &mut String,
+) -> Result<(Flags, &'f str), Failure> {
+    let mut flags = Flags::default();
+    let mut rest = read_flags(format, &mut flags);
+    if let Some(after) = rest.strip_prefix('*') {
+        rest = after;
+        let (width, bad) = star(args, used);
+        flags.minus |= width.is_some_and(|width| width < 0);
+        flags.width = width.and_then(|width| usize::try_from(width.unsigned_abs()).ok());
+        out.push_str(if bad { "%!(BADWIDTH)" } else { "" });
+    } else {
+        (flags.width, rest) = digits(rest);
+    }
+    if let Some(after) = rest.strip_prefix('.') {
+        rest = after;
+        if let Some(after) = rest.strip_prefix('*') {
+            rest = after;
+            let (precision, bad) = star(args, used);
+            flags.precision = precision.and_then(|precision| usize::try_from(precision).ok());
+            out.push_str(if bad || precision.is_some_and(|p| p < 0) {
+                "%!(BADPREC)"
+            } else {
+                ""
+            });
+        } else {
+            let (precision, after) = digits(rest);
+            flags.precision = Some(precision.unwrap_or(0));
+            rest = after;
+        }
+    }
+    if flags.width.unwrap_or(0).max(flags.precision.unwrap_or(0)) > LONGEST {
+        return Err(Failure::new("a width or precision is too large"));
+    }
+    Ok((flags, rest))
 }
 
 fn read_flags<'f>(mut rest: &'f str, flags: &mut Flags) -> &'f str {
