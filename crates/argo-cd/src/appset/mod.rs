@@ -230,10 +230,13 @@ impl Set<'_> {
                             params: shown,
                         });
                     }
-                    Err(error) => into.errors.push(Error::new(
-                        error.field,
-                        format!("{} (generator {index})", error.message),
-                    )),
+                    Err(error) => {
+                        // What is wrong with the template is wrong with it for many sets.
+                        let error = Error::new(error.field, format!("{} (generator {index})", error.message));
+                        if !into.errors.contains(&error) {
+                            into.errors.push(error);
+                        }
+                    }
                 }
             }
         }

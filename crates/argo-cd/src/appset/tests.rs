@@ -667,6 +667,8 @@ fn bad_input_is_named() {
         with("{{ .b }}"),
         ["spec.template.metadata.name: map has no entry for key \"b\" (generator 0)"]
     );
+    let several = list(json!([{"a": "1"}, {"a": "2"}]));
+    assert_eq!(errors(&set(true, json!([several]), "{{ .b }}")).len(), 1, "said once");
     assert_eq!(
         with("{{ nosuch .a }}"),
         ["spec.template.metadata.name: function \"nosuch\" not defined (generator 0)"]
