@@ -98,6 +98,7 @@ fn verdicts(audited: &Audited<'_>) -> String {
 
 fn row(finding: &Finding) -> String {
     let name = finding.verdict.name();
+    let object = safe(&format!("{} {}", finding.id.group_kind(), finding.id.name));
     let author = finding.authors.first();
     let who = author.map_or("unknown", |author| author.user.as_deref().unwrap_or(&author.tool));
     let when = author.map_or("", |author| author.time.as_str());
@@ -106,8 +107,8 @@ fn row(finding: &Finding) -> String {
         finding.verdict.rank(),
         safe(title(name)),
         safe(finding.id.namespace.as_deref().unwrap_or("cluster-scoped")),
-        safe(&finding.id.name),
-        safe(&format!("{} {}", finding.id.group_kind(), finding.id.name)),
+        object,
+        object,
         details(finding),
         safe(who),
         safe(when),
