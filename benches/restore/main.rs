@@ -16,20 +16,21 @@
 //! The control plane comes from where `refloat drill` takes it (`KUBEBUILDER_ASSETS`, the cache, downloads).
 
 mod distance;
-mod objects;
-mod raw;
+#[path = "../shared/mod.rs"]
+#[allow(dead_code, reason = "some of it is for other measurements")]
+mod shared;
 mod tool;
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use refloat::control_plane::{self, ControlPlane, Sources};
+use refloat::control_plane::ControlPlane;
 
-use objects::Set;
-use raw::{Request, Server};
+use shared::objects::{self, Set};
+use shared::raw::{Request, Server};
+use shared::{control_plane, create_namespace, median, process, quiet, say};
 
 /// Requests that a fresh API server answers before anything is measured: it builds schemas and grows its heap on them.
 const WARM_UP: usize = 300;
@@ -98,21 +99,11 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
     ]
 }
 
-/// Prints one line; a benchmark is for people.
-fn say(text: &str) {
-    writeln!(std::io::stdout().lock(), "{text}").expect("because somebody reads the figures");
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn planning(name: &str, set: Set, count: usize) {
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
     let repo = folder.path().join("repo");
     objects::write(set, count, &repo);
-    let runs: Vec<tool::Ran> = (0..5).map(|_| tool::plan(&repo, folder.path())).collect();
+    let runs: Vec<process::Ran> = (0..5).map(|_| tool::plan(&repo, folder.path())).collect();
     say(&format!(
         "{name}: {:.2} s for the whole of `refloat plan`, at most {:.0} MB",
         median(runs.iter().map(|ran| ran.wall.as_secs_f64()).collect()),
@@ -132,13 +123,7 @@ struct Place {
 
 impl Place {
     async fn open(far: bool) -> Self {
-        let options = control_plane::Options {
-            sources: Sources::from_environment(None, |name| std::env::var_os(name)),
-            guard_exe: Some(env!("CARGO_BIN_EXE_refloat").into()),
-            ..control_plane::Options::default()
-        };
-        let started = control_plane::start(&options, &mut |_| {}).await;
-        let plane = started.unwrap_or_else(|failure| panic!("{failure}"));
+        let plane = control_plane().await;
         let near = Server::from_kubeconfig(plane.kubeconfig());
         let mut address = plane.server().trim_start_matches("https://").to_owned();
         if far {
@@ -170,21 +155,8 @@ impl Place {
     /// A namespace in a cluster in which nothing goes on.
     async fn namespace(&self, name: &str) {
         create_namespace(&self.near, name).await;
-        let mut before = self.near.revision().await;
-        loop {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let now = self.near.revision().await;
-            if now < before + 20 {
-                return;
-            }
-            before = now;
-        }
+        quiet(&self.near).await;
     }
-}
-
-async fn create_namespace(server: &Server, name: &str) {
-    let body = format!(r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{name}"}}}}"#);
-    server.create("/api/v1/namespaces", body).await;
 }
 
 /// What the pairs of a scenario came to.

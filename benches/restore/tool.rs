@@ -1,19 +1,11 @@
-//! refloat and kubectl as users run them, with the time they take and the memory they need.
+//! refloat and kubectl as users run them.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
-/// A process that ended well.
-pub struct Ran {
-    /// From start to end.
-    pub wall: Duration,
-    /// The most memory that it had at once (`VmHWM`), in MB; 0 where the system does not tell.
-    pub peak: f64,
-}
+use crate::shared::process::{Ran, command, run};
 
 /// A restore that ended well.
 pub struct Restored {
@@ -25,47 +17,6 @@ pub struct Restored {
     pub whole: Duration,
     /// MB.
     pub peak: f64,
-}
-
-#[expect(clippy::disallowed_methods, reason = "the tools are measured as users run them")]
-fn command(program: &str) -> Command {
-    Command::new(program)
-}
-
-/// Runs a program to its end; its output goes into files beside each other. The error says what went wrong.
-fn run(mut command: Command, folder: &Path) -> Result<Ran, String> {
-    let (out, err) = (folder.join("stdout"), folder.join("stderr"));
-    let file = |path: &PathBuf| File::create(path).map(Stdio::from).map_err(|error| error.to_string());
-    let start = Instant::now();
-    let mut child = command
-        .env("HOME", folder)
-        .stdin(Stdio::null())
-        .stdout(file(&out)?)
-        .stderr(file(&err)?)
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut peak = 0.0;
-    loop {
-        // The kernel forgets it when the process ends: what it grows in its last moments is missed.
-        peak = peak_of(&status).unwrap_or(peak);
-        if let Some(ended) = child.try_wait().map_err(|error| error.to_string())? {
-            let wall = start.elapsed();
-            return if ended.success() {
-                Ok(Ran { wall, peak })
-            } else {
-                Err(std::fs::read_to_string(&err).unwrap_or_default())
-            };
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn peak_of(status: &Path) -> Option<f64> {
-    let text = std::fs::read_to_string(status).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kilobytes / 1024.0)
 }
 
 /// `refloat plan` of a repository, without a cluster.

@@ -19,13 +19,17 @@ pub struct Server {
     tls: TlsConnector,
 }
 
-/// One server-side apply: path with query, body.
+/// One request: path with query, body.
 pub struct Request {
     /// `/api/v1/namespaces/…?fieldManager=…`
     pub path: String,
     /// JSON.
     pub body: String,
 }
+
+/// What a list is asked for.
+const JSON: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 impl Server {
     /// Reads a kubeconfig that carries its certificates.
@@ -86,8 +90,13 @@ impl Server {
             .expect("because the server's certificate is ours")
     }
 
-    /// Sends all requests over this many connections; how long it took. Panics on any answer but 200 and 201.
+    /// Applies all over this many connections; how long it took. Panics on any answer but 200 and 201.
     pub async fn apply_all(&self, requests: Arc<Vec<Request>>, connections: usize) -> Duration {
+        self.send_all("PATCH", requests, connections).await
+    }
+
+    /// Sends all requests over this many connections; how long it took. Panics on any answer but 200 and 201.
+    pub async fn send_all(&self, method: &'static str, requests: Arc<Vec<Request>>, connections: usize) -> Duration {
         let next = Arc::new(AtomicUsize::new(0));
         let start = Instant::now();
         let mut tasks = tokio::task::JoinSet::new();
@@ -97,7 +106,7 @@ impl Server {
                 let mut stream = server.connect().await;
                 let mut buffer = Vec::with_capacity(16 << 10);
                 while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let code = send(&mut stream, "PATCH", request, &mut buffer).await;
+                    let code = send(&mut stream, method, JSON, request, &mut buffer).await;
                     assert!(
                         code == 200 || code == 201,
                         "HTTP {code}: {}",
@@ -112,6 +121,40 @@ impl Server {
         start.elapsed()
     }
 
+    /// Lists the metadata of all objects of these collections, in pages of 500, one collection a connection at a time; how long it
+    /// took, and how many objects there are.
+    pub async fn list_all(&self, collections: Arc<Vec<String>>, connections: usize) -> (Duration, usize) {
+        let (next, count) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let start = Instant::now();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..connections {
+            let (server, collections) = (self.clone(), Arc::clone(&collections));
+            let (next, count) = (Arc::clone(&next), Arc::clone(&count));
+            tasks.spawn(async move {
+                let mut stream = server.connect().await;
+                let mut buffer = Vec::with_capacity(1 << 20);
+                while let Some(collection) = collections.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut page = Some(String::new());
+                    while let Some(token) = page {
+                        let request = Request {
+                            path: format!("{collection}?limit=500{token}"),
+                            body: String::new(),
+                        };
+                        let code = send(&mut stream, "GET", METADATA, &request, &mut buffer).await;
+                        // Some kinds cannot be listed.
+                        assert!(code == 200 || code == 405, "{collection}: HTTP {code}");
+                        count.fetch_add(objects(&buffer), Ordering::Relaxed);
+                        page = token_of(&buffer).map(|token| format!("&continue={token}"));
+                    }
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.expect("because the server answers");
+        }
+        (start.elapsed(), count.load(Ordering::Relaxed))
+    }
+
     /// How much was ever written to the cluster, counted in writes.
     pub async fn revision(&self) -> u64 {
         let mut stream = self.connect().await;
@@ -120,7 +163,7 @@ impl Server {
             body: String::new(),
         };
         let mut buffer = Vec::new();
-        let code = send(&mut stream, "GET", &request, &mut buffer).await;
+        let code = send(&mut stream, "GET", JSON, &request, &mut buffer).await;
         assert!(code == 200, "HTTP {code}: {}", String::from_utf8_lossy(&buffer));
         let list: serde_json::Value = serde_json::from_slice(&buffer).expect("because it is JSON");
         let version = list["metadata"]["resourceVersion"].as_str();
@@ -136,20 +179,26 @@ impl Server {
             path: path.to_owned(),
             body,
         };
-        let code = send(&mut stream, "POST", &request, &mut Vec::new()).await;
+        let code = send(&mut stream, "POST", JSON, &request, &mut Vec::new()).await;
         assert!(code == 201, "POST {path}: HTTP {code}");
     }
 }
 
 /// Writes one request, reads one answer; the body of the answer is left in `buffer`.
-async fn send(stream: &mut TlsStream<TcpStream>, method: &str, request: &Request, buffer: &mut Vec<u8>) -> u16 {
+async fn send(
+    stream: &mut TlsStream<TcpStream>,
+    method: &str,
+    accept: &str,
+    request: &Request,
+    buffer: &mut Vec<u8>,
+) -> u16 {
     let kind = if method == "PATCH" {
         "application/apply-patch+yaml"
     } else {
         "application/json"
     };
     let message = format!(
-        "{method} {} HTTP/1.1\r\nHost: kubernetes\r\nAccept: application/json\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{}",
+        "{method} {} HTTP/1.1\r\nHost: kubernetes\r\nAccept: {accept}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{}",
         request.path,
         request.body.len(),
         request.body
@@ -176,13 +225,53 @@ async fn send(stream: &mut TlsStream<TcpStream>, method: &str, request: &Request
         while buffer.len() < head + length {
             more(stream, buffer).await;
         }
+        buffer.drain(..head);
     } else {
         while !buffer.ends_with(b"0\r\n\r\n") {
             more(stream, buffer).await;
         }
+        buffer.drain(..head);
+        unchunk(buffer);
     }
-    buffer.drain(..head);
     code
+}
+
+/// Puts the chunks of a body together.
+fn unchunk(buffer: &mut Vec<u8>) {
+    let (mut read, mut written) = (0, 0);
+    while let Some(end) = find(&buffer[read..], b"\r\n") {
+        let size = std::str::from_utf8(&buffer[read..read + end]).ok();
+        let size = size.and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.expect("because a chunk begins with its size");
+        let from = read + end + 2;
+        buffer.copy_within(from..from + size, written);
+        written += size;
+        read = from + size + 2;
+        if size == 0 {
+            break;
+        }
+    }
+    buffer.truncate(written);
+}
+
+/// How many objects are in a list of metadata.
+fn objects(list: &[u8]) -> usize {
+    const OBJECT: &[u8] = b"\"kind\":\"PartialObjectMetadata\"";
+    let (mut count, mut rest) = (0, list);
+    while let Some(at) = find(rest, OBJECT) {
+        count += 1;
+        rest = &rest[at + OBJECT.len()..];
+    }
+    count
+}
+
+/// Where the next page of a list begins; a list says it before its items.
+fn token_of(list: &[u8]) -> Option<String> {
+    let head = &list[..list.len().min(1024)];
+    let at = find(head, b"\"continue\":\"")? + 12;
+    let token = &list[at..];
+    let token = &token[..find(token, b"\"")?];
+    (!token.is_empty()).then(|| String::from_utf8_lossy(token).replace('=', "%3D"))
 }
 
 async fn more(stream: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) {
@@ -192,6 +281,14 @@ async fn more(stream: &mut TlsStream<TcpStream>, buffer: &mut Vec<u8>) {
     );
 }
 
+/// Most of what it is asked about is large, and has no needle near its beginning.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    let (first, mut from) = (*needle.first()?, 0);
+    while let Some(at) = haystack.get(from..)?.iter().position(|byte| *byte == first) {
+        if haystack[from + at..].starts_with(needle) {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
+    None
 }
