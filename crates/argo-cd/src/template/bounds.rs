@@ -1,6 +1,6 @@
 //! What one rendering may take.
 
-use super::Failure;
+use super::{Failure, Value};
 
 /// Nodes and commands that one rendering may take.
 const STEPS: usize = 500_000;
@@ -41,6 +41,12 @@ impl Bounds {
             true => Err(Failure::new(format!("the template takes more than {STEPS} steps"))),
             false => Ok(()),
         }
+    }
+
+    /// Counts the work that a value makes for a function.
+    pub(crate) fn weigh(&mut self, value: &Value) -> Result<(), Failure> {
+        let length = value.len().unwrap_or(0);
+        self.step(if value.is_collection() { length } else { length / 32 })
     }
 
     /// Counts what may hold other collections.

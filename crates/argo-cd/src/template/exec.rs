@@ -315,10 +315,15 @@ impl<'t> State<'t> {
         if let Some(last) = last {
             values.push(accept(last, param(function, args.len()))?);
         }
-        (function.run)(&mut self.bounds, &values).map_err(|failure| Failure {
+        for value in &values {
+            self.bounds.weigh(value)?;
+        }
+        let result = (function.run)(&mut self.bounds, &values).map_err(|failure| Failure {
             message: format!("error calling {name}: {}", failure.message),
             ..failure
-        })
+        })?;
+        self.bounds.weigh(&result)?;
+        Ok(result)
     }
 
     fn short_circuit(&mut self, dot: &Value, stop: bool, args: &'t [Arg], last: Option<Value>) -> Result<Value> {

@@ -4,6 +4,11 @@ use super::bounds::LONGEST;
 use super::print::{display, float, quote_char, quoted};
 use super::{Failure, Value};
 
+/// Values of one argument that are written.
+const MOST: usize = 20_000;
+/// Levels of it. A map may hold itself.
+const DEEPEST: usize = 100;
+
 #[derive(Default, Clone, Copy)]
 struct Flags {
     minus: bool,
@@ -13,6 +18,8 @@ struct Flags {
     zero: bool,
     width: Option<usize>,
     precision: Option<usize>,
+    /// Levels of lists and maps above.
+    depth: usize,
 }
 
 /// A format with its arguments.
@@ -44,7 +51,7 @@ pub(crate) fn sprintf(format: &str, args: &[Value]) -> Result<String, Failure> {
             continue;
         };
         used += 1;
-        out.push_str(&verb_of(verb, value, &flags)?);
+        out.push_str(&verb_of(verb, value, &flags, &mut { MOST })?);
         if out.len() > LONGEST {
             return Err(Failure::new(format!("a text is longer than {LONGEST} bytes")));
         }
@@ -160,22 +167,26 @@ fn pad(text: String, flags: &Flags, zero: bool) -> String {
 }
 
 /// A verb that has no meaning for a value, which is then written as `%v` with the flags of the verb.
-fn bad(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> {
+fn bad(verb: char, value: &Value, flags: &Flags, left: &mut usize) -> Result<String, Failure> {
     Ok(match value.is_nothing() {
         true => format!("%!{verb}(<nil>)"),
-        false => format!("%!{verb}({}={})", value.type_name(), verb_of('v', value, flags)?),
+        false => format!("%!{verb}({}={})", value.type_name(), verb_of('v', value, flags, left)?),
     })
 }
 
-fn verb_of(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> {
+fn verb_of(verb: char, value: &Value, flags: &Flags, left: &mut usize) -> Result<String, Failure> {
+    *left = left.saturating_sub(1);
+    if *left == 0 || flags.depth > DEEPEST {
+        return Err(Failure::new("a value is too large for printf"));
+    }
     match (verb, value) {
         ('T', value) => Ok(pad(value.type_name().to_owned(), flags, false)),
         ('v', _) if flags.sharp => Err(Failure::new("%#v in printf is not supported")),
         ('v', Value::Absent | Value::Nil) => Ok(pad("<nil>".to_owned(), flags, false)),
-        (_, Value::Absent | Value::Nil) => bad(verb, value, flags),
+        (_, Value::Absent | Value::Nil) => bad(verb, value, flags, left),
         (_, Value::List(_) | Value::Texts(_) | Value::Ints(_)) => {
             let items = value.items().unwrap_or_default();
-            let items: Result<Vec<_>, _> = items.iter().map(|item| within(verb, item, flags)).collect();
+            let items: Result<Vec<_>, _> = items.iter().map(|item| within(verb, item, flags, left)).collect();
             Ok(format!("[{}]", items?.join(" ")))
         }
         (_, Value::Map(_) | Value::TextMap(_)) => {
@@ -183,30 +194,34 @@ fn verb_of(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> 
             for (key, item) in value.entries().unwrap_or_default() {
                 out.push(format!(
                     "{}:{}",
-                    within(verb, &Value::Text(key), flags)?,
-                    within(verb, &item, flags)?
+                    within(verb, &Value::Text(key), flags, left)?,
+                    within(verb, &item, flags, left)?
                 ));
             }
             Ok(format!("map[{}]", out.join(" ")))
         }
         ('v' | 't', Value::Bool(_)) => Ok(pad(display(value)?, flags, false)),
-        (_, Value::Text(text)) => text_verb(verb, text, flags).map_or_else(|| bad(verb, value, flags), Ok),
+        (_, Value::Text(text)) => text_verb(verb, text, flags).map_or_else(|| bad(verb, value, flags, left), Ok),
         (_, Value::Int(number) | Value::Int64(number)) => {
-            int_verb(verb, *number, flags).map_or_else(|| bad(verb, value, flags), Ok)
+            int_verb(verb, *number, flags).map_or_else(|| bad(verb, value, flags, left), Ok)
         }
         ('x' | 'X' | 'b', Value::Float(_)) => {
             Err(Failure::new(format!("%{verb} of a float in printf is not supported")))
         }
-        (_, Value::Float(number)) => float_verb(verb, *number, flags).map_or_else(|| bad(verb, value, flags), Ok),
-        _ => bad(verb, value, flags),
+        (_, Value::Float(number)) => float_verb(verb, *number, flags).map_or_else(|| bad(verb, value, flags, left), Ok),
+        _ => bad(verb, value, flags, left),
     }
 }
 
 /// An item of a list or map: nothing is written as such.
-fn within(verb: char, value: &Value, flags: &Flags) -> Result<String, Failure> {
+fn within(verb: char, value: &Value, flags: &Flags, left: &mut usize) -> Result<String, Failure> {
+    let flags = &Flags {
+        depth: flags.depth + 1,
+        ..*flags
+    };
     match value.is_nothing() {
         true => Ok("<nil>".to_owned()),
-        false => verb_of(verb, value, flags),
+        false => verb_of(verb, value, flags, left),
     }
 }
 

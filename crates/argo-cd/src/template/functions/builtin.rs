@@ -3,7 +3,7 @@
 use super::super::print::display;
 use super::super::printf::sprintf;
 use super::Type::{Any, Raw, Text};
-use super::{Failure, Function, Value, fail, fixed, short, text, variadic};
+use super::{Failure, Function, LONGEST, Value, fail, fixed, short, text, variadic};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -86,6 +86,9 @@ fn print(args: &[Value]) -> Result<Value> {
             out.push(' ');
         }
         out.push_str(&display(value)?);
+        if out.len() > LONGEST {
+            break;
+        }
     }
     short(out)
 }

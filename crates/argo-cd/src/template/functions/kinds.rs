@@ -1,7 +1,9 @@
 //! Functions of defaults and types (sprig's `defaults.go`, `reflect.go`).
 
+use std::rc::Rc;
+
 use super::Type::{Any, Bool, Text};
-use super::{Failure, Function, Type, Value, fail, fixed, text, variadic};
+use super::{Bounds, Failure, Function, Type, Value, fail, fixed, text, variadic};
 
 const TWO: &[Type] = &[Any, Any];
 
@@ -35,21 +37,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("kindIs", &[Text, Any], |_, args| {
         Ok(Value::Bool(*text(args, 0) == *args[1].kind_name()))
     }),
-    fixed("deepEqual", TWO, |_, args| {
-        Ok(Value::Bool(deep_equal(&args[0], &args[1])))
+    fixed("deepEqual", TWO, |bounds, args| {
+        deep_equal(bounds, &args[0], &args[1]).map(Value::Bool)
     }),
 ];
 
-/// Go's `reflect.DeepEqual`: types count too. Values that hold themselves end at some level.
-pub(super) fn deep_equal(a: &Value, b: &Value) -> bool {
-    equal_at(a, b, 0)
+/// Go's `reflect.DeepEqual`: types count too.
+pub(super) fn deep_equal(bounds: &mut Bounds, a: &Value, b: &Value) -> Result<bool, Failure> {
+    equal_at(bounds, a, b, 0)
 }
 
-fn equal_at(a: &Value, b: &Value, depth: usize) -> bool {
+fn equal_at(bounds: &mut Bounds, a: &Value, b: &Value, depth: usize) -> Result<bool, Failure> {
+    bounds.step(1)?;
     if depth > 200 {
-        return false;
+        return fail("values of more than 200 levels are compared");
     }
-    match (a, b) {
+    Ok(match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => a == b,
         (Value::Int(a), Value::Int(b)) | (Value::Int64(a), Value::Int64(b)) => a == b,
         // As Go compares them.
@@ -59,35 +62,47 @@ fn equal_at(a: &Value, b: &Value, depth: usize) -> bool {
         (Value::Ints(a), Value::Ints(b)) => a == b,
         (Value::TextMap(a), Value::TextMap(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
-            a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal_at(a, b, depth + 1))
+            if Rc::ptr_eq(a, b) {
+                return Ok(true);
+            }
+            let mut equal = a.len() == b.len();
+            for (a, b) in a.iter().zip(b.iter()) {
+                equal = equal && equal_at(bounds, a, b, depth + 1)?;
+            }
+            equal
         }
         (Value::Map(a), Value::Map(b)) => {
+            if Rc::ptr_eq(a, b) {
+                return Ok(true);
+            }
             let (a, b) = (a.borrow(), b.borrow());
-            a.len() == b.len()
-                && a.iter()
-                    .zip(b.iter())
-                    .all(|((key, a), (other, b))| key == other && equal_at(a, b, depth + 1))
+            let mut equal = a.len() == b.len();
+            for ((key, a), (other, b)) in a.iter().zip(b.iter()) {
+                equal = equal && key == other && equal_at(bounds, a, b, depth + 1)?;
+            }
+            equal
         }
         (a, b) => a.is_nothing() && b.is_nothing(),
-    }
+    })
 }
 
 /// A copy that shares no map.
-pub(super) fn deep_copy(value: &Value, depth: usize) -> Result<Value, Failure> {
+pub(super) fn deep_copy(bounds: &mut Bounds, value: &Value, depth: usize) -> Result<Value, Failure> {
+    bounds.step(1)?;
     if depth > 200 {
         return fail("a value of more than 200 levels is copied");
     }
     Ok(match value {
         Value::List(items) => {
-            let items: Result<Vec<_>, _> = items.iter().map(|item| deep_copy(item, depth + 1)).collect();
+            let items: Result<Vec<_>, _> = items.iter().map(|item| deep_copy(bounds, item, depth + 1)).collect();
             Value::list(items?)
         }
         Value::Map(_) => {
-            let entries = value.entries().unwrap_or_default().into_iter();
-            let entries: Result<Vec<_>, Failure> = entries
-                .map(|(key, item)| Ok((key, deep_copy(&item, depth + 1)?)))
-                .collect();
-            Value::map(entries?)
+            let mut entries = Vec::new();
+            for (key, item) in value.entries().unwrap_or_default() {
+                entries.push((key, deep_copy(bounds, &item, depth + 1)?));
+            }
+            Value::map(entries)
         }
         other => other.clone(),
     })

@@ -34,8 +34,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     fixed("mustUniq", &[Any], uniq),
     variadic("without", &[Any], Any, without),
     variadic("mustWithout", &[Any], Any, without),
-    fixed("has", TWO, |_, args| has(args)),
-    fixed("mustHas", TWO, |_, args| has(args)),
+    fixed("has", TWO, has),
+    fixed("mustHas", TWO, has),
     variadic("slice", &[Any], Any, slice),
     variadic("mustSlice", &[Any], Any, slice),
     variadic("concat", &[], Any, concat),
@@ -96,8 +96,7 @@ fn compact(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
 fn uniq(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
     let mut kept: Vec<Value> = Vec::new();
     for item in items(&args[0], "uniq")? {
-        bounds.step(kept.len())?;
-        if !kept.iter().any(|there| deep_equal(there, &item)) {
+        if !among(bounds, &kept, &item)? {
             kept.push(item);
         }
     }
@@ -105,20 +104,30 @@ fn uniq(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
 }
 
 fn without(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
-    let all = items(&args[0], "without")?;
-    bounds.step(all.len().saturating_mul(args.len()))?;
-    let kept = all
-        .into_iter()
-        .filter(|item| !args[1..].iter().any(|other| deep_equal(item, other)));
-    list(bounds, kept.collect())
+    let mut kept = Vec::new();
+    for item in items(&args[0], "without")? {
+        if !among(bounds, &args[1..], &item)? {
+            kept.push(item);
+        }
+    }
+    list(bounds, kept)
 }
 
-fn has(args: &[Value]) -> Result<Value> {
+fn has(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {
     if args[1].is_nothing() {
         return Ok(Value::Bool(false));
     }
     let all = items(&args[1], "has")?;
-    Ok(Value::Bool(all.iter().any(|item| deep_equal(&args[0], item))))
+    among(bounds, &all, &args[0]).map(Value::Bool)
+}
+
+fn among(bounds: &mut Bounds, all: &[Value], item: &Value) -> Result<bool> {
+    for other in all {
+        if deep_equal(bounds, other, item)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn slice(bounds: &mut Bounds, args: &[Value]) -> Result<Value> {

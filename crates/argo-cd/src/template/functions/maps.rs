@@ -57,8 +57,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         merged(bounds, args, true)
     }),
     variadic("dig", &[], Any, dig),
-    fixed("deepCopy", &[Any], |_, args| deep_copy(&args[0], 0)),
-    fixed("mustDeepCopy", &[Any], |_, args| deep_copy(&args[0], 0)),
+    fixed("deepCopy", &[Any], |bounds, args| deep_copy(bounds, &args[0], 0)),
+    fixed("mustDeepCopy", &[Any], |bounds, args| deep_copy(bounds, &args[0], 0)),
 ];
 
 fn of(args: &[Value], at: usize, key: &str) -> Option<Value> {
@@ -110,8 +110,10 @@ fn merged(bounds: &mut Bounds, args: &[Value], overwrite: bool) -> Result<Value>
 
 /// A copy of a map with another over it, as `mergo` merges with `WithOverride`.
 pub(crate) fn merge_over(base: &Value, with: &Value) -> Result<Value> {
-    let merged = deep_copy(base, 0)?;
-    merge_into(&mut Bounds::unlimited(), &merged, &deep_copy(with, 0)?, true, 0)?;
+    let bounds = &mut Bounds::unlimited();
+    let merged = deep_copy(bounds, base, 0)?;
+    let with = deep_copy(bounds, with, 0)?;
+    merge_into(bounds, &merged, &with, true, 0)?;
     Ok(merged)
 }
 

@@ -240,10 +240,33 @@ fn strval(value: &Value) -> Result<Rc<str>, Failure> {
 
 /// `strslice` of sprig: a list as texts, without what is nothing.
 fn strslice(value: &Value) -> Result<Vec<Rc<str>>, Failure> {
-    match value.items() {
-        Some(items) => items.iter().filter(|item| !item.is_nothing()).map(strval).collect(),
-        None if value.is_nothing() => Ok(Vec::new()),
-        None => Ok(vec![strval(value)?]),
+    let Some(items) = value.items() else {
+        return if value.is_nothing() {
+            Ok(Vec::new())
+        } else {
+            Ok(vec![strval(value)?])
+        };
+    };
+    let (mut texts, mut made) = (Vec::new(), 0);
+    for item in items.iter().filter(|item| !item.is_nothing()) {
+        let text = strval(item)?;
+        made += if item.is_collection() { text.len() } else { 0 };
+        if made > LONGEST {
+            return fail(format!("a text is longer than {LONGEST} bytes"));
+        }
+        texts.push(text);
+    }
+    Ok(texts)
+}
+
+/// Texts with another between them, if that is not too long.
+fn joined_texts(texts: &[Rc<str>], between: &str) -> Result<Value, Failure> {
+    let length = texts
+        .iter()
+        .fold(0_usize, |sum, text| sum.saturating_add(text.len() + between.len()));
+    match length > LONGEST + between.len() {
+        true => fail(format!("a text is longer than {LONGEST} bytes")),
+        false => Ok(Value::from(texts.join(between))),
     }
 }
 

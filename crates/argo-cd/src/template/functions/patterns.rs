@@ -3,7 +3,7 @@
 use regex::{Regex, RegexBuilder};
 
 use super::Type::{Int, Text};
-use super::{Failure, Function, Value, fail, fixed, int, short, text};
+use super::{Failure, Function, LONGEST, Value, fail, fixed, int, short, text};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -116,14 +116,24 @@ fn find_all(args: &[Value]) -> Result<Value> {
     ))
 }
 
+/// Whether every place of a text may be replaced without end.
+fn bounded(of: &str, with: &str) -> Result<()> {
+    match (of.len() + 1).saturating_mul(with.len() + 1) > 64 * LONGEST {
+        true => fail(format!("a text is longer than {LONGEST} bytes")),
+        false => Ok(()),
+    }
+}
+
 fn replace_all(args: &[Value]) -> Result<Value> {
     let of = text(args, 1);
+    bounded(&of, &text(args, 2))?;
     short(compile(&text(args, 0))?.replace_all(&of, &*text(args, 2)).into_owned())
 }
 
 fn replace_literal(args: &[Value]) -> Result<Value> {
     let of = text(args, 1);
     let with = text(args, 2);
+    bounded(&of, &with)?;
     short(
         compile(&text(args, 0))?
             .replace_all(&of, regex::NoExpand(&with))

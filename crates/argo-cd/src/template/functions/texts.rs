@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::super::print::quoted;
 use super::Type::{Any, Int, Text};
-use super::{Failure, Function, LONGEST, Value, fail, fixed, int, short, strslice, strval, text, variadic};
+use super::{
+    Failure, Function, LONGEST, Value, fail, fixed, int, joined_texts, short, strslice, strval, text, variadic,
+};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -93,7 +95,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
     }),
     fixed("join", &[Text, Any], |_, args| {
-        short(strslice(&args[1])?.join(&*text(args, 0)))
+        joined_texts(&strslice(&args[1])?, &text(args, 0))
     }),
     fixed("fail", &[Text], |_, args| fail(text(args, 0).to_string())),
     fixed("base", &[Text], |_, args| {
@@ -150,8 +152,17 @@ fn substr(start: i64, end: i64, of: &str) -> Result<Value> {
 }
 
 fn joined(args: &[Value], between: &str, each: fn(&Value) -> Result<String>) -> Result<Value> {
-    let texts: Result<Vec<String>> = args.iter().filter(|value| !value.is_nothing()).map(each).collect();
-    short(texts?.join(between))
+    let mut out = String::new();
+    for (at, value) in args.iter().filter(|value| !value.is_nothing()).enumerate() {
+        if at > 0 {
+            out.push_str(between);
+        }
+        out.push_str(&each(value)?);
+        if out.len() > LONGEST {
+            return fail(format!("a text is longer than {LONGEST} bytes"));
+        }
+    }
+    Ok(Value::from(out))
 }
 
 fn indent(args: &[Value]) -> Result<String> {
