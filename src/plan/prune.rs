@@ -163,13 +163,19 @@ pub struct Known<'k> {
 /// A name that is no object's that was removed.
 pub fn prune(plan: &mut Plan, removed: &Removed, known: Known<'_>) -> Result<(), Failure> {
     unknown_names(removed, known.named)?;
+    let there = removed.candidates.iter().filter_map(|one| {
+        let object = known.live.get(&one.step.id).filter(|object| !object.terminating)?;
+        Some((one, object, stays(one, object, known)))
+    });
+    let judged: Vec<_> = there.collect();
+    let left: Vec<&ObjectId> = judged
+        .iter()
+        .filter(|(.., why)| why.is_some())
+        .map(|(one, ..)| &one.step.id)
+        .collect();
     let mut doomed = Vec::new();
-    for one in &removed.candidates {
-        let id = &one.step.id;
-        let Some(object) = known.live.get(id).filter(|object| !object.terminating) else {
-            continue;
-        };
-        let (kind, message) = match stays(one, object, known) {
+    for &(one, object, ref why) in &judged {
+        let (kind, message) = match why.clone().or_else(|| holds(one, &left, known.gaps)) {
             Some(why) => (NoteKind::Kept, why),
             None => {
                 doomed.push((one, object));
@@ -178,7 +184,7 @@ pub fn prune(plan: &mut Plan, removed: &Removed, known: Known<'_>) -> Result<(),
         };
         plan.notes.push(Note {
             kind,
-            object: Some(id.clone()),
+            object: Some(one.step.id.clone()),
             place: None,
             message,
             hint: None,
@@ -243,6 +249,23 @@ fn stays(one: &Candidate, live: &LiveObject, known: Known<'_>) -> Option<String>
     }
     let is_named = known.named.iter().any(|name| id.is_named_by(name));
     (is_never_deleted(id) && !is_named).then(|| format!("a {} goes only if it is named: --prune-removed={id}", id.kind))
+}
+
+/// Why an object stays that would take with it what is left: something in a Namespace, of a kind of a CustomResourceDefinition.
+fn holds(one: &Candidate, left: &[&ObjectId], gaps: &[FactGap]) -> Option<String> {
+    let text = |pointer: &str| one.declared.manifest.text(pointer);
+    let is_within = |id: &ObjectId| match &*one.step.id.kind {
+        "Namespace" => id.namespace.as_deref() == Some(&*one.step.id.name),
+        "CustomResourceDefinition" => id.is(text("/spec/group"), text("/spec/names/kind")),
+        _ => false,
+    };
+    match left.iter().find(|id| is_within(id)) {
+        Some(id) => Some(format!("{id} would go with it")),
+        None if !gaps.is_empty() && is_never_deleted(&one.step.id) => {
+            Some("not all that would go with it could be read".to_owned())
+        }
+        None => None,
+    }
 }
 
 /// Why an engine's own object stays: with it its engine would delete all that it made, of whatever kind.
@@ -480,6 +503,40 @@ mod tests {
             text.contains("what may be named: CustomResourceDefinition/widgets.example.com"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_holds_something_that_stays_stays_too() {
+        let now = declared("{apiVersion: v1, kind: Namespace, metadata: {name: other}}");
+        let removed = removed(&now, &[earlier(NEWER)], &facts(), &PlanOptions::default()).expect("because it is right");
+        let names = ["Namespace/shop", "CustomResourceDefinition/widgets.example.com"].map(str::to_owned);
+        let deleted_with = |kept: &str, gaps: &[FactGap]| {
+            let mut live = live(&removed);
+            for (_, object) in live.iter_mut().filter(|(id, _)| id.kind == kept) {
+                let mark = ("helm.sh/resource-policy".to_owned(), "keep".to_owned());
+                object.annotations.extend([mark]);
+            }
+            let mut plan = Plan::default();
+            let known = Known {
+                gaps,
+                ..known(&live, &names)
+            };
+            prune(&mut plan, &removed, known).expect("because the names are right");
+            deleted(&plan)
+        };
+        assert_eq!(deleted_with("none", &[]).len(), 5);
+        let widget = deleted_with("Widget", &[]);
+        assert!(!widget.iter().any(|id| names.contains(id)), "{widget:?}");
+        let account = deleted_with("ServiceAccount", &[]);
+        assert!(
+            !account.contains(&names[0]) && account.contains(&names[1]),
+            "{account:?}"
+        );
+        let gap = FactGap {
+            what: "get secrets".to_owned(),
+            reason: "forbidden".to_owned(),
+        };
+        assert!(!deleted_with("none", &[gap]).iter().any(|id| names.contains(id)));
     }
 
     #[test]
