@@ -102,8 +102,8 @@ pub fn unusable(value: &Value) -> Option<Remark> {
 }
 
 /// Takes out of an object what belongs to the cluster it once lived in, and writes the rest as the server keeps it:
-/// a Secret's `stringData` becomes `data` (and wins over it, as with the server), and lists with keys are made unique, the last
-/// entry wins. Says what was changed, where it matters; leftovers of generators (`creationTimestamp: null`, an empty status, the
+/// a Secret's `stringData` becomes `data` (and wins over it, as with the server), base64 is one line, and lists with keys are made
+/// unique, the last entry wins. Says what was changed, where it matters; leftovers of generators (`creationTimestamp: null`, an empty status, the
 /// status of a CustomResourceDefinition) go without a word.
 ///
 /// `status_is_data` is for custom resources whose definition has no status subresource: there it is a field as any other, and
@@ -125,6 +125,10 @@ pub fn clean(mut value: Value, status_is_data: bool) -> (Value, Vec<Remark>) {
         }
         if group.is_empty() && kind == "Secret" {
             encode_string_data(object);
+            join_lines(object, "data");
+        }
+        if group.is_empty() && kind == "ConfigMap" {
+            join_lines(object, "binaryData");
         }
     }
     drop_null_timestamps(&mut value);
@@ -216,6 +220,16 @@ fn encode_string_data(object: &mut Map<String, Value>) {
     let Some(data) = data.as_object_mut() else { return };
     for (key, text) in texts {
         data.insert(key, STANDARD.encode(text.as_str().unwrap_or_default()).into());
+    }
+}
+
+/// Kustomize breaks long base64 into lines; the server gives it back in one.
+fn join_lines(object: &mut Map<String, Value>, field: &str) {
+    let data = object.get_mut(field).and_then(Value::as_object_mut);
+    for value in data.into_iter().flat_map(Map::values_mut) {
+        if let Some(text) = value.as_str().filter(|text| text.contains(['\n', '\r'])) {
+            *value = text.replace(['\n', '\r'], "").into();
+        }
     }
 }
 
@@ -372,6 +386,15 @@ mod tests {
         assert_eq!(remarks, []);
         let (cleaned, _) = clean(json!({"apiVersion": "v1", "kind": "Secret", "stringData": {"a": 1}}));
         assert_eq!(cleaned["stringData"], json!({"a": 1}));
+        let (cleaned, _) = clean(json!({"apiVersion": "v1", "kind": "Secret", "data": {"a": "b2\nxk\r\n"}}));
+        assert_eq!(cleaned["data"], json!({"a": "b2xk"}));
+        let (cleaned, _) = clean(
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1\n2"}, "binaryData": {"b": "b2\nxk"}}),
+        );
+        assert_eq!(
+            (&cleaned["data"]["a"], &cleaned["binaryData"]["b"]),
+            (&json!("1\n2"), &json!("b2xk"))
+        );
         let (other, _) = clean(json!({"apiVersion": "x/v1", "kind": "Secret", "stringData": {"a": "b"}}));
         assert_eq!(other["stringData"], json!({"a": "b"}));
     }
