@@ -156,7 +156,7 @@ impl Assembly {
             } else if !last {
                 // What still waits when nothing more comes waits for what nobody declares.
                 last = true;
-            } else {
+            } else if jobs.is_empty() {
                 return;
             }
         }

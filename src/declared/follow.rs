@@ -14,7 +14,7 @@ use super::kustomize::Outside;
 use super::releases::{self, Prepared, Step};
 use super::secrets::Keys;
 use super::{Options, in_parallel};
-use crate::object::{ObjectId, Place, Problem, ProblemKind, Renderer, Unit, Writer};
+use crate::object::{EngineUnit, ObjectId, Place, Problem, ProblemKind, Renderer, Unit, Writer};
 use crate::source::Tree;
 
 /// Something to render.
@@ -23,6 +23,15 @@ pub(super) enum Job {
     Flux(Kustomization),
     /// A Flux HelmRelease.
     Release(Arc<HelmRelease>),
+}
+
+impl Job {
+    fn engine(&self) -> EngineUnit {
+        match self {
+            Self::Flux(kustomization) => kustomization.engine(),
+            Self::Release(release) => release.engine(),
+        }
+    }
 }
 
 /// A unit, rendered.
@@ -83,7 +92,8 @@ impl<'t> World<'t> {
     pub fn new(tree: &'t Tree, options: &'t Options, outside: &'t Outside<'t>) -> Self {
         Self {
             namespace: options.namespace.clone(),
-            strict_substitution: false,
+            // As Flux is by itself.
+            strict_substitution: true,
             entries: BTreeSet::new(),
             tree,
             keys: &options.keys,
@@ -107,7 +117,9 @@ impl<'t> World<'t> {
         let value = &found.value;
         self.sources.note(value, &self.namespace);
         self.inputs.note(value, &self.namespace);
-        self.strict_substitution |= flux::is_strict(value);
+        if let Some(strict) = flux::strictness(value) {
+            self.strict_substitution = strict;
+        }
         let text = |key: &str| value[key].as_str().unwrap_or_default();
         let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
         let row = YIELDS.iter().find(|row| row.0 == group && row.1 == text("kind"))?;
@@ -118,21 +130,36 @@ impl<'t> World<'t> {
     }
 
     /// Renders those of the jobs that can be rendered, and gets the charts of those that helm renders; the others come back. `last`
-    /// says that nothing more will be declared, so that none does.
+    /// says that nothing more will be declared, but by these jobs.
     pub fn turn(&mut self, jobs: Vec<Job>, last: bool) -> Turn {
         let mut turn = Turn::default();
         let (mut ready, mut prepared) = (Vec::new(), Vec::new());
-        for job in jobs {
-            let step = match &job {
-                Job::Flux(kustomization) => self.kustomization(kustomization, last).map(|one| ready.push(one)),
-                Job::Release(release) => self.release(release, last).map(|one| prepared.push(one)),
-            };
-            match step {
-                Step::Ready(()) => {}
-                Step::Waits => turn.waiting.push(job),
-                Step::Never(problem) => turn.problems.push(problem),
+        let mut left = jobs;
+        while ready.is_empty() && prepared.is_empty() && !left.is_empty() {
+            let (now, held) = if last { first_of(left) } else { (left, Vec::new()) };
+            let mut refused = Vec::new();
+            for job in now {
+                let step = match &job {
+                    Job::Flux(kustomization) => self.kustomization(kustomization, last).map(|one| ready.push(one)),
+                    Job::Release(release) => self.release(release, last).map(|one| prepared.push(one)),
+                };
+                match step {
+                    Step::Ready(()) => {}
+                    Step::Waits => turn.waiting.push(job),
+                    Step::Never(problem) => refused.push((job, problem)),
+                }
             }
+            // What the others yield may be what these lack.
+            let again = last && !(ready.is_empty() && prepared.is_empty());
+            for (job, problem) in refused {
+                match again {
+                    true => turn.waiting.push(job),
+                    false => turn.problems.push(problem),
+                }
+            }
+            left = held;
         }
+        turn.waiting.extend(left);
         turn.rendered = in_parallel(&ready, |one| self.render(one));
         for obtained in in_parallel(&prepared, |one| one.obtain(self.tree, self.charts)) {
             match obtained {
@@ -210,6 +237,17 @@ impl<'t> World<'t> {
             keys,
             variables,
         })
+    }
+}
+
+/// Those of the jobs that wait for none of the others, and the others; all, where they wait for each other in a ring.
+fn first_of(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    let all: BTreeSet<ObjectId> = jobs.iter().map(|job| job.engine().object).collect();
+    let waits = |job: &Job| job.engine().after.iter().any(|unit| all.contains(unit));
+    let (held, now): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(waits);
+    match now.is_empty() {
+        true => (held, now),
+        false => (now, held),
     }
 }
 

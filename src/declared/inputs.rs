@@ -76,9 +76,10 @@ impl<'o> Inputs<'o> {
         }
     }
 
-    /// What was asked for and nobody knows.
+    /// What was asked for and nobody knows, not even by now.
     pub fn into_wanted(self) -> Vec<ObjectId> {
-        self.wanted.into_iter().collect()
+        let Self { wanted, declared, .. } = self;
+        wanted.into_iter().filter(|id| !declared.contains_key(id)).collect()
     }
 }
 

@@ -252,7 +252,8 @@ impl Kustomization {
             if is_disabled(&found.value, SUBSTITUTE) {
                 continue;
             }
-            let text = kube_yaml::to_string(&found.value);
+            // Its quotes are those in which variables are replaced.
+            let text = kube_yaml::to_go_string(&found.value);
             if !text.contains('$') {
                 continue;
             }

@@ -60,21 +60,41 @@ fn merge_strings(metadata: &mut Value, field: &str, more: &Map<String, Value>) {
     }
 }
 
-/// Whether an object is the controller, told to be strict with variables: one that is not set fails the build.
-pub(super) fn is_strict(value: &Value) -> bool {
-    let is_controller = value["kind"] == "Deployment" && value["metadata"]["name"] == "kustomize-controller";
-    let containers = value
-        .pointer("/spec/template/spec/containers")
-        .and_then(Value::as_array);
-    let args = containers
-        .into_iter()
-        .flatten()
-        .filter_map(|container| container["args"].as_array());
-    is_controller
-        && args
-            .flatten()
-            .filter_map(Value::as_str)
-            .any(|arg| arg.starts_with("--feature-gates=") && arg.contains("StrictPostBuildSubstitutions=true"))
+/// The first minor version of kustomize-controller 1 that is strict with variables by itself, and that of Flux 2 that brings it.
+/// Source: kustomize-controller (internal/features/features.go, CHANGELOG.md).
+const STRICT_SINCE: (u32, u32) = (9, 9);
+
+/// Whether variables that are not set fail a build, if an object says so: the controller by its arguments or its version, a
+/// FluxInstance by the version of Flux that it asks for.
+pub(super) fn strictness(value: &Value) -> Option<bool> {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if text("/kind") == "FluxInstance" {
+        let minor = minor_after("2.", text("/spec/distribution/version").trim_start_matches('v'));
+        return minor.map(|minor| minor >= STRICT_SINCE.1);
+    }
+    if text("/kind") != "Deployment" || text("/metadata/name") != "kustomize-controller" {
+        return None;
+    }
+    let containers = value.pointer("/spec/template/spec/containers");
+    let containers = || containers.and_then(Value::as_array).into_iter().flatten();
+    let args = containers()
+        .filter_map(|container| container["args"].as_array())
+        .flatten();
+    let gates = args.filter_map(|arg| arg.as_str()?.strip_prefix("--feature-gates="));
+    let mut said = gates.flat_map(|gates| gates.split(',')).filter_map(|gate| {
+        let value = gate.trim().strip_prefix("StrictPostBuildSubstitutions=")?;
+        value.parse().ok()
+    });
+    let image = containers().find_map(|container| container["image"].as_str()?.split_once("kustomize-controller:v"));
+    let by_version = || minor_after("1.", image?.1).map(|minor| minor >= STRICT_SINCE.0);
+    said.next_back().or_else(by_version)
+}
+
+/// The minor version of a version of this major one.
+fn minor_after(major: &str, version: &str) -> Option<u32> {
+    let minor = version.strip_prefix(major)?;
+    let end = minor.find(|one: char| !one.is_ascii_digit()).unwrap_or(minor.len());
+    minor[..end].parse().ok()
 }
 
 /// Whether Flux syncs a folder: files in it declare Kustomizations.
@@ -140,4 +160,40 @@ fn kustomizations<'n>(file: &str, text: &[u8], namespace: &'n str) -> impl Itera
 fn declares_one(text: &[u8]) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.any(|line| line.starts_with(b"apiVersion: kustomize.toolkit.fluxcd.io/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_variables_must_be_set_is_known_by_the_controller() {
+        let controller = |image: &str, args: &[&str]| {
+            let container = json!({"image": image, "args": args});
+            json!({
+                "kind": "Deployment", "metadata": {"name": "kustomize-controller"},
+                "spec": {"template": {"spec": {"containers": [container]}}},
+            })
+        };
+        let (old, new) = (
+            "ghcr.io/fluxcd/kustomize-controller:v1.8.2",
+            "fluxcd/kustomize-controller:v1.10.0@sha256:0",
+        );
+        let gate = "--feature-gates=GroupChangeLog=true,StrictPostBuildSubstitutions=";
+        let instance = |version: &str| json!({"kind": "FluxInstance", "spec": {"distribution": {"version": version}}});
+        for (object, expected) in [
+            (controller(old, &["--concurrent=20"]), Some(false)),
+            (controller(new, &[]), Some(true)),
+            (controller(old, &[&format!("{gate}true")]), Some(true)),
+            (controller(new, &[&format!("{gate}false")]), Some(false)),
+            (controller("mirror.example.com/flux:latest", &[]), None),
+            (instance("2.8.x"), Some(false)),
+            (instance("v2.9.0"), Some(true)),
+            (instance("2.x"), None),
+            (instance(">=2.7"), None),
+            (json!({"kind": "Deployment", "metadata": {"name": "web"}}), None),
+        ] {
+            assert_eq!(strictness(&object), expected, "{object}");
+        }
+    }
 }

@@ -181,3 +181,49 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
     );
     assert_eq!(objects(&set).len(), 5, "their own objects are restored all the same");
 }
+
+#[test]
+fn what_lacks_an_input_waits_for_what_goes_without_one() {
+    // The settings are encrypted, and the key is nowhere: those of `infra` that are in clear are declared all the same.
+    let infra = kustomization(
+        "infra",
+        "./infra",
+        "  decryption: {provider: sops, secretRef: {name: sops-age}}\n",
+    );
+    let from = |name: &str, more: &str| {
+        format!(
+            "  {more}postBuild: {{substituteFrom: [{{kind: ConfigMap, name: {name}}}, {{kind: Secret, name: none, optional: true}}]}}\n"
+        )
+    };
+    let map = |namespace: &str, name: &str, data: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\ndata: {{{data}}}\n"
+        )
+    };
+    let repo = Repo::with(&[
+        ("clusters/prod/b.yaml", &infra),
+        (
+            "clusters/prod/a.yaml",
+            &kustomization("a", "./a", &from("settings", "")),
+        ),
+        (
+            "clusters/prod/c.yaml",
+            &kustomization("c", "./c", &from("more", "dependsOn: [{name: a}]\n  ")),
+        ),
+        ("clusters/prod/d.yaml", &kustomization("d", "./d", &from("nobody", ""))),
+        ("infra/map.yaml", &map("flux-system", "settings", "TAG: v7")),
+        ("a/map.yaml", &map("flux-system", "more", "TAG: 'x${TAG}'")),
+        ("c/map.yaml", &map("shop", "web", "tag: '${TAG}'")),
+        ("d/map.yaml", &map("shop", "gone", "tag: '${TAG}'")),
+    ]);
+    let set = load(&repo, "clusters/prod", Known::new());
+    assert_eq!(objects(&set)["ConfigMap/shop/web"]["data"]["tag"], "xv7");
+    assert_eq!(problems(&set).len(), 1, "{:?}", problems(&set));
+    assert!(problems(&set)[0].contains("flux-system/nobody"), "{:?}", problems(&set));
+    let named = set.wanted.iter().map(|id| id.name.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        named,
+        ["nobody", "none", "sops-age"],
+        "what is declared in the end is not asked for"
+    );
+}
