@@ -6,6 +6,7 @@ use refloat::control_plane::Options;
 use serde_json::Value;
 
 use crate::support::plane::{Plane, fresh_with, wait};
+use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 
 fn restore(plane: &Plane, args: &[&str]) -> Ran {
@@ -100,11 +101,83 @@ fn a_chart_with_hooks_a_kustomization_and_a_jenkins_x_repository_come_back() {
     assert_eq!((second.code, number(&summary(&second), "unchanged")), (3, 16));
 }
 
+#[test]
+fn a_shop_that_flux_runs_comes_back() {
+    let plane = fresh_with(Options {
+        request_log: true,
+        ..Options::default()
+    });
+    // Flux counts paths from the root of a repository.
+    let repo = Repo::of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flux-shop"));
+    let path = repo.path().display().to_string();
+    let args = [&*path, "--decryption-key", "flux-shop.agekey"];
+    let first = restore(&plane, &args);
+    assert_eq!(first.code, 0, "{}\n{}", first.stdout, first.stderr);
+    assert_eq!(number(&summary(&first), "created"), 66);
+    let shown = format!("{}{}", first.stdout, first.stderr);
+    assert!(!shown.contains("canary"), "nothing in clear is shown: {shown}");
+
+    let log = plane.requests();
+    let of = |resource, name: &str| {
+        let found = written(&log, resource, name);
+        found.unwrap_or_else(|| panic!("{resource} {name} was not written"))
+    };
+    let ready = |job| ended(&log, job).expect("because its status is written");
+    for (before, after, why) in [
+        (
+            of("deployments", "market-operator").1,
+            of("markets", "europe").0,
+            "infra-configs depends on infra-controllers",
+        ),
+        (
+            of("deployments", "catalog").1,
+            of("configmaps", "orders-values").0,
+            "orders depends on catalog",
+        ),
+        (
+            of("statefulsets", "pay-ledger").1,
+            of("configmaps", "orders-values").0,
+            "and on payments",
+        ),
+        (
+            ready("orders-migrate"),
+            of("deployments", "orders").0,
+            "the chart waits for its hook",
+        ),
+        (
+            of("deployments", "orders").1,
+            of("jobs", "orders-warm").0,
+            "and a hook for the chart",
+        ),
+        (
+            ready("orders-warm"),
+            of("helmreleases", "orders").0,
+            "an engine's object comes last",
+        ),
+        (
+            of("kustomizations", "orders").1,
+            of("kustomizations", "apps").0,
+            "also over two levels",
+        ),
+    ] {
+        assert!(before < after, "{why}");
+    }
+    assert_eq!(written(&log, "jobs", "orders-farewell"), None);
+
+    let second = restore(&plane, &args);
+    assert_eq!(
+        (second.code, number(&summary(&second), "unchanged")),
+        (0, 65),
+        "{}",
+        second.stderr
+    );
+}
+
 fn the_chart(plane: &Plane) {
     let args = ["helm-shop", "--values", "values-production.yaml"];
     let first = restore(plane, &args);
     assert_eq!(first.code, 0, "{}\n{}", first.stdout, first.stderr);
-    assert_eq!(number(&summary(&first), "created"), 11);
+    assert_eq!(number(&summary(&first), "created"), 12);
 
     let log = plane.requests();
     let of = |resource, name: &str| {

@@ -1,0 +1,333 @@
+//! Flux's Kustomizations, rendered by refloat and by Flux's own kustomize-controller: what is live afterwards is the same, and the
+//! controller takes it over as it is.
+
+mod compare;
+mod flux;
+mod kinds;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use refloat::control_plane::Options;
+use serde_json::{Value, json};
+
+use self::flux::{Artifacts, Controller, SOURCES, archive, head};
+use crate::support::plane::{Plane, fresh_with, wait};
+use crate::support::repo::{Repo, case};
+use crate::support::run::{Ran, refloat};
+
+const MERGE: &str = "application/merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
+const LONGEST: Duration = Duration::from_secs(90);
+
+/// The object at a path of the API; `None` if it is not there.
+fn live(plane: &Plane, path: &str) -> Option<Value> {
+    let answer = wait(plane.api().get(path)).expect("because the server runs");
+    answer.is_success().then_some(answer.body)
+}
+
+/// Sends a request; must succeed.
+fn send(plane: &Plane, method: &str, path: &str, form: &str, body: Option<&Value>) -> Value {
+    let answer = wait(plane.api().request(method, path, form, body)).expect("because the server runs");
+    assert!(answer.is_success(), "{method} {path}: {}", answer.message());
+    answer.body
+}
+
+/// Applies an object as the controller would.
+fn apply(plane: &Plane, path: &str, object: &Value) {
+    let path = format!("{path}?fieldManager=kustomize-controller&force=true");
+    send(plane, "PATCH", &path, APPLY, Some(object));
+}
+
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..600 {
+        match look() {
+            Some(found) => return found,
+            None => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+    panic!("{what} did not come");
+}
+
+fn namespace(plane: &Plane, name: &str) {
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"shop.example.com/made": "by-hand"}},
+    });
+    apply(plane, &format!("/api/v1/namespaces/{name}"), &namespace);
+}
+
+const GIT: &str = "/apis/source.toolkit.fluxcd.io/v1/namespaces/flux-system/gitrepositories/flux-system";
+const SYNC: &str = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/flux-system";
+
+/// What `flux bootstrap` makes of a repository that does not hold it.
+fn bootstrap(plane: &Plane, path: &str) {
+    namespace(plane, "flux-system");
+    // Some Kustomizations say that they are applied with its rights.
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "kustomize-controller", "namespace": "flux-system"},
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "kustomize-controller"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "kustomize-controller", "namespace": "flux-system"}],
+    });
+    apply(
+        plane,
+        "/api/v1/namespaces/flux-system/serviceaccounts/kustomize-controller",
+        &account,
+    );
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/kustomize-controller";
+    apply(plane, bindings, &binding);
+    let git = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
+        "metadata": {"name": "flux-system", "namespace": "flux-system"},
+        "spec": {"interval": "10m", "url": "https://git.example.com/fleet.git", "ref": {"branch": "main"}},
+    });
+    let kustomization = json!({
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+        "metadata": {"name": "flux-system", "namespace": "flux-system"},
+        "spec": {
+            "interval": "10m", "path": path, "prune": true, "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
+        },
+    });
+    apply(plane, GIT, &git);
+    apply(plane, SYNC, &kustomization);
+}
+
+/// A source that is another repository: its kind in the plural, namespace, name, where it is, and what of it is in the artifact.
+struct Other<'r> {
+    source: (&'r str, &'r str, &'r str),
+    repo: &'r Path,
+    pick: fn(&str) -> Option<String>,
+}
+
+fn whole(file: &str) -> Option<String> {
+    Some(file.to_owned())
+}
+
+/// A repository that Flux syncs, and a control plane each for Flux and for refloat.
+struct Side {
+    theirs: Plane,
+    ours: Plane,
+    artifacts: Artifacts,
+    repo: PathBuf,
+    revision: String,
+}
+
+const OWN: (&str, &str, &str) = ("gitrepositories", "flux-system", "flux-system");
+
+impl Side {
+    /// Planes on which all kinds that `rendered` names get ready by themselves.
+    fn by_side(repo: &Path, rendered: &str) -> (Self, kinds::Kinds) {
+        let kinds = kinds::of(rendered);
+        let file = tempfile::Builder::new().suffix(".yaml").tempfile();
+        let file = file.expect("because a temporary file can be made");
+        std::fs::write(file.path(), kinds::stages(&kinds)).expect("because it is ours");
+        let plane = || {
+            fresh_with(Options {
+                simulate: vec![file.path().to_owned()],
+                ..Options::default()
+            })
+        };
+        let side = Self {
+            theirs: plane(),
+            ours: plane(),
+            artifacts: Artifacts::serve(),
+            repo: repo.to_owned(),
+            revision: format!("main@sha1:{}", head(repo)),
+        };
+        (side, kinds)
+    }
+
+    fn give(&self, plane: &Plane) {
+        self.artifacts
+            .give(plane, OWN, &self.revision, archive(&self.repo, whole));
+    }
+
+    fn run(&self, command: &str, args: &[&str]) -> Ran {
+        run(command, &self.repo, args)
+    }
+
+    fn restore(&self, args: &[&str]) -> Ran {
+        let kubeconfig = self.ours.kubeconfig();
+        let always = [
+            "--kubeconfig",
+            &kubeconfig,
+            "--context",
+            "refloat-throwaway",
+            "--old-cluster-is-gone",
+            "--yes",
+        ];
+        self.run("restore", &[&always, args].concat())
+    }
+
+    /// The two as they are now: how many objects, and every difference.
+    fn compared(&self) -> (usize, Vec<String>) {
+        let (left, right) = (compare::applied(&self.theirs), compare::applied(&self.ours));
+        (left.len(), compare::differences(&left, &right))
+    }
+}
+
+fn run(command: &str, repo: &Path, args: &[&str]) -> Ran {
+    let repo = repo.display().to_string();
+    refloat([command, &repo].iter().chain(args).copied())
+        .with_tools(&["helm"])
+        .run()
+}
+
+/// Renders a repository without Flux's own objects in it in both ways.
+fn compared(repo: &Path, entry: &str, others: &[Other<'_>]) -> (usize, Vec<String>, BTreeMap<String, String>) {
+    let mut args = vec!["--path".to_owned(), entry.to_owned()];
+    for other in others {
+        let (_, namespace, name) = other.source;
+        args.extend([
+            "--source".to_owned(),
+            format!("{namespace}/{name}={}", other.repo.display()),
+        ]);
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (side, kinds) = Side::by_side(repo, &run("render", repo, &args).stdout);
+    for plane in [&side.theirs, &side.ours] {
+        kinds::define(plane, &kinds);
+        bootstrap(plane, entry);
+    }
+    side.give(&side.theirs);
+    let controller = Controller::start(&side.theirs);
+    let ran = side.restore(&args);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    for other in others {
+        let (plural, namespace, name) = other.source;
+        let at = format!("{SOURCES}/{namespace}/{plural}/{name}");
+        eventually(&at, || live(&side.theirs, &at));
+        side.artifacts.give(
+            &side.theirs,
+            other.source,
+            &side.revision,
+            archive(other.repo, other.pick),
+        );
+    }
+    let failed = controller.settled(&side.theirs, &side.revision, LONGEST);
+    let (count, differences) = side.compared();
+    (count, differences, failed)
+}
+
+#[test]
+fn flux2_multi_tenancy_is_what_flux_makes_of_it() {
+    let Some((_folder, clone)) = case("flux2-multi-tenancy") else {
+        return;
+    };
+    let map = |namespace: &str, name: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: {namespace}}}\ndata: {{a: b}}\n")
+    };
+    let team = Repo::with(&[
+        ("production/map.yaml", &map("apps", "team")),
+        ("production/more/map.yml", &map("apps", "more")),
+    ]);
+    let kyverno = Repo::with(&[("map.yaml", &map("default", "kyverno"))]);
+    let others = [
+        (("gitrepositories", "apps", "dev-team"), &team),
+        (("ocirepositories", "flux-system", "kyverno-controller"), &kyverno),
+    ];
+    let others = others.map(|(source, repo)| Other {
+        source,
+        repo: repo.path(),
+        pick: whole,
+    });
+    let found = compared(&clone, "clusters/production", &others);
+    assert_eq!(found, (15, Vec::new(), BTreeMap::new()));
+}
+
+/// Its own definitions of Flux's kinds, and what it needs that is not in it.
+fn prepare(plane: &Plane, repo: &Path) {
+    let text = std::fs::read(repo.join("clusters/production/flux-system/gotk-components.yaml"));
+    for document in kube_yaml::parse(&text.expect("because it is there")) {
+        let object = document.value.expect("because it is valid");
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        if object["kind"] == "CustomResourceDefinition" {
+            apply(
+                plane,
+                &format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"),
+                &object,
+            );
+        }
+    }
+    namespace(plane, "flux-system");
+    give_key(plane);
+    let text = std::fs::read(repo.join("clusters/production/flux-system/gotk-sync.yaml"));
+    for (document, path) in kube_yaml::parse(&text.expect("because it is there"))
+        .into_iter()
+        .zip([GIT, SYNC])
+    {
+        let collection = path.rsplit_once('/').map_or(path, |(collection, _)| collection);
+        eventually(path, || live(plane, collection));
+        apply(plane, path, &document.value.expect("because it is valid"));
+    }
+}
+
+/// The Secret that Flux decrypts with.
+fn give_key(plane: &Plane) {
+    let key = include_str!("../../../../fixtures/flux-shop.agekey");
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sops-age", "namespace": "flux-system"},
+        "stringData": {"age.agekey": key},
+    });
+    send(
+        plane,
+        "POST",
+        "/api/v1/namespaces/flux-system/secrets",
+        "application/json",
+        Some(&secret),
+    );
+}
+
+#[test]
+fn the_shop_is_what_flux_makes_of_it_and_flux_takes_it_over_as_it_is() {
+    let repo = Repo::of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flux-shop"));
+    let args = ["--decryption-key", "fixtures/flux-shop.agekey"];
+    let rendered = run("render", repo.path(), &args);
+    let (mut side, _) = Side::by_side(repo.path(), &rendered.stdout);
+    prepare(&side.theirs, repo.path());
+    side.give(&side.theirs);
+    let controller = Controller::start(&side.theirs);
+    let ran = side.restore(&args);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let failed = controller.settled(&side.theirs, &side.revision, LONGEST);
+    assert_eq!(failed, BTreeMap::new(), "{}", controller.errors());
+    assert_eq!(side.compared(), (60, Vec::new()));
+    drop(controller);
+
+    // The hand-over.
+    give_key(&side.ours);
+    let before = eventually("rest", || compare::at_rest(&side.ours));
+    side.give(&side.ours);
+    let controller = Controller::start(&side.ours);
+    let failed = controller.settled(&side.ours, &side.revision, LONGEST);
+    assert_eq!(failed, BTreeMap::new(), "{}", controller.errors());
+    assert_eq!(
+        compare::moved(&before, &compare::applied(&side.ours)),
+        Vec::<String>::new()
+    );
+
+    // A key and an object are removed in Git.
+    repo.git(&["rm", "-q", "apps/payments/policy.yaml"]);
+    let without = |file: &str, line: &str| {
+        let text = std::fs::read_to_string(repo.path().join(file)).expect("because it is there");
+        assert!(text.contains(line), "{file} has {line}");
+        repo.write(file, &text.replace(line, ""));
+    };
+    without("apps/payments/kustomization.yaml", "  - policy.yaml\n");
+    without("infrastructure/configs/settings.yaml", "  SAYING: open \"24/7\" \\o/\n");
+    side.revision = format!("main@sha1:{}", repo.commit("less"));
+    side.give(&side.ours);
+    let failed = controller.settled(&side.ours, &side.revision, LONGEST);
+    assert_eq!(failed, BTreeMap::new(), "{}", controller.errors());
+    let settings = live(&side.ours, "/api/v1/namespaces/flux-system/configmaps/cluster-settings");
+    let settings = settings.expect("because it is still declared");
+    assert_eq!(
+        (settings["data"].get("SAYING"), settings["data"]["CLUSTER"].as_str()),
+        (None, Some("production"))
+    );
+    let policy = "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/pay-ledger";
+    assert_eq!(live(&side.ours, policy), None);
+}
