@@ -58,9 +58,23 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex> {
                 Some('S') => out.push_str("[^\\t\\n\\f\\r ]"),
                 Some('b') if !class => out.push_str("(?-u:\\b)"),
                 Some('B') if !class => out.push_str("(?-u:\\B)"),
+                Some(named @ ('p' | 'P' | 'x')) => {
+                    out.extend(['\\', named]);
+                    if chars.peek() == Some(&'{') {
+                        // The name of a class or a character, to its own end.
+                        for c in chars.by_ref() {
+                            out.push(c);
+                            if c == '}' {
+                                break;
+                            }
+                        }
+                    }
+                }
                 Some(other) => out.extend(['\\', other]),
                 None => out.push('\\'),
             },
+            // Braces that count nothing are characters.
+            ('{', false) if !counts(&chars.clone().collect::<String>()) => out.push_str("\\{"),
             ('[', false) => {
                 out.push('[');
                 if chars.next_if_eq(&'^').is_some() {
@@ -94,6 +108,15 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex> {
         Ok(regex) => Ok(regex),
         Err(_) => fail(format!("error parsing regexp: {pattern:?}")),
     }
+}
+
+/// Whether what follows a brace is a number of repetitions: `2}`, `2,}`, `2,3}`.
+fn counts(rest: &str) -> bool {
+    let Some((inside, _)) = rest.split_once('}') else {
+        return false;
+    };
+    let (low, high) = inside.split_once(',').unwrap_or((inside, ""));
+    !low.is_empty() && low.bytes().chain(high.bytes()).all(|b| b.is_ascii_digit())
 }
 
 fn find(args: &[Value]) -> Result<Value> {
@@ -166,4 +189,24 @@ fn split(args: &[Value]) -> Result<Value> {
         pieces.push(of[start..].to_owned());
     }
     Ok(Value::texts(pieces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Go's `regexp` takes for characters, counts and names.
+    #[test]
+    fn braces() {
+        for (pattern, text) in [
+            ("^a{2}$", "aa"),
+            ("^{}$", "{}"),
+            ("^a{x}$", "a{x}"),
+            ("^\\p{Lu}\\x{41}$", "ÄA"),
+            ("^a{1,}b{,2}$", "aab{,2}"),
+            ("^[{]$", "{"),
+        ] {
+            assert!(compile(pattern).is_ok_and(|regex| regex.is_match(text)), "{pattern}");
+        }
+    }
 }
