@@ -94,6 +94,7 @@ impl World {
             namespace: None,
             waivers: Vec::new(),
             hook: None,
+            turn: None,
         });
         self
     }

@@ -1,10 +1,12 @@
 //! A set as it comes together: parts of the entry, what engines make of them, charts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kustomize::Kustomize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::argo::{self, App};
 use super::charted::{self, Charted};
 use super::crd::{brought, status_is_data};
 use super::documents::{self, Findings, Found};
@@ -17,7 +19,7 @@ use super::secrets::{self, Decrypting};
 use super::{Options, in_parallel, kustomization, load};
 use crate::error::{Failure, printable};
 use crate::object::{
-    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Unit, UnitIndex, Writer, normalize,
+    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Turn, Unit, UnitIndex, Writer, normalize,
 };
 use crate::source::Tree;
 
@@ -30,6 +32,9 @@ struct Item {
     namespace: Option<String>,
     generated: Vec<String>,
     hook: Option<Hook>,
+    turn: Option<Turn>,
+    /// The Application that it belongs to.
+    app: Option<Arc<App>>,
 }
 
 #[derive(Default)]
@@ -37,6 +42,8 @@ pub(super) struct Assembly {
     /// By name.
     units: BTreeMap<String, Unit>,
     items: Vec<Item>,
+    /// Applications of which something could not be rendered.
+    failed: BTreeSet<String>,
     pub problems: Vec<Problem>,
 }
 
@@ -112,6 +119,7 @@ impl Assembly {
                 origin: Origin::Folder(chart.folder),
                 call,
                 release: None,
+                app: None,
                 remarks: Vec::new(),
                 oci_digest: None,
                 _kept: None,
@@ -134,12 +142,13 @@ impl Assembly {
             let turn = world.turn(jobs, last);
             jobs = turn.waiting;
             self.problems.extend(turn.problems);
+            self.failed.extend(turn.failed.iter().map(ToString::to_string));
             charts.extend(turn.charted);
             let comes_more = !turn.rendered.is_empty();
             for one in turn.rendered {
                 let name = one.unit.name.clone();
                 self.units.insert(name.clone(), one.unit);
-                self.add(one.findings, &name, &one.writer);
+                self.add(one.findings, &name, &one.writer, one.app.as_ref());
             }
             if comes_more {
                 last = false;
@@ -164,7 +173,15 @@ impl Assembly {
 
     fn take_chart(&mut self, one: charted::Rendered) {
         let unit = one.unit.name.clone();
-        self.units.insert(unit.clone(), one.unit);
+        // Of an Application's sources the first names it.
+        match one.app.is_some() {
+            true => _ = self.units.entry(unit.clone()).or_insert(one.unit),
+            false => _ = self.units.insert(unit.clone(), one.unit),
+        }
+        let is_broken = one.problems.iter().any(|problem| problem.kind == ProblemKind::Error);
+        if is_broken && one.app.is_some() {
+            self.failed.insert(unit.clone());
+        }
         self.problems.extend(one.problems);
         if let Some((namespace, provenance)) = one.creates {
             self.items.push(Item {
@@ -180,8 +197,10 @@ impl Assembly {
                 writer: one.writer.clone(),
                 namespace: None,
                 // Helm makes it where it is absent, and never looks at it again.
-                generated: vec!["/metadata/labels".to_owned()],
+                generated: vec![MADE.to_owned()],
                 hook: None,
+                turn: None,
+                app: None,
             });
         }
         for object in one.objects {
@@ -192,6 +211,8 @@ impl Assembly {
                 namespace: Some(one.namespace.clone()),
                 generated: object.generated,
                 hook: object.hook,
+                turn: None,
+                app: one.app.clone(),
             });
         }
     }
@@ -208,16 +229,18 @@ impl Assembly {
         unit.clone()
     }
 
-    fn add(&mut self, findings: Findings, unit: &str, writer: &Writer) {
+    fn add(&mut self, findings: Findings, unit: &str, writer: &Writer, app: Option<&Arc<App>>) {
         self.problems.extend(findings.problems);
         for found in findings.found {
             self.items.push(Item {
                 found,
                 unit: unit.to_owned(),
                 writer: writer.clone(),
-                namespace: None,
+                namespace: app.map(|app| app.namespace().to_owned()),
                 generated: Vec::new(),
                 hook: None,
+                turn: None,
+                app: app.cloned(),
             });
         }
     }
@@ -238,7 +261,7 @@ impl Assembly {
         };
         let all = in_parallel(&files, read);
         for ((_, (unit, dialect)), findings) in files.iter().zip(all) {
-            self.add(findings, unit, &dialect.writer());
+            self.add(findings, unit, &dialect.writer(), None);
         }
     }
 
@@ -273,17 +296,24 @@ impl Assembly {
         let writer = Writer::ServerSide("refloat".to_owned());
         for ((folder, _), findings) in all.iter().zip(rendered) {
             self.unit(folder, Renderer::Kustomize);
-            self.add(findings, folder, &writer);
+            self.add(findings, folder, &writer, None);
         }
         Ok(())
     }
 
-    pub fn finish(self) -> (Vec<Unit>, Vec<Declared>, Vec<Problem>) {
+    /// `tracking` marks objects as their Application's.
+    pub fn finish(
+        self,
+        tracking: &dyn Fn(&App, &mut Value) -> Result<(), String>,
+    ) -> (Vec<Unit>, Vec<Declared>, Vec<Problem>) {
         let Self {
             units,
             mut items,
+            failed,
             mut problems,
         } = self;
+        items.retain(|item| item.app.is_none() || !failed.contains(&item.unit));
+        sync_in_turns(&mut items, tracking, &mut problems);
         without_doubled_namespaces(&mut items);
         items.sort_by(|a, b| {
             let (a, b) = (&a.found.provenance, &b.found.provenance);
@@ -306,6 +336,63 @@ impl Assembly {
     }
 }
 
+/// Gives the objects of Applications their turns and marks, and takes away what no sync applies.
+fn sync_in_turns(
+    items: &mut Vec<Item>,
+    mark: &dyn Fn(&App, &mut Value) -> Result<(), String>,
+    problems: &mut Vec<Problem>,
+) {
+    let (of_apps, mut all): (Vec<Item>, Vec<Item>) =
+        std::mem::take(items).into_iter().partition(|item| item.app.is_some());
+    let mut by_unit: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+    for item in of_apps {
+        by_unit.entry(item.unit.clone()).or_default().push(item);
+    }
+    for (unit, mut items) in by_unit {
+        let Some(app) = items.first().and_then(|item| item.app.clone()) else {
+            continue;
+        };
+        for item in &mut items {
+            item.writer = app.writer(&item.found.value);
+        }
+        let values: Vec<Value> = items.iter().map(|item| item.found.value.clone()).collect();
+        let created = app.creates_namespace(&values);
+        for (item, turn) in items.iter_mut().zip(argo::turns(&values)) {
+            item.turn = turn;
+        }
+        items.retain(|item| item.turn.is_some());
+        for mut item in items {
+            if let Err(why) = mark(&app, &mut item.found.value) {
+                let message = format!("this object cannot be marked as one of {}: {why}", app.id);
+                problems.push(Problem::warning(item.found.provenance.place(), message));
+            }
+            all.push(item);
+        }
+        if let Some(value) = created {
+            let provenance = Origin::Object(app.place.clone()).provenance(None, 0);
+            let is_managed = value["metadata"].get("annotations").is_some();
+            all.push(Item {
+                writer: app.writer(&value),
+                found: Found { value, provenance },
+                unit,
+                namespace: None,
+                // Without metadata of its own Argo CD makes it where it is absent, and never looks at it again.
+                generated: match is_managed {
+                    true => Vec::new(),
+                    false => vec![MADE.to_owned()],
+                },
+                hook: None,
+                turn: None,
+                app: Some(app),
+            });
+        }
+    }
+    *items = all;
+}
+
+/// Marks a Namespace that is only made where it is absent.
+const MADE: &str = "/metadata/labels";
+
 /// A namespace that a release would make is not made by it where it is declared.
 fn without_doubled_namespaces(items: &mut Vec<Item>) {
     let is_namespace = |item: &Item| item.found.value["apiVersion"] == "v1" && item.found.value["kind"] == "Namespace";
@@ -315,7 +402,7 @@ fn without_doubled_namespaces(items: &mut Vec<Item>) {
             .unwrap_or_default()
             .to_owned()
     };
-    let is_made = |item: &Item| is_namespace(item) && item.generated.iter().any(|at| at == "/metadata/labels");
+    let is_made = |item: &Item| is_namespace(item) && item.generated.iter().any(|at| at == MADE);
     let mut known: BTreeSet<String> = items
         .iter()
         .filter(|item| is_namespace(item) && !is_made(item))
@@ -363,6 +450,7 @@ fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Pr
         generated: item.generated,
         waivers: Vec::new(),
         hook: item.hook,
+        turn: item.turn,
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use super::argo::App;
 use super::crd::brought;
 use super::flux::HelmRelease;
 use super::helm::{Document, Record, Release, Values, merge, parse, status};
@@ -26,6 +27,8 @@ pub(super) struct Charted {
     pub call: Call,
     /// The HelmRelease that it is for, which has more done to its objects.
     pub release: Option<Arc<HelmRelease>>,
+    /// The Application that it is a source of: what Argo CD renders is no release.
+    pub app: Option<Arc<App>>,
     /// Remarks about how it was obtained.
     pub remarks: Vec<String>,
     /// Of a chart from an OCIRepository: the artifact's digest.
@@ -40,6 +43,8 @@ pub(super) struct Rendered {
     pub writer: Writer,
     /// Namespace of objects that name none.
     pub namespace: String,
+    /// The Application that it is a source of.
+    pub app: Option<Arc<App>>,
     pub objects: Vec<Released>,
     /// A namespace that it makes where there is none, and what says so.
     pub creates: Option<(String, Provenance)>,
@@ -87,7 +92,10 @@ impl Charted {
     fn take(self, first: Output, second: Output, outside: &Outside<'_>, time: Timestamp) -> Rendered {
         let failed = |why: &str| match &self.release {
             Some(release) => release.nothing(why),
-            None => super::template::nothing_of_chart(self.origin.place())(why),
+            None => match &self.app {
+                Some(app) => app.nothing(why),
+                None => super::template::nothing_of_chart(self.origin.place())(why),
+            },
         };
         let (mut objects, mut problems) = (Vec::new(), Vec::new());
         let mut unit = self.unit.clone();
@@ -95,6 +103,11 @@ impl Charted {
             (Ok((first, remarks)), Ok((second, _))) => {
                 let all = self.remarks.iter().chain(&remarks);
                 problems.extend(all.map(|remark| Problem::warning(self.origin.place(), remark.clone())));
+                if self.app.is_some() {
+                    let (compared, more) = release::compare(&self.origin, &first, &second);
+                    problems.extend(more);
+                    return self.done(unit, compared, problems);
+                }
                 let read = release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
                 problems.extend(read.problems);
                 let finished = match &self.release {
@@ -115,6 +128,10 @@ impl Charted {
             }
             (Err(refusal), _) | (_, Err(refusal)) => problems.push(refusal.problem(&failed)),
         }
+        self.done(unit, objects, problems)
+    }
+
+    fn done(&self, unit: Unit, objects: Vec<Released>, problems: Vec<Problem>) -> Rendered {
         let creates = self.release.as_ref().and_then(|release| {
             let namespace = release.creates_namespace()?.to_owned();
             Some((namespace, Origin::Object(release.place.clone()).provenance(None, 0)))
@@ -122,8 +139,12 @@ impl Charted {
         Rendered {
             creates: creates.filter(|_| !objects.is_empty()),
             unit,
-            writer: self.writer,
-            namespace: self.call.namespace,
+            writer: self.writer.clone(),
+            namespace: match &self.app {
+                Some(app) => app.namespace().to_owned(),
+                None => self.call.namespace.clone(),
+            },
+            app: self.app.clone(),
             objects,
             problems,
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::argo::{self, App, Lack, Set};
 use super::charted::Charted;
 use super::documents::{Findings, Found};
 use super::flux::{self, HelmRelease, Kustomization, SourceFound, Sources};
@@ -14,7 +15,7 @@ use super::kustomize::Outside;
 use super::releases::{self, Prepared, Step};
 use super::secrets::Keys;
 use super::{Options, in_parallel};
-use crate::object::{EngineUnit, ObjectId, Place, Problem, ProblemKind, Renderer, Unit, Writer};
+use crate::object::{ObjectId, Place, Problem, ProblemKind, Provenance, Renderer, Unit, Writer};
 use crate::source::Tree;
 
 /// Something to render.
@@ -23,13 +24,29 @@ pub(super) enum Job {
     Flux(Kustomization),
     /// A Flux HelmRelease.
     Release(Arc<HelmRelease>),
+    /// An Application of Argo CD.
+    Application(Arc<App>),
+    /// An ApplicationSet of Argo CD.
+    Set(Arc<Set>),
 }
 
 impl Job {
-    fn engine(&self) -> EngineUnit {
+    /// The object that yields it.
+    fn object(&self) -> ObjectId {
         match self {
-            Self::Flux(kustomization) => kustomization.engine(),
-            Self::Release(release) => release.engine(),
+            Self::Flux(kustomization) => kustomization.id.clone(),
+            Self::Release(release) => release.id.clone(),
+            Self::Application(app) => app.id.clone(),
+            Self::Set(set) => set.id.clone(),
+        }
+    }
+
+    /// Units that it depends on.
+    fn after(&self) -> Vec<ObjectId> {
+        match self {
+            Self::Flux(kustomization) => kustomization.engine().after,
+            Self::Release(release) => release.engine().after,
+            Self::Application(_) | Self::Set(_) => Vec::new(),
         }
     }
 }
@@ -39,17 +56,21 @@ pub(super) struct Rendered {
     pub unit: Unit,
     pub writer: Writer,
     pub findings: Findings,
+    /// The Application that it is.
+    pub app: Option<Arc<App>>,
 }
 
 /// What came of jobs.
 #[derive(Default)]
-pub(super) struct Turn {
+pub(super) struct Round {
     pub rendered: Vec<Rendered>,
     /// Charts that are at hand.
     pub charted: Vec<Charted>,
     /// What could not be rendered yet.
     pub waiting: Vec<Job>,
     pub problems: Vec<Problem>,
+    /// Applications of which something could not be had: nothing of them is restored.
+    pub failed: Vec<ObjectId>,
 }
 
 /// What objects yield: group, kind, and how they are read. A dialect is a row here and a file or folder beside.
@@ -64,6 +85,14 @@ const YIELDS: &[Row] = &[
     (flux::HELM_RELEASE.0, flux::HELM_RELEASE.1, |value, place, namespace| {
         Job::Release(Arc::new(HelmRelease::read(value, place, namespace)))
     }),
+    (argo::APPLICATION.0, argo::APPLICATION.1, |value, place, namespace| {
+        Job::Application(Arc::new(App::read(value, place, namespace)))
+    }),
+    (
+        argo::APPLICATION_SET.0,
+        argo::APPLICATION_SET.1,
+        |value, place, namespace| Job::Set(Arc::new(Set::read(value, place, namespace))),
+    ),
 ];
 
 /// All that units are rendered with.
@@ -76,8 +105,23 @@ pub(super) struct World<'t> {
     keys: &'t Keys,
     charts: &'t Charts,
     pub sources: Sources<'t>,
+    pub argo: argo::Known,
     pub inputs: Inputs<'t>,
     pub outside: &'t Outside<'t>,
+}
+
+/// What can be rendered now.
+#[derive(Default)]
+struct AtHand<'t> {
+    kustomizations: Vec<Ready<'t>>,
+    releases: Vec<Prepared<'t>>,
+    applications: Vec<argo::Prepared<'t>>,
+}
+
+impl AtHand<'_> {
+    fn is_empty(&self) -> bool {
+        self.kustomizations.is_empty() && self.releases.is_empty() && self.applications.is_empty()
+    }
 }
 
 /// What a Kustomization is rendered with.
@@ -99,6 +143,7 @@ impl<'t> World<'t> {
             keys: &options.keys,
             charts: &options.charts,
             sources: Sources::new(tree, &options.sources),
+            argo: argo::Known::default(),
             inputs: Inputs::new(&options.inputs),
             outside,
         }
@@ -116,6 +161,7 @@ impl<'t> World<'t> {
     pub fn look_at(&mut self, found: &Found) -> Option<Job> {
         let value = &found.value;
         self.sources.note(value, &self.namespace);
+        self.argo.note(value, &self.namespace);
         self.inputs.note(value, &self.namespace);
         if let Some(strict) = flux::strictness(value) {
             self.strict_substitution = strict;
@@ -131,43 +177,85 @@ impl<'t> World<'t> {
 
     /// Renders those of the jobs that can be rendered, and gets the charts of those that helm renders; the others come back. `last`
     /// says that nothing more will be declared, but by these jobs.
-    pub fn turn(&mut self, jobs: Vec<Job>, last: bool) -> Turn {
-        let mut turn = Turn::default();
-        let (mut ready, mut prepared) = (Vec::new(), Vec::new());
+    pub fn turn(&mut self, jobs: Vec<Job>, last: bool) -> Round {
+        let mut round = Round::default();
+        let mut at_hand = AtHand::default();
         let mut left = jobs;
-        while ready.is_empty() && prepared.is_empty() && !left.is_empty() {
+        while at_hand.is_empty() && round.rendered.is_empty() && !left.is_empty() {
             let (now, held) = if last { first_of(left) } else { (left, Vec::new()) };
             let mut refused = Vec::new();
             for job in now {
-                let step = match &job {
-                    Job::Flux(kustomization) => self.kustomization(kustomization, last).map(|one| ready.push(one)),
-                    Job::Release(release) => self.release(release, last).map(|one| prepared.push(one)),
-                };
-                match step {
+                match self.step(&job, last, &mut at_hand, &mut round) {
                     Step::Ready(()) => {}
-                    Step::Waits => turn.waiting.push(job),
+                    Step::Waits => round.waiting.push(job),
                     Step::Never(problem) => refused.push((job, problem)),
                 }
             }
             // What the others yield may be what these lack.
-            let again = last && !(ready.is_empty() && prepared.is_empty());
+            let again = last && !(at_hand.is_empty() && round.rendered.is_empty());
             for (job, problem) in refused {
                 match again {
-                    true => turn.waiting.push(job),
-                    false => turn.problems.push(problem),
+                    true => round.waiting.push(job),
+                    false => round.problems.push(problem),
                 }
             }
             left = held;
         }
-        turn.waiting.extend(left);
-        turn.rendered = in_parallel(&ready, |one| self.render(one));
-        for obtained in in_parallel(&prepared, |one| one.obtain(self.tree, self.charts)) {
-            match obtained {
-                Ok(charted) => turn.charted.push(charted),
-                Err(problem) => turn.problems.push(*problem),
+        round.waiting.extend(left);
+        self.obtain(at_hand, &mut round);
+        round
+    }
+
+    /// Whether a job can be done now, and what with.
+    fn step(&mut self, job: &Job, last: bool, at_hand: &mut AtHand<'t>, round: &mut Round) -> Step<()> {
+        match job {
+            Job::Flux(kustomization) => {
+                let step = self.kustomization(kustomization, last);
+                step.map(|one| at_hand.kustomizations.push(one))
+            }
+            Job::Release(release) => self.release(release, last).map(|one| at_hand.releases.push(one)),
+            Job::Application(app) => {
+                let prepared = argo::prepare(app, &self.argo, &self.sources, last);
+                step_of(prepared, |why| app.nothing(why)).map(|one| at_hand.applications.push(one))
+            }
+            Job::Set(set) => {
+                let generated = set.generate(&self.argo, &self.sources, last);
+                let step = step_of(generated, |why| set.nothing(why));
+                step.map(|(made, remarks)| round.take_set(set, made, remarks))
             }
         }
-        turn
+    }
+
+    /// Renders what is at hand.
+    fn obtain(&self, at_hand: AtHand<'t>, round: &mut Round) {
+        let rendered = in_parallel(&at_hand.kustomizations, |one| self.render(one));
+        round.rendered.extend(rendered);
+        let rendered = in_parallel(&at_hand.applications, |one| {
+            one.render(self.tree, self.outside, self.keys, self.charts)
+        });
+        for one in rendered {
+            match one {
+                Ok(one) => {
+                    round.charted.extend(one.charted);
+                    round.rendered.push(Rendered {
+                        unit: one.unit,
+                        writer: Writer::ServerSide("argocd-controller".to_owned()),
+                        findings: one.findings,
+                        app: Some(one.app),
+                    });
+                }
+                Err(problem) => {
+                    round.failed.extend(problem.object.clone());
+                    round.problems.push(*problem);
+                }
+            }
+        }
+        for obtained in in_parallel(&at_hand.releases, |one| one.obtain(self.tree, self.charts)) {
+            match obtained {
+                Ok(charted) => round.charted.push(charted),
+                Err(problem) => round.problems.push(*problem),
+            }
+        }
     }
 
     fn render(&self, one: &Ready<'_>) -> Rendered {
@@ -183,6 +271,7 @@ impl<'t> World<'t> {
             },
             writer: Writer::ServerSide("kustomize-controller".to_owned()),
             findings: kustomization.render(&one.root, self.outside, &one.keys, variables, strict),
+            app: None,
         }
     }
 
@@ -242,12 +331,54 @@ impl<'t> World<'t> {
 
 /// Those of the jobs that wait for none of the others, and the others; all, where they wait for each other in a ring.
 fn first_of(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let all: BTreeSet<ObjectId> = jobs.iter().map(|job| job.engine().object).collect();
-    let waits = |job: &Job| job.engine().after.iter().any(|unit| all.contains(unit));
+    let all: BTreeSet<ObjectId> = jobs.iter().map(Job::object).collect();
+    let waits = |job: &Job| job.after().iter().any(|unit| all.contains(unit));
     let (held, now): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(waits);
     match now.is_empty() {
         true => (held, now),
         false => (now, held),
+    }
+}
+
+impl Round {
+    /// The Applications of an ApplicationSet.
+    fn take_set(&mut self, set: &Set, made: Vec<Value>, remarks: Vec<Problem>) {
+        let (unit, writer) = set.unit();
+        let provenance = Provenance {
+            file: set.place.file.clone(),
+            document: 0,
+            line: set.place.line.unwrap_or_default(),
+            renderer: Renderer::Plain,
+        };
+        let found = made.into_iter().map(|value| Found {
+            value,
+            provenance: provenance.clone(),
+        });
+        self.rendered.push(Rendered {
+            unit,
+            writer,
+            findings: Findings {
+                found: found.collect(),
+                problems: remarks,
+            },
+            app: None,
+        });
+    }
+}
+
+/// What Argo CD's part says, as a step.
+fn step_of<T>(prepared: Result<T, Lack>, nothing: impl Fn(&str) -> Problem) -> Step<T> {
+    match prepared {
+        Ok(one) => Step::Ready(one),
+        Err(Lack::Yet) => Step::Waits,
+        Err(Lack::Elsewhere(why)) => Step::Never(elsewhere(nothing(&why))),
+        Err(Lack::Never(why, hint)) => {
+            let problem = nothing(&why);
+            Step::Never(match hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            })
+        }
     }
 }
 

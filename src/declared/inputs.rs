@@ -88,7 +88,8 @@ impl<'o> Inputs<'o> {
 pub(super) struct Texts(pub BTreeMap<String, Vec<u8>>);
 
 impl Texts {
-    fn of(value: &Value) -> Self {
+    /// Those of a manifest.
+    pub fn of(value: &Value) -> Self {
         let is_secret = value["kind"] == "Secret";
         let mut texts = BTreeMap::new();
         for (field, is_encoded) in [("binaryData", true), ("data", is_secret), ("stringData", false)] {

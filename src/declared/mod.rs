@@ -10,6 +10,7 @@
 //! Charts are rendered last: their templates see the APIs that everything else in the set brings, and again what other charts
 //! bring, until nothing is added.
 
+mod argo;
 mod assembly;
 mod chart;
 mod charted;

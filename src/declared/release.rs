@@ -61,23 +61,9 @@ pub(super) struct Read {
 
 /// The objects of a release, from two renderings of it, with everything wrong about them.
 pub(super) fn read(origin: &Origin, release: &str, namespace: &str, first: &[u8], second: &[u8]) -> Read {
-    let (found, mut problems) = parse(origin, first);
-    let (again, _) = parse(origin, second);
-    let same_shape = found.len() == again.len()
-        && found.iter().zip(&again).all(|(a, b)| {
-            a.found.provenance.file == b.found.provenance.file && a.found.value["kind"] == b.found.value["kind"]
-        });
-    if !same_shape {
-        problems.push(Problem::warning(
-            origin.place(),
-            "the chart gives other objects at each rendering; those of the first one are taken",
-        ));
-    }
+    let (found, mut problems) = compare(origin, first, second);
     let (mut objects, mut others) = (Vec::new(), Vec::new());
-    for (index, mut one) in found.into_iter().enumerate() {
-        if let (true, Some(other)) = (same_shape, again.get(index)) {
-            differences(&one.found.value, &other.found.value, "", &mut one.generated);
-        }
+    for mut one in found {
         match role(&one.found.value) {
             Role::Plain => {
                 if !one.is_of_crds {
@@ -102,6 +88,26 @@ pub(super) fn read(origin: &Origin, release: &str, namespace: &str, first: &[u8]
         others,
         problems,
     }
+}
+
+/// What a chart rendered, twice: what differs comes out anew each time.
+pub(super) fn compare(origin: &Origin, first: &[u8], second: &[u8]) -> (Vec<Released>, Vec<Problem>) {
+    let (mut found, mut problems) = parse(origin, first);
+    let (again, _) = parse(origin, second);
+    let same_shape = found.len() == again.len()
+        && found.iter().zip(&again).all(|(a, b)| {
+            a.found.provenance.file == b.found.provenance.file && a.found.value["kind"] == b.found.value["kind"]
+        });
+    if !same_shape {
+        problems.push(Problem::warning(
+            origin.place(),
+            "the chart gives other objects at each rendering; those of the first one are taken",
+        ));
+    }
+    for (one, other) in found.iter_mut().zip(&again).filter(|_| same_shape) {
+        differences(&one.found.value, &other.found.value, "", &mut one.generated);
+    }
+    (found, problems)
 }
 
 fn parse(origin: &Origin, output: &[u8]) -> (Vec<Released>, Vec<Problem>) {

@@ -35,7 +35,7 @@ enum Wanted<'t> {
 }
 
 /// Files with values, and whether they may be missing.
-type ValuesFiles = (Vec<String>, bool);
+pub(super) type ValuesFiles = (Vec<String>, bool);
 
 /// Whether something can be prepared.
 pub(super) enum Step<T> {
@@ -336,6 +336,7 @@ impl Prepared<'_> {
             origin: own.map_or_else(|| Origin::Object(release.place.clone()), Origin::Folder),
             call: call(made.folder, made.chart, made.named),
             release: Some(release.clone()),
+            app: None,
             remarks: made.remarks,
             oci_digest: made.oci_digest,
             _kept: made.kept,
@@ -344,15 +345,15 @@ impl Prepared<'_> {
 }
 
 /// A chart that helm can read.
-struct Made {
-    folder: PathBuf,
-    chart: PathBuf,
-    named: (String, String),
-    remarks: Vec<String>,
+pub(super) struct Made {
+    pub folder: PathBuf,
+    pub chart: PathBuf,
+    pub named: (String, String),
+    pub remarks: Vec<String>,
     /// Of an artifact.
-    oci_digest: Option<String>,
+    pub oci_digest: Option<String>,
     /// The folder that it lies in, gone with it.
-    kept: Option<TempDir>,
+    pub kept: Option<TempDir>,
 }
 
 impl Made {
@@ -368,7 +369,8 @@ impl Made {
     }
 }
 
-fn elsewhere(wanted: &ChartRef, values_files: &ValuesFiles, charts: &Charts) -> Result<Made, Unready> {
+/// Gets a chart from elsewhere.
+pub(super) fn elsewhere(wanted: &ChartRef, values_files: &ValuesFiles, charts: &Charts) -> Result<Made, Unready> {
     let fetched = charts.get(wanted).map_err(|not| (not.cause, Some(not.hint)))?;
     let named = (fetched.name.clone(), format!("{}/", fetched.name));
     let folder = fetched.path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -406,7 +408,7 @@ pub(super) fn files_of(path: &Path) -> Result<Files, Unready> {
 }
 
 /// A chart in a folder of a source: that of the repository itself is completed with what it depends on.
-fn in_folder(
+pub(super) fn in_folder(
     root: &Root<'_>,
     folder: &str,
     values_files: &ValuesFiles,

@@ -70,6 +70,15 @@ pub struct Hook {
     pub weight: i64,
 }
 
+/// The turn of an object in its unit, where the engine goes through a unit in turns: what has an earlier one is ready first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Turn {
+    /// Before the rest (−1), with it (0), after it (1).
+    pub phase: i8,
+    /// Within that: lower ones first.
+    pub wave: i64,
+}
+
 /// Index of a unit in [`DeclaredSet::units`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UnitIndex(pub usize);
@@ -158,6 +167,8 @@ pub struct Declared {
     pub waivers: Vec<Waiver>,
     /// Set for Helm install hooks.
     pub hook: Option<Hook>,
+    /// Set where an engine goes through the unit in turns (Argo CD).
+    pub turn: Option<Turn>,
 }
 
 /// The repository a set was read from.

@@ -22,8 +22,8 @@ mod revision;
 mod waiver;
 
 pub use declared::{
-    Declared, DeclaredSet, EngineUnit, Entry, Hook, Provenance, ReadyWhen, ReleaseRecord, Renderer, Repository, Unit,
-    UnitIndex, Writer,
+    Declared, DeclaredSet, EngineUnit, Entry, Hook, Provenance, ReadyWhen, ReleaseRecord, Renderer, Repository, Turn,
+    Unit, UnitIndex, Writer,
 };
 pub use drift::{Expression, Pair, Suspects, differences};
 pub use edit::edits;

@@ -136,6 +136,7 @@ mod tests {
             namespace: None,
             waivers: Vec::new(),
             hook: None,
+            turn: None,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::admission::Admission;
 use super::item::{Item, text};
 use super::selector::{Labelled, Labels, Selector, Selectors};
-use crate::object::{Facts, ObjectId, Scope, Unit, UnitIndex};
+use crate::object::{Facts, ObjectId, Scope, Turn, Unit, UnitIndex};
 
 /// Annotations that mark a class as the default one.
 const DEFAULT_CLASS: [&str; 3] = [
@@ -52,6 +52,8 @@ pub(crate) struct Index<'a> {
     free_volumes: HashMap<&'a str, Vec<u32>>,
     default_classes: HashMap<(&'a str, &'a str), u32>,
     pub hooks: HashMap<UnitIndex, Weights>,
+    /// The turns that a unit goes through.
+    pub turns: HashMap<UnitIndex, BTreeSet<Turn>>,
     /// Units by the objects by which their engines know them.
     pub units_by_object: HashMap<&'a ObjectId, UnitIndex>,
     members: HashMap<UnitIndex, Vec<u32>>,
@@ -77,6 +79,7 @@ impl<'a> Index<'a> {
             free_volumes: HashMap::new(),
             default_classes: HashMap::new(),
             hooks: HashMap::new(),
+            turns: HashMap::new(),
             units_by_object: HashMap::new(),
             members: HashMap::new(),
             change_groups: BTreeMap::new(),
@@ -166,6 +169,11 @@ impl<'a> Index<'a> {
                 &mut weights.before
             };
             of.insert(hook.weight);
+        }
+        if let Some(declared) = item.declared()
+            && let Some(turn) = declared.turn
+        {
+            self.turns.entry(declared.unit).or_default().insert(turn);
         }
         if let Some(groups) = item.manifest().map(super::edges::written::change_groups) {
             for group in groups {

@@ -8,7 +8,7 @@ use super::{Plan, PlanOptions, build};
 use crate::object::builtin::served_kinds;
 use crate::object::{
     Declared, DeclaredSet, EngineUnit, Entry, Facts, Hook, KubeVersion, Manifest, ObjectId, Provenance, ReadyWhen,
-    Renderer, Repository, Unit, UnitIndex, Writer, resolve,
+    Renderer, Repository, Turn, Unit, UnitIndex, Writer, resolve,
 };
 
 pub(crate) fn facts() -> Facts {
@@ -52,6 +52,11 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
                     .annotation("helm.sh/hook-weight")
                     .map_or(0, |weight| weight.parse().unwrap_or(0)),
             });
+            let wave = manifest.annotation("argocd.argoproj.io/sync-wave");
+            let turn = wave.map(|wave| Turn {
+                phase: 0,
+                wave: wave.parse().unwrap_or(0),
+            });
             Declared {
                 id: manifest.id(),
                 manifest,
@@ -67,6 +72,7 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
                 namespace: None,
                 waivers: Vec::new(),
                 hook,
+                turn,
             }
         })
         .collect();

@@ -304,6 +304,7 @@ pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
             namespace: None,
             waivers: Vec::new(),
             hook: None,
+            turn: None,
         }
     });
     DeclaredSet {

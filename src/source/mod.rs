@@ -66,7 +66,7 @@ pub fn open(reference: &str, options: &Options) -> Result<Tree, Failure> {
 }
 
 /// Whether a reference is a URL or `user@host:path`. As with Git, an existing path goes first.
-fn is_remote(reference: &str) -> bool {
+pub fn is_remote(reference: &str) -> bool {
     if reference.contains("://") {
         return true;
     }

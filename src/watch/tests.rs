@@ -82,6 +82,7 @@ fn basis(commit: &str, declared: &[(&str, u32)]) -> Basis {
             writer: Writer::ServerSide("refloat".to_owned()),
             generated: Vec::new(),
             hook: None,
+            turn: None,
             namespace: None,
             waivers: Vec::new(),
         }

@@ -183,6 +183,34 @@ impl<'t> Sources<'t> {
         }
     }
 
+    /// The files of a Git repository at a revision, as Argo CD names them; of the one with this key the operator may say where it is. A
+    /// repository that knows no address of its own is taken for the one that is meant.
+    pub fn at(&self, url: &str, rev: &str, key: Option<&(String, String)>) -> Found<'t> {
+        let shown = source::without_credentials(url);
+        let id = ObjectId::new("", "Repository", None, format!("{shown}@{rev}"));
+        let found = match key.and_then(|key| self.given.get(key)) {
+            Some(place) => self.open(&id, place, None),
+            None => {
+                let own = self.tree.addresses();
+                let is_known = own.iter().any(|own| source::is_remote(own));
+                if !is_known || own.iter().any(|own| same_repository(own, url)) {
+                    return Found::Here(self.own_root());
+                }
+                self.open(&id, url, Some(rev).filter(|rev| !rev.is_empty() && *rev != "HEAD"))
+            }
+        };
+        match found {
+            Found::Refused { why, .. } => Found::Refused {
+                why,
+                hint: match key {
+                    Some((namespace, name)) => format!("give a copy of it with --source {namespace}/{name}=PATH"),
+                    None => "it has to be in the repository, or be reached".to_owned(),
+                },
+            },
+            found => found,
+        }
+    }
+
     fn own_root(&self) -> Root<'t> {
         Root {
             files: Arc::new(Own(self.tree)),

@@ -22,6 +22,7 @@ fn declared(value: Value, writer: Writer) -> Declared {
         namespace: None,
         waivers: Vec::new(),
         hook: None,
+        turn: None,
     }
 }
 

@@ -8,6 +8,7 @@ mod secrets;
 mod server;
 mod storage;
 mod units;
+mod waves;
 pub(crate) mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,7 +18,7 @@ pub(crate) use secrets::made_by;
 
 use super::index::Index;
 use super::{Strength, Until};
-use crate::object::{ObjectId, UnitIndex};
+use crate::object::{ObjectId, Turn, UnitIndex};
 
 /// A row: who waits, for whom, how much and why.
 pub(crate) struct Rule {
@@ -86,6 +87,7 @@ pub(crate) const RULES: &[Rule] = &[
     written("unit-after", "its unit depends on that one", units::after),
     hard("unit-object", Settled, "its engine is to find the whole unit there", units::object),
     hard("helm-hook", Ready, "Helm runs hooks in this order", hooks::find),
+    hard("sync-wave", Ready, "Argo CD syncs in this order", waves::find),
     hard("namespace", Exists, "it lives in that namespace", server::namespace),
     hard("crd", Ready, "that CRD brings its kind", server::crd),
     hard("crd-conversion", Ready, "the server converts it to the stored version there", server::conversion),
@@ -168,6 +170,8 @@ pub(crate) enum GateKey {
     Hooks(UnitIndex, bool, i64),
     /// What of a unit is no hook.
     Rest(UnitIndex),
+    /// What of a unit has one turn.
+    Turn(UnitIndex, Turn),
     /// What a unit depends on.
     UnitStart(UnitIndex),
     /// A unit, ready as its engine sees it.

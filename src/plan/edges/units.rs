@@ -1,7 +1,7 @@
 //! Units of engines: what depends on others starts once these are ready, and the object by which an engine acts on a unit comes last.
 
 use super::super::index::Index;
-use super::{GateKey, Sink};
+use super::{GateKey, Sink, waves};
 use crate::object::{ObjectId, ReadyWhen, UnitIndex};
 use crate::plan::Until;
 
@@ -48,6 +48,10 @@ fn start(index: &Index<'_>, unit: UnitIndex, sink: &mut Sink<'_, '_>) -> Option<
                 sink.edge(gate, to, Until::Ready);
             }
         }
+        // A unit of a later turn of its parent.
+        if let Some(turn) = object_of(index, unit).and_then(|object| waves::before(index, object, sink)) {
+            sink.edge(gate, turn, Until::Ready);
+        }
         if let Some(parent) = parent(index, unit).and_then(|parent| start(index, parent, sink)) {
             sink.edge(gate, parent, Until::Ready);
         }
@@ -58,6 +62,12 @@ fn start(index: &Index<'_>, unit: UnitIndex, sink: &mut Sink<'_, '_>) -> Option<
 fn after_of<'a>(index: &Index<'a>, unit: UnitIndex) -> &'a [ObjectId] {
     let engine = index.units.get(unit.0).and_then(|unit| unit.engine.as_ref());
     engine.map_or(&[], |engine| engine.after.as_slice())
+}
+
+/// The node of the object of a unit, where it is declared.
+fn object_of(index: &Index<'_>, unit: UnitIndex) -> Option<u32> {
+    let engine = index.units.get(unit.0)?.engine.as_ref()?;
+    index.get(&engine.object)
 }
 
 /// The unit that declares the object of a unit.
@@ -76,6 +86,9 @@ fn waits(index: &Index<'_>, unit: UnitIndex) -> bool {
     for _ in 0..=index.units.len() {
         let is_known = |object: &ObjectId| index.units_by_object.contains_key(object) || index.get(object).is_some();
         if after_of(index, at).iter().any(is_known) {
+            return true;
+        }
+        if object_of(index, at).is_some_and(|object| waves::earlier(index, object).is_some()) {
             return true;
         }
         match parent(index, at) {

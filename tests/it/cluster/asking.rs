@@ -146,6 +146,7 @@ fn declared(manifest: Manifest, writer: Writer) -> Declared {
         namespace: None,
         waivers: Vec::new(),
         hook,
+        turn: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What engines would make of a repository, without the engines.
 
+mod argo;
 mod controller;
 mod flux;
 mod hand_over;

@@ -1,0 +1,474 @@
+//! The sources of an Application, rendered as the repo-server does (`reposerver/repository/repository.go`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use argo_cd::application::{Application, Helm, Source, SourceKind, ValueFile};
+use argo_cd::application::{chosen_files, overridden, override_files, source_kind};
+use kustomize::{Kind, Kustomize, Overlay};
+use serde_json::{Value, json};
+
+use super::super::charted::Charted;
+use super::super::documents::{self, Findings};
+use super::super::flux::Root;
+use super::super::helm::{ChartRef, ChartSource, Charts, Credentials, Values, merge, parse, set_file, set_parameter};
+use super::super::inputs::Texts;
+use super::super::kustomize::{Outside, render};
+use super::super::release::Origin;
+use super::super::releases::{self, Made};
+use super::super::secrets::{Keys, is_encrypted};
+use super::super::template::Call;
+use super::{App, Known, Lack, kustomization, root_of_source};
+use crate::object::{Problem, Unit, Writer};
+use crate::source::path::{join, resolve};
+use crate::source::{LARGEST_FILE, Tree};
+use crate::{net, source};
+
+/// Files of a source that are looked at.
+const MOST_FILES: usize = 50_000;
+/// A file that holds this is left out.
+const SKIP: &str = "+argocd:skip-file-rendering";
+
+/// An Application whose sources are at hand, charts from elsewhere aside.
+pub(in crate::declared) struct Prepared<'t> {
+    app: Arc<App>,
+    /// The sources that are rendered; of charts from elsewhere there are no files.
+    sources: Vec<(Source, Option<Root<'t>>)>,
+    /// The files of sources by their `ref`.
+    references: BTreeMap<String, Root<'t>>,
+    /// Secrets of repositories.
+    repositories: Vec<Value>,
+}
+
+/// What came of an Application.
+pub(in crate::declared) struct Rendered {
+    pub unit: Unit,
+    pub app: Arc<App>,
+    pub findings: Findings,
+    /// Its charts, that are still to be rendered.
+    pub charted: Vec<Charted>,
+}
+
+/// A file by its path, with its content if it is there.
+type NamedFile = (String, Option<Vec<u8>>);
+
+/// Why a source is not rendered, and what helps.
+type Failed = (String, Option<String>);
+
+/// Finds the sources of an Application. `last` says that nothing more will be declared.
+pub(in crate::declared) fn prepare<'t>(
+    app: &Arc<App>,
+    known: &Known,
+    sources: &super::Sources<'t>,
+    last: bool,
+) -> Result<Prepared<'t>, Lack> {
+    let read = app.checked(known, last)?;
+    let (mut found, mut references) = (Vec::new(), BTreeMap::new());
+    for one in &read.sources {
+        let root = match one.chart.is_empty() {
+            true => Some(root_of_source(sources, app, one)?),
+            false => None,
+        };
+        if let Some(root) = root.as_ref().filter(|_| !one.reference.is_empty()) {
+            references.insert(one.reference.clone(), root.clone());
+        }
+        if !one.is_reference_only() {
+            found.push((one.clone(), root));
+        }
+    }
+    Ok(Prepared {
+        app: app.clone(),
+        sources: found,
+        references,
+        repositories: known.secrets.clone(),
+    })
+}
+
+impl Prepared<'_> {
+    /// Renders all of it but charts, or nothing.
+    pub fn render(
+        &self,
+        tree: &Tree,
+        outside: &Outside<'_>,
+        keys: &Keys,
+        charts: &Charts,
+    ) -> Result<Rendered, Box<Problem>> {
+        let path = self.sources.first().map_or("", |(source, _)| &*source.path);
+        let path = resolve("", path).unwrap_or_default();
+        let mut rendered = Rendered {
+            unit: self.app.unit(&path),
+            app: self.app.clone(),
+            findings: Findings::default(),
+            charted: Vec::new(),
+        };
+        for (one, root) in &self.sources {
+            let done = match root {
+                Some(root) => self.of_tree(one, root, tree, outside, keys, charts, &mut rendered),
+                None => self.of_chart(one, charts, &mut rendered),
+            };
+            done.map_err(|(why, hint)| {
+                let problem = self.app.nothing(&why);
+                Box::new(match hint {
+                    Some(hint) => problem.hint(hint),
+                    None => problem,
+                })
+            })?;
+        }
+        Ok(rendered)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that a source may need, once")]
+    fn of_tree(
+        &self,
+        source: &Source,
+        root: &Root<'_>,
+        tree: &Tree,
+        outside: &Outside<'_>,
+        keys: &Keys,
+        charts: &Charts,
+        rendered: &mut Rendered,
+    ) -> Result<(), Failed> {
+        let folder = resolve("", &source.path).ok_or(("its path leads out of its source".to_owned(), None))?;
+        if !matches!(root.files.kind(&folder), Ok(Some(Kind::Folder))) {
+            return Err((format!("there is no folder {folder} in {}", root.name), None));
+        }
+        let source = &self.with_overrides(source, root, &folder)?;
+        let files = walk(root, &folder).map_err(|why| (why, None))?;
+        match source_kind(source, files.iter().map(String::as_str)) {
+            SourceKind::Directory => directory(source, root, &folder, &files, keys, &mut rendered.findings),
+            SourceKind::Kustomize => self.kustomize(source, root, &folder, outside, &mut rendered.findings),
+            SourceKind::Helm => {
+                let made = releases::in_folder(root, &folder, &Default::default(), tree, charts)?;
+                let origin = match root.is_own {
+                    true => Origin::Folder(folder.clone()),
+                    false => Origin::Object(self.app.place.clone()),
+                };
+                let charted = self.charted(source, Some((root, &folder)), made, origin)?;
+                rendered.charted.push(charted);
+                Ok(())
+            }
+            SourceKind::Plugin => {
+                let why = "a config management plugin renders it, which only its engine has";
+                Err((
+                    why.to_owned(),
+                    Some("its engine does it once Argo CD is there".to_owned()),
+                ))
+            }
+        }
+    }
+
+    /// The source with what files in its folder say over it.
+    fn with_overrides(&self, source: &Source, root: &Root<'_>, folder: &str) -> Result<Source, Failed> {
+        let mut patches = Vec::new();
+        for name in override_files(&self.app.id.name) {
+            if let Ok(text) = root.files.read(&join(folder, &name)) {
+                let value = kube_yaml::parse_one(&text).value;
+                patches.push(value.map_err(|error| (format!("{name}: {}", error.message), None))?);
+            }
+        }
+        if patches.is_empty() {
+            return Ok(source.clone());
+        }
+        let pointer = source
+            .field
+            .replacen("spec.", "/", 1)
+            .replace('[', "/")
+            .replace(']', "");
+        let written = self.app.spec.pointer(&pointer).cloned().unwrap_or_default();
+        let failed = |errors: Vec<argo_cd::Error>| {
+            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            (all.join("; "), None)
+        };
+        let merged = overridden(&written, &patches).map_err(failed)?;
+        let mut spec = self.app.spec.clone();
+        spec["sources"] = Value::Null;
+        spec["source"] = merged;
+        let app =
+            Application::read(&json!({"metadata": {"name": &*self.app.id.name}, "spec": spec})).map_err(failed)?;
+        Ok(app.sources.into_iter().next().unwrap_or_else(|| source.clone()))
+    }
+
+    fn kustomize(
+        &self,
+        source: &Source,
+        root: &Root<'_>,
+        folder: &str,
+        outside: &Outside<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), Failed> {
+        const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+        let file = NAMES.iter().map(|name| join(folder, name));
+        let file = file
+            .filter_map(|file| Some((root.files.read(&file).ok()?, file)))
+            .next();
+        let (content, file) = file.ok_or((format!("there is no kustomization in {folder}"), None))?;
+        let mut overlay = Overlay::new(&*root.files);
+        if let Some(options) = &source.kustomize {
+            let exists = |component: &str| {
+                let at = resolve(folder, component);
+                at.is_some_and(|at| matches!(root.files.kind(&at), Ok(Some(_))))
+            };
+            let edited = kustomization::edited(&content, options, &exists).map_err(|why| (why, None))?;
+            let label = format!("{} of {}", root.shown(&file), self.app.id);
+            overlay.put(&file, edited.as_bytes(), Some(&label));
+        }
+        let kustomize = Kustomize::new(&overlay, outside, kustomize::Options::default());
+        let mut built = render(&kustomize, outside, folder, &file);
+        for found in &mut built.found {
+            found.provenance.file = root.shown(&found.provenance.file);
+        }
+        match built
+            .problems
+            .iter()
+            .find(|problem| problem.kind == crate::object::ProblemKind::Error)
+        {
+            Some(problem) => Err((problem.message.clone(), problem.hint.clone())),
+            None => {
+                findings.found.extend(built.found);
+                findings.problems.extend(built.problems);
+                Ok(())
+            }
+        }
+    }
+
+    fn of_chart(&self, source: &Source, charts: &Charts, rendered: &mut Rendered) -> Result<(), Failed> {
+        let mut credentials = Credentials::default();
+        let of_it = |secret: &&Value| {
+            let url = Texts::of(secret)
+                .0
+                .get("url")
+                .map(|url| String::from_utf8_lossy(url).into_owned());
+            url.is_some_and(|url| url.trim_end_matches('/') == source.repo_url.trim_end_matches('/'))
+        };
+        if let Some(secret) = self.repositories.iter().find(of_it) {
+            credentials
+                .add_secret(&Texts::of(secret).0)
+                .map_err(|why| (why, None))?;
+        }
+        let url = source.repo_url.clone();
+        let place = match url.contains("://") {
+            true if url.starts_with("oci://") => ChartSource::Oci { url, credentials },
+            true => ChartSource::Http { url, credentials },
+            // Registries are written without a scheme.
+            false => ChartSource::Oci {
+                url: format!("oci://{url}"),
+                credentials,
+            },
+        };
+        let wanted = ChartRef {
+            source: place,
+            name: source.chart.clone(),
+            version: source.target_revision.clone(),
+            called: vec![format!(
+                "{}/{}",
+                self.app.id.namespace.as_deref().unwrap_or_default(),
+                self.app.id.name
+            )],
+        };
+        let made = releases::elsewhere(&wanted, &Default::default(), charts)?;
+        let charted = self.charted(source, None, made, Origin::Object(self.app.place.clone()))?;
+        rendered.charted.push(charted);
+        Ok(())
+    }
+
+    fn charted(
+        &self,
+        source: &Source,
+        place: Option<(&Root<'_>, &str)>,
+        made: Made,
+        origin: Origin,
+    ) -> Result<Charted, Failed> {
+        let helm = source.helm.clone().unwrap_or_default();
+        let values = self.values(&helm, source, place)?;
+        let or = |text: &str, other: &str| {
+            if text.is_empty() {
+                other.to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        let namespace = or(&helm.namespace, self.app.namespace());
+        let call = Call {
+            folder: made.folder,
+            chart: made.chart,
+            named: made.named,
+            release: or(&helm.release_name, &self.app.id.name),
+            namespace: or(&namespace, "default"),
+            files: Vec::<PathBuf>::new(),
+            values: Some(kube_yaml::to_string(&Value::Object(values)).into_bytes()),
+            crds: !helm.skip_crds,
+            hooks: true,
+            schema: !helm.skip_schema_validation,
+        };
+        Ok(Charted {
+            unit: self.app.unit(place.map_or("", |(_, folder)| folder)),
+            writer: Writer::ClientSide(super::MANAGER.to_owned()),
+            origin,
+            call,
+            release: None,
+            app: Some(self.app.clone()),
+            remarks: made.remarks,
+            oci_digest: None,
+            _kept: made.kept,
+        })
+    }
+
+    fn values(&self, helm: &Helm, source: &Source, place: Option<(&Root<'_>, &str)>) -> Result<Values, Failed> {
+        let env = self.environment(source);
+        let plain = |why: String| (why, None);
+        let mut values = Values::new();
+        for file in &helm.value_files {
+            for (name, text) in self.value_file(file, place)? {
+                let text = match text {
+                    Some(text) => text,
+                    None if helm.ignore_missing_value_files || file.is_glob() => continue,
+                    None => return Err((format!("there is no value file {name}"), None)),
+                };
+                let more = parse(&text).map_err(|why| (format!("its value file {name}: {why}"), None))?;
+                values = merge(values, more);
+            }
+        }
+        match &helm.values_object {
+            Some(Value::Object(own)) => values = merge(values, own.clone()),
+            Some(_) => return Err(("its values are no map".to_owned(), None)),
+            None => {
+                let own = parse(helm.values.as_bytes()).map_err(|why| (format!("its values: {why}"), None))?;
+                values = merge(values, own);
+            }
+        }
+        for one in &helm.parameters {
+            let value = substituted(&one.value, &env);
+            set_parameter(&mut values, &one.name, &value, one.force_string)
+                .map_err(|why| (format!("its parameter {}: {why}", one.name), None))?;
+        }
+        for one in &helm.file_parameters {
+            let mut read = |path: &str| {
+                let found = place.and_then(|(root, folder)| root.files.read(&resolve(folder, path)?).ok());
+                let text = found.ok_or_else(|| format!("there is no file {path}"))?;
+                String::from_utf8(text.to_vec()).map_err(|_| format!("{path} is no text"))
+            };
+            set_file(&mut values, &one.name, &one.path, &mut read).map_err(plain)?;
+        }
+        Ok(values)
+    }
+
+    /// The files that a value file means, each with its content if it is there.
+    fn value_file(&self, file: &ValueFile, place: Option<(&Root<'_>, &str)>) -> Result<Vec<NamedFile>, Failed> {
+        let (root, folder) = match file {
+            ValueFile::Remote(address) => {
+                let shown = source::without_credentials(address);
+                let text = net::get_now(address, LARGEST_FILE as usize);
+                let text = text.map_err(|error| (format!("its value file {shown} is not at hand: {error}"), None))?;
+                return Ok(vec![(shown, Some(text.into_bytes()))]);
+            }
+            ValueFile::Of { reference, .. } => {
+                let root = self.references.get(reference);
+                let root = root.ok_or_else(|| (format!("no source of it has the ref {reference}"), None))?;
+                (root, "")
+            }
+            ValueFile::Own(_) => {
+                place.ok_or(("a chart from elsewhere has no value files beside it".to_owned(), None))?
+            }
+        };
+        let all = match file.is_glob() {
+            true => walk(root, "").map_err(|why| (why, None))?,
+            false => Vec::new(),
+        };
+        let paths = file.paths(folder, all.iter().map(String::as_str)).into_iter();
+        Ok(paths
+            .map(|path| {
+                let text = root.files.read(&path).ok().map(|text| text.to_vec());
+                (path, text)
+            })
+            .collect())
+    }
+
+    /// What Argo CD puts into parameters (`reposerver/repository/repository.go`, `newEnv`), as far as it is known before a sync.
+    fn environment(&self, source: &Source) -> BTreeMap<&'static str, String> {
+        let project = self.app.spec["project"].as_str().unwrap_or("default");
+        BTreeMap::from([
+            ("ARGOCD_APP_NAME", self.app.id.name.to_string()),
+            ("ARGOCD_APP_NAMESPACE", self.app.namespace().to_owned()),
+            ("ARGOCD_APP_PROJECT_NAME", project.to_owned()),
+            ("ARGOCD_APP_SOURCE_PATH", source.path.clone()),
+            ("ARGOCD_APP_SOURCE_REPO_URL", source.repo_url.clone()),
+            ("ARGOCD_APP_SOURCE_TARGET_REVISION", source.target_revision.clone()),
+        ])
+    }
+}
+
+/// `$NAME` and `${NAME}`, of names that are known.
+fn substituted(text: &str, env: &BTreeMap<&'static str, String>) -> String {
+    // Longer names first: one may begin as another does.
+    env.iter().rev().fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("${{{name}}}"), value)
+            .replace(&format!("${name}"), value)
+    })
+}
+
+/// Plain manifests.
+fn directory(
+    source: &Source,
+    root: &Root<'_>,
+    folder: &str,
+    files: &[String],
+    keys: &Keys,
+    findings: &mut Findings,
+) -> Result<(), Failed> {
+    let options = source.directory.clone().unwrap_or_default();
+    let chosen = chosen_files(&options, files.iter().map(String::as_str));
+    let chosen = chosen.map_err(|errors| {
+        let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        (all.join("; "), None)
+    })?;
+    for file in chosen {
+        let path = join(folder, file);
+        let text = root.files.read(&path).map_err(|why| (format!("{path}: {why}"), None))?;
+        if file.ends_with(".jsonnet") {
+            let hint = format!("write what `jsonnet {path}` prints into the repository");
+            return Err((format!("{path} is Jsonnet, which is not rendered"), Some(hint)));
+        }
+        if text.windows(SKIP.len()).any(|window| window == SKIP.as_bytes()) {
+            continue;
+        }
+        let shown = root.shown(&path);
+        let read = match is_encrypted(&text) {
+            true => {
+                let plain = keys
+                    .open(&path, &text)
+                    .map_err(|why| (format!("{path}: {why}"), None))?;
+                documents::of_file(&shown, &plain)
+            }
+            false => documents::of_file(&shown, &text),
+        };
+        findings.found.extend(read.found);
+        findings.problems.extend(read.problems);
+    }
+    Ok(())
+}
+
+/// All files in a folder, by their paths from there.
+pub(super) fn walk(root: &Root<'_>, folder: &str) -> Result<Vec<String>, String> {
+    let mut files = Vec::new();
+    let mut todo = vec![String::new()];
+    while let Some(at) = todo.pop() {
+        let names = root
+            .files
+            .list(&join(folder, &at))
+            .map_err(|why| format!("{at}: {why}"))?;
+        for name in names.iter().filter(|name| *name != ".git") {
+            let inside = join(&at, name);
+            match root.files.kind(&join(folder, &inside)) {
+                Ok(Some(Kind::Folder)) => todo.push(inside),
+                Ok(Some(Kind::File)) => files.push(inside),
+                _ => {}
+            }
+            if files.len() > MOST_FILES {
+                return Err(format!("there are more than {MOST_FILES} files in it"));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}

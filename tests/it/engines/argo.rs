@@ -1,0 +1,311 @@
+//! Argo CD: Applications and ApplicationSets, followed as its controllers would.
+
+use std::sync::Arc;
+
+use refloat::declared::helm::{Charts, Configuration};
+use refloat::declared::{Known, Options};
+use refloat::object::{DeclaredSet, Turn, Writer};
+use refloat::plan::{self, PlanOptions};
+use serde_json::json;
+
+use super::{facts, load_with, objects, problems};
+use crate::charts::packed;
+use crate::support::repo::Repo;
+use crate::support::run::tool_folder;
+use crate::support::web::{Answer, Web};
+
+const URL: &str = "https://git.example.com/bank/shop.git";
+
+fn application(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}\n{spec}---\n"
+    )
+}
+
+fn source(path: &str, more: &str) -> String {
+    format!("  source: {{repoURL: '{URL}', path: {path}{more}}}\n")
+}
+
+fn config_map(name: &str, annotations: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\n---\n")
+}
+
+fn read(repo: &Repo, path: &str) -> DeclaredSet {
+    let options = Options {
+        helm: Some(tool_folder("helm").join("helm")),
+        charts: Arc::new(Charts::new(None, Vec::new(), Configuration::default(), false)),
+        inputs: Known::new(),
+        ..Options::default()
+    };
+    load_with(repo, path, options)
+}
+
+fn turn(set: &DeclaredSet, id: &str) -> (i8, i64) {
+    let found = set.objects.iter().find(|one| one.id.to_string() == id);
+    let turn = found.unwrap_or_else(|| panic!("{id} is not declared")).turn;
+    let Turn { phase, wave } = turn.unwrap_or_else(|| panic!("{id} has no turn"));
+    (phase, wave)
+}
+
+/// An app of apps: plain manifests with waves and hooks, a kustomization with options, a chart.
+fn repository() -> Repo {
+    let wave = |wave: i64| format!("argocd.argoproj.io/sync-wave: '{wave}'");
+    let hook = |hook: &str| format!("argocd.argoproj.io/hook: {hook}");
+    let plain = [
+        config_map("second", &wave(2)),
+        config_map("first", &wave(-1)),
+        config_map("before", &hook("PreSync")),
+        config_map("after", &hook("PostSync")),
+        config_map("never", &hook("Skip")),
+        config_map("when-it-fails", &hook("SyncFail")),
+        config_map("at-the-server", "argocd.argoproj.io/sync-options: ServerSideApply=true"),
+    ]
+    .concat();
+    let apps = [
+        application("plain", &format!("{}  syncPolicy: {{syncOptions: [CreateNamespace=true]}}\n", source("plain", ", directory: {exclude: '*.bak.yaml'}"))),
+        application("built", &source("built", ", kustomize: {namePrefix: a-, images: ['web=registry.example.com/web:2']}"))
+            .replace("namespace: argocd}", "namespace: argocd, annotations: {argocd.argoproj.io/sync-wave: '1'}}"),
+        application("chart", &source("chart", ", helm: {valueFiles: [/values/prod.yaml, missing.yaml], ignoreMissingValueFiles: true, valuesObject: {size: 5}, parameters: [{name: colour, value: $ARGOCD_APP_NAME}]}")),
+    ]
+    .concat();
+    Repo::with(&[
+        ("root.yaml", &application("root", &source("apps", ""))),
+        ("apps/apps.yaml", &apps),
+        ("plain/all.yaml", &plain),
+        ("plain/old.bak.yaml", &config_map("old", "")),
+        ("plain/deep/not-read.yaml", &config_map("deep", "")),
+        ("built/kustomization.yaml", "resources: [web.yaml]\n"),
+        (
+            "built/web.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web}]}\n",
+        ),
+        ("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n"),
+        ("chart/values.yaml", "colour: red\nsize: 1\nshape: round\n"),
+        ("values/prod.yaml", "shape: square\n"),
+        (
+            "chart/templates/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {all: '{{ .Values.colour }} {{ .Values.size }} {{ .Values.shape }}'}\n",
+        ),
+        (
+            "chart/templates/hook.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook, annotations: {helm.sh/hook: post-install, helm.sh/hook-weight: '3'}}\n",
+        ),
+        (
+            "chart/templates/test.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: test, annotations: {helm.sh/hook: test}}\n",
+        ),
+    ])
+}
+
+#[test]
+fn an_app_of_apps_is_followed_to_what_it_declares() {
+    let repo = repository();
+    repo.git(&["remote", "add", "origin", "git@git.example.com:bank/shop"]);
+    let set = read(&repo, "root.yaml");
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    let names: Vec<&str> = objects.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "Application/argocd/built",
+            "Application/argocd/chart",
+            "Application/argocd/plain",
+            "Application/argocd/root",
+            "ConfigMap/shop/after",
+            "ConfigMap/shop/at-the-server",
+            "ConfigMap/shop/before",
+            "ConfigMap/shop/chart",
+            "ConfigMap/shop/first",
+            "ConfigMap/shop/hook",
+            "ConfigMap/shop/second",
+            "Deployment/shop/a-web",
+            "Namespace/shop",
+        ]
+    );
+    let web = objects["Deployment/shop/a-web"];
+    assert_eq!(
+        web["spec"]["template"]["spec"]["containers"][0]["image"],
+        "registry.example.com/web:2"
+    );
+    assert_eq!(
+        web["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"],
+        "built:apps/Deployment:shop/a-web"
+    );
+    assert_eq!(objects["ConfigMap/shop/chart"]["data"]["all"], "chart 5 square");
+    for (name, expected) in [
+        ("first", (0, -1)),
+        ("second", (0, 2)),
+        ("before", (-1, 0)),
+        ("after", (1, 0)),
+        ("hook", (1, 3)),
+    ] {
+        assert_eq!(turn(&set, &format!("ConfigMap/shop/{name}")), expected, "{name}");
+    }
+    let writer = |id: &str| {
+        let found = set.objects.iter().find(|one| one.id.to_string() == id);
+        found.expect("because it is declared").writer.clone()
+    };
+    let manager = "argocd-controller".to_owned();
+    assert_eq!(writer("ConfigMap/shop/first"), Writer::ClientSide(manager.clone()));
+    assert_eq!(
+        writer("ConfigMap/shop/at-the-server"),
+        Writer::ServerSide(manager.clone())
+    );
+    assert_eq!(writer("Application/argocd/plain"), Writer::ClientSide(manager));
+}
+
+#[test]
+fn turns_are_waited_for_and_applications_come_after_what_they_declare() {
+    let set = read(&repository(), "root.yaml");
+    let plan = plan::build(&set, &facts(), &PlanOptions::default()).expect("because it has no ring");
+    let position = |id: &str| plan.steps.iter().position(|step| step.id.to_string() == id).expect(id);
+    let in_order = |ids: &[&str]| {
+        for pair in ids.windows(2) {
+            assert!(position(pair[0]) < position(pair[1]), "{pair:?}");
+        }
+    };
+    in_order(&[
+        "ConfigMap/shop/before",
+        "ConfigMap/shop/first",
+        "ConfigMap/shop/at-the-server",
+        "ConfigMap/shop/second",
+        "ConfigMap/shop/after",
+        "Application/argocd/plain",
+        "Deployment/shop/a-web",
+        "Application/argocd/built",
+        "Application/argocd/root",
+    ]);
+    let reasons: Vec<&str> = plan.edges.iter().map(|edge| edge.reason.rule).collect();
+    assert!(reasons.contains(&"sync-wave") && reasons.contains(&"unit-object"));
+}
+
+#[test]
+fn application_sets_make_applications() {
+    let set = |name: &str, generators: &str, path: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  goTemplate: true\n  generators: {generators}\n  template:\n    metadata: {{name: '{name}-{{{{ {path} }}}}'}}\n    spec:\n      project: default\n      source: {{repoURL: '{URL}', path: 'regions/{{{{ {path} }}}}'}}\n      destination: {{name: in-cluster, namespace: shop}}\n---\n"
+        )
+    };
+    let sets = [
+        set(
+            "folders",
+            &format!("[{{git: {{repoURL: '{URL}', directories: [{{path: 'regions/*'}}]}}}}]"),
+            ".path.basename",
+        ),
+        set("broken", "[{list: {elements: [{a: b}]}}]", "fail \"no\""),
+        set("far", "[{pullRequest: {github: {owner: a, repo: b}}}]", ".number"),
+    ]
+    .concat();
+    let repo = Repo::with(&[
+        ("clusters/prod/sets.yaml", &sets),
+        ("regions/eu/map.yaml", &config_map("eu", "")),
+        ("regions/us/map.yaml", &config_map("us", "")),
+    ]);
+    let set = read(&repo, "clusters/prod");
+    let objects = objects(&set);
+    for id in [
+        "Application/argocd/folders-eu",
+        "Application/argocd/folders-us",
+        "ConfigMap/shop/eu",
+        "ConfigMap/shop/us",
+    ] {
+        assert!(objects.contains_key(id), "{id} in {:?}", objects.keys());
+    }
+    let made = set.objects.iter().find(|one| one.id.name.contains("folders-eu"));
+    assert_eq!(
+        made.expect("because it is declared").writer,
+        Writer::ServerSide("argocd-applicationset-controller".to_owned())
+    );
+    let told = problems(&set).join("\n");
+    assert!(
+        told.contains("ApplicationSet/argocd/broken: no Application of this ApplicationSet is restored"),
+        "{told}"
+    );
+    assert!(
+        told.contains("ApplicationSet/argocd/far: this needs what is outside of the repository"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
+    let chart = packed(
+        "web",
+        "1.2.3",
+        &[(
+            "templates/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: far}\n",
+        )],
+    );
+    let web = Web::start(move |asked| match asked.path.as_str() {
+        "/index.yaml" => {
+            Answer::ok("apiVersion: v1\nentries:\n  web: [{name: web, version: 1.2.3, urls: [web.tgz]}]\n")
+        }
+        "/web.tgz" => Answer::ok(chart.clone()),
+        _ => Answer::status(404),
+    });
+    let remote = |chart: &str| {
+        format!(
+            "  source: {{repoURL: '{}', chart: {chart}, targetRevision: '1.*'}}\n",
+            web.address
+        )
+    };
+    let project = "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: small, namespace: argocd}\nspec:\n  sourceRepos: ['*']\n  destinations: [{server: '*', namespace: other}]\n---\n";
+    let apps = [
+        project.to_owned(),
+        application("far", &remote("web")),
+        application("missing", &remote("none")),
+        application("nowhere", &source("none", "")),
+        application("forbidden", &format!("{}  project: small\n", source("good", ""))),
+        application("unknown", &format!("{}  project: nobody\n", source("good", ""))),
+        application("elsewhere", &source("good", ""))
+            .replace("server: 'https://kubernetes.default.svc'", "name: other"),
+        application("plugin", &source("good", ", plugin: {name: cdk}")),
+        application("jsonnet", &source("jsonnet", "")),
+        application("wrong", "  source: {path: [a]}\n"),
+        application("good", &source("good", "")),
+    ]
+    .concat();
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &apps),
+        ("good/map.yaml", &config_map("good", "")),
+        ("jsonnet/a.jsonnet", "{}\n"),
+        ("jsonnet/map.yaml", &config_map("half", "")),
+    ]);
+    let set = read(&repo, "clusters/prod");
+    let objects = objects(&set);
+    assert!(objects.contains_key("ConfigMap/shop/good") && objects.contains_key("ConfigMap/shop/far"));
+    assert!(
+        !objects.contains_key("ConfigMap/shop/half"),
+        "an Application is rendered whole or not"
+    );
+    assert_eq!(
+        objects.keys().filter(|id| id.starts_with("Application/")).count(),
+        10,
+        "all are restored as they are"
+    );
+    let told = problems(&set);
+    for (name, why) in [
+        ("missing", "its index has no chart named none"),
+        ("nowhere", "there is no folder none in the repository"),
+        ("forbidden", "the project small does not permit the namespace \"shop\""),
+        ("unknown", "nothing declares its project nobody"),
+        ("elsewhere", "it is for another cluster (other)"),
+        ("plugin", "a config management plugin renders it"),
+        ("jsonnet", "is Jsonnet, which is not rendered"),
+        ("wrong", "repoURL"),
+    ] {
+        let found = told.iter().filter(|one| {
+            one.contains(&format!(
+                "Application/argocd/{name}: nothing of this Application is restored"
+            )) && one.contains(why)
+        });
+        assert_eq!(found.count(), 1, "{name} in {told:#?}");
+    }
+    assert_eq!(told.len(), 8, "{told:#?}");
+    assert_eq!(
+        objects["ConfigMap/shop/far"]["metadata"]["annotations"],
+        json!({"argocd.argoproj.io/tracking-id": "far:/ConfigMap:shop/far"})
+    );
+}
