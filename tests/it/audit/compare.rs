@@ -473,6 +473,41 @@ fn a_restored_bank_is_clean_and_changes_by_hand_are_found() {
     }
 }
 
+/// The server refuses a dry run through a webhook that has side effects: such an object is compared without, and that is said. Servers since
+/// 1.22 take no new webhook of that sort, but keep those they have; so the refusal comes from a proxy, in the server's words.
+#[test]
+fn an_object_behind_a_webhook_with_side_effects_is_compared_offline() {
+    let plane = fresh();
+    let shop = Repo::with(&[(
+        "shop.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: behind, namespace: shop}\ndata: {a: \"1\"}\n\
+         ---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: changed, namespace: shop}\ndata: {a: \"1\"}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: beside, namespace: shop}\n",
+    )]);
+    restore(&plane, shop.path(), &[]);
+    let set = declares(&plane.connect(), shop.path(), &[]);
+    let changed = json!({"data": {"a": "2"}});
+    let path = "/api/v1/namespaces/shop/configmaps/changed?fieldManager=kubectl-edit";
+    send(&plane, "PATCH", path, "application/merge-patch+json", &changed);
+    let proxy = wait(FaultProxy::start(&std::path::PathBuf::from(plane.kubeconfig())));
+    let said = "admission webhook \"books.example.com\" does not support dry run";
+    proxy.set([Fault::on("PATCH", "/configmaps/", Act::Status(400, "BadRequest", said, 0)).times(1000)]);
+    let compared = compare(&through(&proxy), &set, DRY_RUN);
+    let method = |name: &str| {
+        let found = compared.comparisons.iter().find(|(id, _)| id.name == name);
+        found.unwrap_or_else(|| panic!("{name} is compared")).1.method.clone()
+    };
+    for name in ["behind", "changed"] {
+        let method = method(name);
+        assert!(
+            matches!(&method, Method::Offline(why) if why.contains("does not support dry run")),
+            "{name}: {method:?}"
+        );
+    }
+    assert_eq!(method("beside"), Method::DryRun, "others are compared as ever");
+    let expected = "ConfigMap/shop/changed Changed .data.a (kubectl-edit)".to_owned();
+    assert_eq!(drift(&compared), BTreeSet::from([expected]));
+}
+
 #[test]
 fn what_kubectl_applied_is_compared_as_kubectl_would() {
     let plane = fresh();

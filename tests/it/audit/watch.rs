@@ -578,7 +578,7 @@ fn broken(plane: &Plane, shop: &Repo) {
     assert!(
         warned["text"]
             .as_str()
-            .is_some_and(|text| text.contains("the watch of the cluster")),
+            .is_some_and(|text| text.contains("the watch of ")),
         "{warned}"
     );
     proxy.set([]);
