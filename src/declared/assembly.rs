@@ -136,7 +136,8 @@ impl Assembly {
         let mut seen = 0;
         let mut last = false;
         loop {
-            jobs.extend(self.items[seen..].iter().filter_map(|item| world.look_at(&item.found)));
+            let new = self.items[seen..].iter();
+            jobs.extend(new.filter_map(|item| world.look_at(&item.found, item.namespace.as_deref())));
             apis.extend(self.items[seen..].iter().flat_map(|item| brought(&item.found.value)));
             seen = self.items.len();
             let turn = world.turn(jobs, last);

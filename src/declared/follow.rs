@@ -157,19 +157,20 @@ impl<'t> World<'t> {
         Job::Flux(kustomization)
     }
 
-    /// Takes note of what others may need, and gives what an object yields.
-    pub fn look_at(&mut self, found: &Found) -> Option<Job> {
+    /// Takes note of what others may need, and gives what an object yields. `namespace` is where its unit puts objects that name none.
+    pub fn look_at(&mut self, found: &Found, namespace: Option<&str>) -> Option<Job> {
         let value = &found.value;
-        self.sources.note(value, &self.namespace);
-        self.argo.note(value, &self.namespace);
-        self.inputs.note(value, &self.namespace);
+        let namespace = namespace.filter(|own| !own.is_empty()).unwrap_or(&self.namespace);
+        self.sources.note(value, namespace);
+        self.argo.note(value, namespace);
+        self.inputs.note(value, namespace);
         if let Some(strict) = flux::strictness(value) {
             self.strict_substitution = strict;
         }
         let text = |key: &str| value[key].as_str().unwrap_or_default();
         let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
         let row = YIELDS.iter().find(|row| row.0 == group && row.1 == text("kind"))?;
-        let job = (row.2)(value, found.provenance.place(), &self.namespace);
+        let job = (row.2)(value, found.provenance.place(), namespace);
         // An entry is rendered already, and may declare itself.
         let is_entry = matches!(&job, Job::Flux(one) if self.entries.contains(&one.id));
         (!is_entry).then_some(job)

@@ -29,7 +29,8 @@ fn restore(plane: &Plane, args: &[&str]) -> Ran {
         .run()
 }
 
-fn summary(ran: &Ran) -> Value {
+/// The last summary that a run with `--output json` tells.
+pub fn summary(ran: &Ran) -> Value {
     let lines = ran
         .stdout
         .lines()
@@ -39,14 +40,15 @@ fn summary(ran: &Ran) -> Value {
         .unwrap_or_else(|| panic!("no summary:\n{}\n{}", ran.stdout, ran.stderr))
 }
 
-fn number(summary: &Value, action: &str) -> u64 {
+/// How many objects a summary counts for an action.
+pub fn number(summary: &Value, action: &str) -> u64 {
     let counts = summary["counts"].as_array().expect("because a summary counts");
     let of = counts.iter().filter(|one| one["action"] == action);
     of.filter_map(|one| one["count"].as_u64()).sum()
 }
 
 /// When an object was first sent and answered, by the request log; `None` if never.
-fn written<'a>(log: &'a [Value], resource: &str, name: &str) -> Option<(&'a str, &'a str)> {
+pub fn written<'a>(log: &'a [Value], resource: &str, name: &str) -> Option<(&'a str, &'a str)> {
     let ours = |line: &&Value| {
         let (reference, verb) = (&line["objectRef"], line["verb"].as_str());
         line["stage"] == "ResponseComplete"
@@ -65,7 +67,7 @@ fn written<'a>(log: &'a [Value], resource: &str, name: &str) -> Option<(&'a str,
 }
 
 /// When the last status of a Job came in: watches tell of it before the write itself is answered.
-fn ended<'a>(log: &'a [Value], job: &str) -> Option<&'a str> {
+pub fn ended<'a>(log: &'a [Value], job: &str) -> Option<&'a str> {
     let status = log.iter().filter(|line| {
         let reference = &line["objectRef"];
         reference["resource"] == "jobs" && reference["name"] == job && reference["subresource"] == "status"

@@ -68,6 +68,7 @@ const GONE: &str = ": not restored: policy/v1beta1 is not served, and PodSecurit
 
 /// Each fixture, how it is entered, and what cannot be restored of it.
 const FIXTURES: &[(&str, &[&str], &[&str])] = &[
+    ("argo-shop", &["--path", "argocd"], &[]),
     ("flux-shop", &["--decryption-key", "fixtures/flux-shop.agekey"], &[]),
     ("helm-shop", &["--values", "values-production.yaml"], &[]),
     ("jx-mini", &[], &[NEEDS_AN_EDIT]),
