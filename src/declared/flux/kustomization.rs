@@ -205,11 +205,11 @@ impl Kustomization {
             let message = format!("Flux takes no notice of the field {field}");
             findings
                 .problems
-                .push(Problem::warning(Place::file(root.shown(&generated.path)), message));
+                .push(Problem::warning(Place::file(root.shown_of(&generated.path)), message));
         }
         let mut overlay = Overlay::new(files);
         if let Some(content) = &generated.content {
-            let label = format!("{} of {}", root.shown(&generated.path), self.id);
+            let label = format!("{} of {}", root.shown_of(&generated.path), self.id);
             overlay.put(&generated.path, content.as_bytes(), Some(&label));
         }
         let options = kustomize::Options {

@@ -1,6 +1,9 @@
 //! Flux: what its controllers would make of the objects that declare it.
 
+mod artifact;
 mod generate;
+mod glob;
+mod ignore;
 mod kustomization;
 mod release;
 mod source;

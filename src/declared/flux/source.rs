@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kustomize::Files;
 use serde_json::Value;
 
+use super::artifact;
+use super::ignore::Kept;
 use crate::error::printable;
 use crate::object::ObjectId;
 use crate::source::{self, Tree, same_repository};
@@ -15,6 +17,9 @@ use crate::source::{self, Tree, same_repository};
 const GROUP: &str = "source.toolkit.fluxcd.io";
 /// Namespace and name of the source that `flux bootstrap` and the Flux operator make of the repository that they sync.
 pub(super) const BOOTSTRAP: (&str, &str) = ("flux-system", "flux-system");
+
+/// How many generators may be made of each other.
+const MOST_GENERATORS: usize = 16;
 
 /// Which source: its kind, namespace and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +100,13 @@ impl Root<'_> {
     }
 }
 
+impl Root<'_> {
+    /// A file of it as places show it.
+    pub fn shown_of(&self, file: &str) -> String {
+        self.files.label(file).unwrap_or_else(|| self.shown(file))
+    }
+}
+
 /// What is known of a source.
 pub(in crate::declared) enum Found<'t> {
     /// Its files.
@@ -114,6 +126,8 @@ pub(in crate::declared) struct Sources<'t> {
     /// Sources that are the repository itself whatever their address: an entry is synced from them.
     own: BTreeSet<ObjectId>,
     opened: Mutex<BTreeMap<ObjectId, Result<Root<'t>, String>>>,
+    /// The repository itself, by what is left out of it.
+    kept: Mutex<BTreeMap<Option<String>, Arc<Kept<'t>>>>,
 }
 
 impl<'t> Sources<'t> {
@@ -125,13 +139,17 @@ impl<'t> Sources<'t> {
             declared: BTreeMap::new(),
             own: BTreeSet::new(),
             opened: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
     /// Takes note of an object, if it is a source. `namespace` is that of objects that name none.
     pub fn note(&mut self, value: &Value, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        if !text("/apiVersion").starts_with("source.toolkit.fluxcd.io/") {
+        let is_one = ["source.toolkit.fluxcd.io/", "source.extensions.fluxcd.io/"]
+            .iter()
+            .any(|group| text("/apiVersion").starts_with(group));
+        if !is_one {
             return;
         }
         let namespace = match text("/metadata/namespace") {
@@ -160,22 +178,28 @@ impl<'t> Sources<'t> {
 
     /// The files of a source. `last` says that nothing more will be declared.
     pub fn find(&self, source: &SourceRef, last: bool) -> Found<'t> {
+        self.find_within(source, last, MOST_GENERATORS)
+    }
+
+    fn find_within(&self, source: &SourceRef, last: bool, left: usize) -> Found<'t> {
         let id = source.id();
         if let Some(place) = self.given(source) {
             return self.open(&id, place, None);
         }
         if self.own.contains(&id) {
-            return Found::Here(self.own_root());
+            return Found::Here(self.own_root(&id));
         }
         let Some(value) = self.declared.get(&id) else {
             let bootstrap = source.kind == "GitRepository" && (&*source.namespace, &*source.name) == BOOTSTRAP;
-            return match last && bootstrap {
-                true => Found::Here(self.own_root()),
-                false => Found::Undeclared,
+            return match (&*source.kind, last && bootstrap) {
+                ("ExternalArtifact", _) => self.generated(source, last, left),
+                (_, true) => Found::Here(self.own_root(&id)),
+                (_, false) => Found::Undeclared,
             };
         };
         match &*source.kind {
             "GitRepository" => self.git(&id, value),
+            "ExternalArtifact" => self.generated(source, last, left),
             kind => Found::Refused {
                 why: format!("what the {kind} {} holds is not in the repository", id.name),
                 hint: how_to_give(&id),
@@ -194,7 +218,7 @@ impl<'t> Sources<'t> {
                 let own = self.tree.addresses();
                 let is_known = own.iter().any(|own| source::is_remote(own));
                 if !is_known || own.iter().any(|own| same_repository(own, url)) {
-                    return Found::Here(self.own_root());
+                    return Found::Here(self.own_root_with(Arc::new(Own(self.tree))));
                 }
                 self.open(&id, url, Some(rev).filter(|rev| !rev.is_empty() && *rev != "HEAD"))
             }
@@ -211,12 +235,94 @@ impl<'t> Sources<'t> {
         }
     }
 
-    fn own_root(&self) -> Root<'t> {
+    /// What a generator puts together.
+    fn generated(&self, source: &SourceRef, last: bool, left: usize) -> Found<'t> {
+        let id = source.id();
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(root)) = opened.get(&id) {
+            return Found::Here(root.clone());
+        }
+        drop(opened);
+        let generators = self.declared.iter().filter(|(generator, _)| {
+            generator.kind == "ArtifactGenerator" && generator.namespace.as_deref() == Some(&*source.namespace)
+        });
+        for (generator, value) in generators {
+            let spec = &value["spec"];
+            let mut of_alias = |alias: &str| self.aliased(generator, spec, alias, last, left);
+            let made = artifact::of_name(spec, &source.name, &mut of_alias).and_then(|found| {
+                let files = found.map(|artifact| artifact.files(&mut of_alias)).transpose()?;
+                Ok(files)
+            });
+            let files = match made {
+                Ok(Some(files)) => files,
+                Ok(None) => continue,
+                Err(lacks) => return lacks.0,
+            };
+            let root = Root {
+                files: Arc::new(files),
+                name: id.to_string(),
+                // Its files say themselves where they come from.
+                is_own: true,
+            };
+            opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.insert(id, Ok(root.clone()));
+            return Found::Here(root);
+        }
+        Found::Undeclared
+    }
+
+    /// The files of a generator's source.
+    fn aliased(
+        &self,
+        generator: &ObjectId,
+        spec: &Value,
+        alias: &str,
+        last: bool,
+        left: usize,
+    ) -> Result<Root<'t>, Lacks<'t>> {
+        let mut all = spec["sources"].as_array().into_iter().flatten();
+        let one = all.find(|one| one["alias"] == alias);
+        let one = one.ok_or_else(|| format!("{generator} has no source {alias}"))?;
+        let text = |key: &str| one[key].as_str().filter(|text| !text.is_empty());
+        let own = generator.namespace.as_deref().unwrap_or_default();
+        let namespace = text("namespace").unwrap_or(own);
+        let source = SourceRef::new(
+            text("kind").unwrap_or_default(),
+            namespace,
+            text("name").unwrap_or_default(),
+        );
+        let Some(left) = left.checked_sub(1) else {
+            return Err(format!("{generator} is made of itself").into());
+        };
+        match self.find_within(&source, last, left) {
+            Found::Here(root) => Ok(root),
+            other => Err(Lacks(other)),
+        }
+    }
+
+    /// The repository itself, less what this source leaves out of it.
+    fn own_root(&self, id: &ObjectId) -> Root<'t> {
+        let ignore = self.ignore(id);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = kept.entry(ignore.clone()).or_insert_with(|| {
+            let kept = Kept::of(Arc::new(Own(self.tree)), ignore.as_deref());
+            Arc::new(kept)
+        });
+        self.own_root_with(files.clone())
+    }
+
+    fn own_root_with(&self, files: Arc<dyn Files + Send + Sync + 't>) -> Root<'t> {
         Root {
-            files: Arc::new(Own(self.tree)),
+            files,
             name: "the repository".to_owned(),
             is_own: true,
         }
+    }
+
+    /// `spec.ignore` of a source, as far as it is declared.
+    fn ignore(&self, id: &ObjectId) -> Option<String> {
+        let text = self.declared.get(id)?.pointer("/spec/ignore")?.as_str()?;
+        Some(text.to_owned())
     }
 
     fn git(&self, id: &ObjectId, value: &Value) -> Found<'t> {
@@ -228,7 +334,7 @@ impl<'t> Sources<'t> {
         };
         let url = text("/spec/url").unwrap_or_default();
         if self.tree.addresses().iter().any(|own| same_repository(own, url)) {
-            return Found::Here(self.own_root());
+            return Found::Here(self.own_root(id));
         }
         let of = ["commit", "name", "tag", "branch"];
         let rev = of.iter().find_map(|key| text(&format!("/spec/ref/{key}")));
@@ -245,7 +351,10 @@ impl<'t> Sources<'t> {
             };
             let tree = source::open(place, &options).map_err(|failure| failure.in_one_line())?;
             Ok(Root {
-                files: Arc::new(tree),
+                files: match &*id.group {
+                    GROUP => Arc::new(Kept::of(Arc::new(tree), self.ignore(id).as_deref())),
+                    _ => Arc::new(tree),
+                },
                 name: id.to_string(),
                 is_own: false,
             })
@@ -257,6 +366,18 @@ impl<'t> Sources<'t> {
                 hint: how_to_give(id),
             },
         }
+    }
+}
+
+/// What keeps an artifact from being put together.
+struct Lacks<'t>(Found<'t>);
+
+impl From<String> for Lacks<'_> {
+    fn from(why: String) -> Self {
+        Self(Found::Refused {
+            why: printable(&why),
+            hint: "mend its ArtifactGenerator".to_owned(),
+        })
     }
 }
 
