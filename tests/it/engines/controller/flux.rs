@@ -215,3 +215,9 @@ pub fn head(repo: &Path) -> String {
         .trim()
         .to_owned()
 }
+
+/// Checks a commit out.
+pub fn checkout(repo: &Path, commit: &str) {
+    git(repo, &["checkout", "-q", commit]);
+    assert!(head(repo).starts_with(commit), "{commit} is there");
+}
