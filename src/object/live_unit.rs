@@ -68,6 +68,21 @@ impl Switch {
         *value == self.off() || self.kind == "Application" && value["enabled"] == false
     }
 
+    /// Whether the map that holds the field holds nothing else, and is none that every object has.
+    fn stands_alone(&self, of: &Value) -> bool {
+        let Some((last, above @ [_, _, ..])) = self.field.split_last() else {
+            return false;
+        };
+        let map = above.iter().try_fold(of, |value, key| value.get(key));
+        map.and_then(Value::as_object).is_some_and(|map| map.keys().eq([last]))
+    }
+
+    /// The removal of the field with the map that holds it.
+    fn without_its_map(&self) -> Value {
+        let above = self.field.split_last().map_or(self.field, |(_, above)| above);
+        above.iter().rev().fold(Value::Null, |inner, key| json!({*key: inner}))
+    }
+
     /// The field alone, with a value.
     fn with(&self, value: Value) -> Value {
         self.field.iter().rev().fold(value, |inner, key| json!({*key: inner}))
@@ -111,6 +126,8 @@ pub struct LiveUnit {
     pub suspended: bool,
     /// What stands in the field that suspends it; `null`: nothing.
     pub setting: Value,
+    /// Nothing stands beside the field that suspends it.
+    pub stands_alone: bool,
     /// What refloat put aside when it suspended it; `None`: refloat did not.
     pub put_aside: Option<Value>,
 }
@@ -143,6 +160,7 @@ impl LiveUnit {
             cascades: cascades(&id, value),
             suspended: switch.is_off(switch.value(value)),
             setting: switch.value(value).clone(),
+            stands_alone: switch.stands_alone(value),
             put_aside: put_aside.map(|text| serde_json::from_str(text).unwrap_or_default()),
             source,
             id,
@@ -163,6 +181,8 @@ impl LiveUnit {
         let switch = Switch::of(&self.id.group, &self.id.kind)?;
         let before = self.put_aside.as_ref()?;
         let mut patch = match self.suspended {
+            // Nothing empty is left of a map that was made for the field.
+            true if before.is_null() && self.stands_alone => switch.without_its_map(),
             true => switch.with(before.clone()),
             false => Value::Object(Map::new()),
         };
@@ -429,6 +449,13 @@ mod tests {
 
     #[test]
     fn what_others_suspended_or_resumed_is_theirs() {
+        let set = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": {"name": "x"}, "spec": {"goTemplate": true},
+        });
+        let off = merged(&set, read(&set).suspend().expect("because it is not suspended"));
+        let on = merged(&off, read(&off).resume().expect("because refloat suspended it"));
+        assert_eq!(on["spec"], set["spec"], "nothing empty is left");
+
         let theirs = flux(json!(true));
         assert_eq!(read(&theirs).suspend(), None);
         assert_eq!(read(&theirs).resume(), None);
