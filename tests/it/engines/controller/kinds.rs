@@ -117,6 +117,8 @@ pub fn stages(kinds: &Kinds) -> String {
                 "resourceRef": {"apiGroup": format!("{group}/{version}"), "kind": kind},
                 "selector": {"matchExpressions": [
                     {"key": ".metadata.deletionTimestamp", "operator": "DoesNotExist"},
+                    // As the controllers of Flux: what is suspended is not looked at.
+                    {"key": ".spec.suspend | select( . == true )", "operator": "DoesNotExist"},
                     {"key": ".status.conditions.[] | select( .type == \"Ready\" ) | .status", "operator": "NotIn", "values": ["True"]},
                 ]},
                 "next": {"patches": [{"subresource": "status", "type": "merge", "root": "status", "template": template}]},
