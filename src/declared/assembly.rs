@@ -6,18 +6,19 @@ use std::sync::Arc;
 use kustomize::Kustomize;
 use serde_json::{Value, json};
 
+use super::appliers;
 use super::argo::{self, App};
 use super::charted::{self, Charted};
 use super::crd::{brought, status_is_data};
-use super::documents::{self, Findings, Found};
+use super::documents::{Findings, Found};
 use super::entry::Parts;
 use super::follow::{Job, World};
 use super::kustomize::{Outside, render};
 use super::parts::{Dialect, Part};
-use super::release::{self, Origin};
-use super::secrets::{self, Decrypting};
-use super::{Options, in_parallel, kustomization, load};
-use crate::error::{Failure, printable};
+use super::release::Origin;
+use super::secrets::Decrypting;
+use super::{Options, in_parallel, kustomization, load, plain};
+use crate::error::Failure;
 use crate::object::{
     Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Turn, Unit, UnitIndex, Writer, normalize,
 };
@@ -80,6 +81,7 @@ impl Assembly {
                         charts.insert(chart.folder.clone(), chart);
                     }
                     Part::Flux(folder) => jobs.push(world.entry(tree, &folder)),
+                    Part::Foreign(applied) => self.problems.push(applied.problem()),
                 }
             }
         }
@@ -138,6 +140,12 @@ impl Assembly {
         loop {
             let new = self.items[seen..].iter();
             jobs.extend(new.filter_map(|item| world.look_at(&item.found, item.namespace.as_deref())));
+            let new = self.items[seen..].iter();
+            let untold = new.filter_map(|item| {
+                let namespace = item.namespace.as_deref().unwrap_or(&options.namespace);
+                appliers::not_rendered(&item.found.value, item.found.provenance.place(), namespace)
+            });
+            self.problems.extend(untold);
             apis.extend(self.items[seen..].iter().flat_map(|item| brought(&item.found.value)));
             seen = self.items.len();
             let turn = world.turn(jobs, last);
@@ -248,19 +256,9 @@ impl Assembly {
 
     fn read_files(&mut self, tree: &Tree, files: BTreeMap<String, (String, Dialect)>, options: &Options) {
         let files: Vec<(String, (String, Dialect))> = files.into_iter().collect();
-        let failed = |problem: Problem| Findings {
-            found: Vec::new(),
-            problems: vec![problem],
-        };
-        let read = |(file, _): &(String, (String, Dialect))| match tree.read(file) {
-            Ok(text) if secrets::is_encrypted(&text) => match options.keys.open(file, &text) {
-                Ok(plain) => without_other_occasions(documents::of_file(file, &plain)),
-                Err(why) => failed(secrets::unopened(file, &why)),
-            },
-            Ok(text) => without_other_occasions(documents::of_file(file, &text)),
-            Err(problem) => failed(*problem),
-        };
-        let all = in_parallel(&files, read);
+        let names: Vec<&str> = files.iter().map(|(file, _)| &**file).collect();
+        let (all, problems) = plain::read(tree, &names, &options.keys);
+        self.problems.extend(problems);
         for ((_, (unit, dialect)), findings) in files.iter().zip(all) {
             self.add(findings, unit, &dialect.writer(), None);
         }
@@ -464,22 +462,4 @@ fn problem(place: Place, remark: normalize::Remark) -> Problem {
         Some(hint) => problem.hint(hint),
         None => problem,
     }
-}
-
-/// Rendered charts in a repository hold their hooks too. Jenkins X and `kubectl apply` apply them as any object, and so does
-/// refloat, except those that Helm would only run when something is tested, deleted or rolled back.
-fn without_other_occasions(mut findings: Findings) -> Findings {
-    let Findings { found, problems } = &mut findings;
-    found.retain(|one| {
-        let Some(occasions) = release::is_for_other_occasions(&one.value) else {
-            return true;
-        };
-        let message = format!(
-            "this object is not restored: it is a Helm hook that only runs at {}",
-            printable(occasions)
-        );
-        problems.push(Problem::warning(one.provenance.place(), message).hint("take it out of the manifests"));
-        false
-    });
-    findings
 }

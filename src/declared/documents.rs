@@ -42,6 +42,7 @@ const CLIENT_KINDS: &[(&str, &str)] = &[
     ("kustomize.config.k8s.io", "*"),
     ("config.kio.kasten.io", "*"),
     ("skaffold", "*"),
+    ("tanka.dev", "*"),
 ];
 
 /// Whether a document is read by clients and never sent to a server.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parts::{self, Dialect, Part};
-use super::{chart, documents, flux, in_parallel, kustomization};
+use super::{appliers, chart, documents, flux, in_parallel, kustomization};
 use crate::error::{Failure, Kind, printable};
 use crate::object::Entry;
 use crate::source::Tree;
@@ -93,7 +93,11 @@ fn find(tree: &Tree, given: &str) -> Result<String, Failure> {
 
 fn nothing(tree: &Tree) -> Failure {
     let location = printable(&tree.repository().location);
-    Failure::new(Kind::Input, format!("nothing to restore was found in {location}"))
+    let failure = Failure::new(Kind::Input, format!("nothing to restore was found in {location}"));
+    if let Some(foreign) = appliers::first_within(tree, tree.base()) {
+        return failure.because(foreign.problem().to_string());
+    }
+    failure
         .because("it holds no manifests, no kustomization and no chart")
         .hint("--path names the folder or file that declares the cluster, --rev another revision")
 }

@@ -7,9 +7,12 @@
 //! What engines act on (Flux Kustomizations) is a unit too: it is followed to what the engine would make of it, which may yield
 //! further units. Each dialect is a row in the table of `follow` and a file or folder of its own.
 //!
+//! What other tools render (kluctl, Fleet, helmfile, ytt, jsonnet) is known by the table of `appliers`, and told.
+//!
 //! Charts are rendered last: their templates see the APIs that everything else in the set brings, and again what other charts
 //! bring, until nothing is added.
 
+mod appliers;
 mod argo;
 mod assembly;
 mod chart;
@@ -25,6 +28,7 @@ mod kustomization;
 mod kustomize;
 mod load;
 mod parts;
+mod plain;
 mod release;
 mod releases;
 mod secrets;

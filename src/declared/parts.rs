@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::appliers::{self, Applied};
 use super::chart::{self, Chart};
 use super::documents::is_manifest_name;
 use super::flux;
@@ -26,6 +27,8 @@ pub enum Dialect {
     Folder,
     /// One file of manifests.
     File,
+    /// Another tool renders it.
+    Foreign,
 }
 
 impl Dialect {
@@ -38,6 +41,7 @@ impl Dialect {
             Self::Chart => "chart",
             Self::Folder => "manifests",
             Self::File => "manifest file",
+            Self::Foreign => "for another tool",
         }
     }
 
@@ -74,6 +78,8 @@ pub(super) enum Part {
     Chart(Chart),
     /// A folder that Flux syncs.
     Flux(String),
+    /// What another tool renders.
+    Foreign(Applied),
 }
 
 /// What a path is, and what it is made of. `path` must exist in the tree.
@@ -86,10 +92,16 @@ pub(super) fn of_path(tree: &Tree, path: &str) -> (Dialect, Vec<Part>) {
         return (Dialect::JenkinsX, jenkins_x(tree, path, &root));
     }
     if tree.is_file(path) {
-        return (Dialect::File, vec![plain(path, path)]);
+        return match appliers::of_file(tree, path) {
+            Some(applied) => (Dialect::Foreign, vec![Part::Foreign(applied)]),
+            None => (Dialect::File, vec![plain(path, path)]),
+        };
     }
     if flux::is_entry(tree, path) {
         return (Dialect::Flux, vec![Part::Flux(path.to_owned())]);
+    }
+    if let Some(applied) = appliers::of_folder(tree, path).into_iter().find(Applied::is_whole) {
+        return (Dialect::Foreign, vec![Part::Foreign(applied)]);
     }
     if let Some(kustomization) = kustomization::of_folder(tree, path) {
         let part = Part::Kustomization {
@@ -150,8 +162,14 @@ fn folder(tree: &Tree, path: &str) -> Vec<Part> {
     let kustomizations = kustomization::all_within(tree, path);
     let taken_in = taken_in(tree, &kustomizations);
     let mut parts = Vec::new();
+    let mut foreign = Vec::new();
     let mut todo = vec![path.to_owned()];
     while let Some(folder) = todo.pop() {
+        let applied = appliers::of_folder(tree, &folder);
+        if let Some(whole) = applied.iter().find(|one| one.is_whole()) {
+            foreign.push(whole.clone());
+            continue;
+        }
         if let Some(kustomization) = kustomizations.get(&folder) {
             if !kustomization.component && !taken_in.contains(&folder) {
                 parts.push(Part::Kustomization {
@@ -168,6 +186,8 @@ fn folder(tree: &Tree, path: &str) -> Vec<Part> {
             }
             continue;
         }
+        let is_input = |one: &Applied| taken_in.contains(one.file());
+        foreign.extend(applied.into_iter().filter(|one| !is_input(one)));
         let mut files = Vec::new();
         for name in tree.list(&folder) {
             let path = join(&folder, name);
@@ -183,6 +203,10 @@ fn folder(tree: &Tree, path: &str) -> Vec<Part> {
             parts.push(Part::Plain { unit: folder, files });
         }
     }
+    let own: Vec<String> = foreign.iter().flat_map(|one| one.own_folders(tree)).collect();
+    parts.retain(|part| !own.iter().any(|folder| is_within(part.place(), folder)));
+    foreign.retain(|one| !own.iter().any(|folder| is_within(one.folder(), folder)));
+    parts.extend(appliers::outermost(foreign).into_iter().map(Part::Foreign));
     parts
 }
 
@@ -204,12 +228,26 @@ fn taken_in(tree: &Tree, kustomizations: &BTreeMap<String, Kustomization>) -> BT
 }
 
 impl Part {
+    /// The folder that it is, or the file.
+    fn place(&self) -> &str {
+        match self {
+            Self::Plain { unit, .. } => unit,
+            Self::Kustomization { folder, .. } | Self::Flux(folder) => folder,
+            Self::Chart(chart) => &chart.folder,
+            Self::Foreign(applied) => applied.folder(),
+        }
+    }
+
     /// Whether a file belongs to the part.
     fn reaches(&self, tree: &Tree, files: &mut BTreeSet<String>) {
         match self {
             Self::Plain { files: own, .. } => files.extend(own.iter().cloned()),
             Self::Chart(chart) => files.extend(tree.files_within(&chart.folder).map(str::to_owned)),
             Self::Flux(folder) => files.extend(tree.files_within(folder).map(str::to_owned)),
+            Self::Foreign(applied) if applied.is_whole() => {
+                files.extend(tree.files_within(applied.folder()).map(str::to_owned));
+            }
+            Self::Foreign(applied) => _ = files.insert(applied.file().to_owned()),
             Self::Kustomization { folder, .. } => {
                 for (folder, reached) in kustomization::closure(tree, folder) {
                     files.extend(reached.files);

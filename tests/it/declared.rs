@@ -683,3 +683,134 @@ fn sorted(values: impl Iterator<Item = serde_json::Value>) -> Vec<String> {
     texts.sort();
     texts
 }
+
+/// A place of another tool: what it is, its files, and what is told of it.
+type Foreign = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+const FOREIGN: &[Foreign] = &[
+    (
+        "a project of kluctl is its own as a whole",
+        &[
+            ("k/.kluctl.yml", "targets: [{name: prod}]\n"),
+            ("k/deployment.yaml", "deployments: [{path: web}]\n"),
+            (
+                "k/web/web.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"{{ target }}\"}\n",
+            ),
+        ],
+        "k/.kluctl.yml: nothing of this kluctl project is restored: kluctl renders it, refloat does not\n  hint: `kluctl render -t TARGET --print-all` in k prints it, `kluctl deploy -t TARGET` applies it",
+    ),
+    (
+        "a library of kluctl",
+        &[
+            ("l/.kluctl-library.yaml", "args: []\n"),
+            ("l/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"),
+        ],
+        "l/.kluctl-library.yaml: nothing of this kluctl library is restored: kluctl renders it, refloat does not\n  hint: the project that includes it renders it: `kluctl render -t TARGET --print-all`",
+    ),
+    (
+        "a part of a project of kluctl",
+        &[
+            ("d/deployment.yaml", "deployments:\n- path: x\n"),
+            ("d/x/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"),
+        ],
+        "d/deployment.yaml: nothing of this kluctl deployment is restored: kluctl renders it, refloat does not\n  hint: `kluctl render -t TARGET --print-all` in d prints it, `kluctl deploy -t TARGET` applies it",
+    ),
+    (
+        "a bundle of Fleet, though it is a kustomization too",
+        &[
+            ("f/fleet.yaml", "defaultNamespace: shop\nkustomize: {dir: .}\n"),
+            ("f/kustomization.yaml", "resources: [x.yaml]\n"),
+            ("f/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"),
+        ],
+        "f/fleet.yaml: nothing of this Fleet bundle is restored: Fleet renders it, refloat does not\n  hint: Fleet applies it once its GitRepo is there; `fleet apply -o - NAME f` prints it as a Bundle",
+    ),
+    (
+        "a helmfile, with the chart that it gives values",
+        &[
+            (
+                "h/helmfile.yaml.gotmpl",
+                "releases:\n- name: web\n  chart: ./charts/web\n  values: [values.yaml]\n",
+            ),
+            ("h/values.yaml", "replicas: 3\n"),
+            ("h/charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+        ],
+        "h/helmfile.yaml.gotmpl: nothing of this helmfile is restored: helmfile renders it, refloat does not\n  hint: `helmfile -f h/helmfile.yaml.gotmpl template` prints it, `helmfile -f h/helmfile.yaml.gotmpl apply` applies it",
+    ),
+    (
+        "a helmfile of several files",
+        &[
+            ("g/helmfile.d/10-web.yaml", "releases: []\n"),
+            ("g/helmfile.d/20-db.yaml", "releases: []\n"),
+        ],
+        "g/helmfile.d/10-web.yaml: nothing of this helmfile is restored: helmfile renders it, refloat does not\n  hint: `helmfile -f g/helmfile.d template` prints it, `helmfile -f g/helmfile.d apply` applies it",
+    ),
+    (
+        "an environment of Tanka",
+        &[
+            ("environments/prod/main.jsonnet", "{}\n"),
+            (
+                "environments/prod/spec.json",
+                "{\"apiVersion\": \"tanka.dev/v1alpha1\", \"kind\": \"Environment\"}\n",
+            ),
+        ],
+        "environments/prod/main.jsonnet: nothing of this Tanka environment is restored: Tanka renders it, refloat does not\n  hint: `tk show environments/prod` prints it, `tk apply environments/prod` applies it",
+    ),
+    (
+        "jsonnet, told once for a project",
+        &[
+            ("j/jsonnetfile.json", "{\"version\": 1}\n"),
+            ("j/web.jsonnet", "{}\n"),
+            ("j/more/db.jsonnet", "{}\n"),
+            (
+                "j/vendor/lib/example.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+            ),
+        ],
+        "j/jsonnetfile.json: nothing of this jsonnet project is restored: jsonnet renders it, refloat does not\n  hint: `jb install` in j and then `jsonnet -J vendor` with each file of it print it",
+    ),
+    (
+        "jsonnet without a project",
+        &[("o/web.jsonnet", "{}\n")],
+        "o/web.jsonnet: nothing of this jsonnet is restored: jsonnet renders it, refloat does not\n  hint: `jsonnet o/web.jsonnet` prints it",
+    ),
+    (
+        "templates of ytt, with what they are given together with",
+        &[
+            ("y/values.yaml", "#@data/values\n---\nname: x\n"),
+            ("y/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"),
+        ],
+        "y/values.yaml: nothing of this folder of ytt templates is restored: ytt renders it, refloat does not\n  hint: `ytt -f y` prints it, `ytt -f y | kapp deploy -a NAME -f -` applies it",
+    ),
+];
+
+#[test]
+fn what_other_tools_apply_is_told_with_what_to_run() {
+    for (what, files, told) in FOREIGN {
+        let kept = config_map("kept");
+        let mut all = vec![("kept.yaml", &*kept), ("c/kept.yaml", &*kept)];
+        all.extend_from_slice(files);
+        let set = load(Repo::with(&all).path(), &options(&["."]));
+        assert_eq!(problems(&set), [*told], "{what}");
+        let expected = ["ConfigMap/kept c/kept.yaml:1", "ConfigMap/kept kept.yaml:1"];
+        assert_eq!(objects(&set), expected, "{what}");
+        // It is found by itself too, and where nothing else is there, it is told what it is for.
+        let alone = Repo::with(files);
+        let file = told.split_once(": ").expect("because a place comes first").0;
+        let named = load(alone.path(), &options(&[file]));
+        assert!(named.objects.is_empty() && !named.problems.is_empty(), "{what}");
+        match declared::load(&tree(alone.path()), &options(&[])) {
+            Ok(set) => assert!(
+                problems(&set).iter().any(|one| one == told),
+                "{what}: {:?}",
+                problems(&set)
+            ),
+            Err(failure) => assert!(
+                failure
+                    .to_string()
+                    .contains(told.split('\n').next().expect("because it has lines")),
+                "{what}: {failure}"
+            ),
+        }
+    }
+}
