@@ -142,7 +142,7 @@ impl<'t> World<'t> {
             tree,
             keys: &options.keys,
             charts: &options.charts,
-            sources: Sources::new(tree, &options.sources),
+            sources: Sources::new(tree, &options.sources, &options.charts),
             argo: argo::Known::default(),
             inputs: Inputs::new(&options.inputs),
             outside,
@@ -288,7 +288,7 @@ impl<'t> World<'t> {
             return Step::Never(elsewhere(kustomization.nothing(why)));
         }
         let source = kustomization.source();
-        let root = match self.sources.find(&source, last) {
+        let root = match self.sources.find(&source, &mut self.inputs, last) {
             SourceFound::Here(root) => root,
             SourceFound::Undeclared if !last => return Step::Waits,
             SourceFound::Undeclared => {

@@ -57,8 +57,10 @@ impl<T> Step<T> {
 }
 
 /// Why a thing is not known.
-enum Lack {
+pub(super) enum Lack {
+    /// More may be declared.
     Yet,
+    /// Why, and what helps.
     Never(String, Option<String>),
 }
 
@@ -175,7 +177,7 @@ fn wanted<'t>(
             chart,
             values_files,
             ..
-        } => match sources.find(&source, last) {
+        } => match sources.find(&source, inputs, last) {
             SourceFound::Here(root) => {
                 let folder = resolve("", &chart);
                 let folder = folder.ok_or_else(|| Lack::from("its chart's path leads out of its source".to_owned()))?;
@@ -259,7 +261,12 @@ pub(super) fn artifact_of(repository: &Value, credentials: Credentials) -> Artif
 }
 
 /// What a source says of whom it is asked as.
-fn credentials(source: &Value, namespace: &str, inputs: &mut Inputs<'_>, last: bool) -> Result<Credentials, Lack> {
+pub(super) fn credentials(
+    source: &Value,
+    namespace: &str,
+    inputs: &mut Inputs<'_>,
+    last: bool,
+) -> Result<Credentials, Lack> {
     let mut credentials = Credentials {
         insecure: source["spec"]["insecure"] == true,
         ..Credentials::default()

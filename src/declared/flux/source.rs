@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kustomize::Files;
+use kustomize::{Files, Memory};
 use serde_json::Value;
 
+use super::super::helm::{self, Charts};
+use super::super::inputs::Inputs;
+use super::super::releases::{self, Lack};
 use super::artifact;
 use super::ignore::Kept;
 use crate::error::printable;
@@ -122,6 +125,8 @@ pub(in crate::declared) struct Sources<'t> {
     tree: &'t Tree,
     /// Where the operator says that sources are, by namespace and name.
     given: &'t BTreeMap<(String, String), String>,
+    /// Gets artifacts from registries.
+    charts: &'t Charts,
     declared: BTreeMap<ObjectId, Arc<Value>>,
     /// Sources that are the repository itself whatever their address: an entry is synced from them.
     own: BTreeSet<ObjectId>,
@@ -132,10 +137,11 @@ pub(in crate::declared) struct Sources<'t> {
 
 impl<'t> Sources<'t> {
     /// None declared yet.
-    pub fn new(tree: &'t Tree, given: &'t BTreeMap<(String, String), String>) -> Self {
+    pub fn new(tree: &'t Tree, given: &'t BTreeMap<(String, String), String>, charts: &'t Charts) -> Self {
         Self {
             tree,
             given,
+            charts,
             declared: BTreeMap::new(),
             own: BTreeSet::new(),
             opened: Mutex::default(),
@@ -176,12 +182,12 @@ impl<'t> Sources<'t> {
         self.declared.get(&source.id()).cloned()
     }
 
-    /// The files of a source. `last` says that nothing more will be declared.
-    pub fn find(&self, source: &SourceRef, last: bool) -> Found<'t> {
-        self.find_within(source, last, MOST_GENERATORS)
+    /// The files of a source; `inputs` hold what it is asked with. `last` says that nothing more will be declared.
+    pub fn find(&self, source: &SourceRef, inputs: &mut Inputs<'_>, last: bool) -> Found<'t> {
+        self.find_within(source, inputs, last, MOST_GENERATORS)
     }
 
-    fn find_within(&self, source: &SourceRef, last: bool, left: usize) -> Found<'t> {
+    fn find_within(&self, source: &SourceRef, inputs: &mut Inputs<'_>, last: bool, left: usize) -> Found<'t> {
         let id = source.id();
         if let Some(place) = self.given(source) {
             return self.open(&id, place, None);
@@ -192,14 +198,15 @@ impl<'t> Sources<'t> {
         let Some(value) = self.declared.get(&id) else {
             let bootstrap = source.kind == "GitRepository" && (&*source.namespace, &*source.name) == BOOTSTRAP;
             return match (&*source.kind, last && bootstrap) {
-                ("ExternalArtifact", _) => self.generated(source, last, left),
+                ("ExternalArtifact", _) => self.generated(source, inputs, last, left),
                 (_, true) => Found::Here(self.own_root(&id)),
                 (_, false) => Found::Undeclared,
             };
         };
         match &*source.kind {
             "GitRepository" => self.git(&id, value),
-            "ExternalArtifact" => self.generated(source, last, left),
+            "ExternalArtifact" => self.generated(source, inputs, last, left),
+            "OCIRepository" => self.artifact(&id, value, inputs, last),
             kind => Found::Refused {
                 why: format!("what the {kind} {} holds is not in the repository", id.name),
                 hint: how_to_give(&id),
@@ -236,7 +243,7 @@ impl<'t> Sources<'t> {
     }
 
     /// What a generator puts together.
-    fn generated(&self, source: &SourceRef, last: bool, left: usize) -> Found<'t> {
+    fn generated(&self, source: &SourceRef, inputs: &mut Inputs<'_>, last: bool, left: usize) -> Found<'t> {
         let id = source.id();
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(Ok(root)) = opened.get(&id) {
@@ -248,7 +255,7 @@ impl<'t> Sources<'t> {
         });
         for (generator, value) in generators {
             let spec = &value["spec"];
-            let mut of_alias = |alias: &str| self.aliased(generator, spec, alias, last, left);
+            let mut of_alias = |alias: &str| self.aliased(generator, spec, alias, (inputs, last, left));
             let made = artifact::of_name(spec, &source.name, &mut of_alias).and_then(|found| {
                 let files = found.map(|artifact| artifact.files(&mut of_alias)).transpose()?;
                 Ok(files)
@@ -277,8 +284,7 @@ impl<'t> Sources<'t> {
         generator: &ObjectId,
         spec: &Value,
         alias: &str,
-        last: bool,
-        left: usize,
+        (inputs, last, left): (&mut Inputs<'_>, bool, usize),
     ) -> Result<Root<'t>, Lacks<'t>> {
         let mut all = spec["sources"].as_array().into_iter().flatten();
         let one = all.find(|one| one["alias"] == alias);
@@ -294,7 +300,7 @@ impl<'t> Sources<'t> {
         let Some(left) = left.checked_sub(1) else {
             return Err(format!("{generator} is made of itself").into());
         };
-        match self.find_within(&source, last, left) {
+        match self.find_within(&source, inputs, last, left) {
             Found::Here(root) => Ok(root),
             other => Err(Lacks(other)),
         }
@@ -339,6 +345,42 @@ impl<'t> Sources<'t> {
         let of = ["commit", "name", "tag", "branch"];
         let rev = of.iter().find_map(|key| text(&format!("/spec/ref/{key}")));
         self.open(id, url, rev)
+    }
+
+    /// What lies in a registry, as source-controller unpacks it.
+    fn artifact(&self, id: &ObjectId, value: &Value, inputs: &mut Inputs<'_>, last: bool) -> Found<'t> {
+        let namespace = id.namespace.as_deref().unwrap_or_default();
+        let credentials = match releases::credentials(value, namespace, inputs, last) {
+            Ok(credentials) => credentials,
+            Err(Lack::Yet) => return Found::Undeclared,
+            Err(Lack::Never(why, hint)) => {
+                let hint = hint.unwrap_or_else(|| how_to_give(id));
+                return Found::Refused { why, hint };
+            }
+        };
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = opened.entry(id.clone()).or_insert_with(|| {
+            let wanted = releases::artifact_of(value, credentials);
+            let got = self.charts.artifact(&wanted).map_err(|not| not.cause)?;
+            let files = helm::Files::of_artifact(&got.content)
+                .map_err(|why| format!("the artifact {} cannot be unpacked: {why}", got.revision))?;
+            let mut unpacked = Memory::default();
+            for (path, content) in files.0 {
+                unpacked.put(&path, content, None);
+            }
+            Ok(Root {
+                files: Arc::new(Kept::of(Arc::new(unpacked), self.ignore(id).as_deref())),
+                name: id.to_string(),
+                is_own: false,
+            })
+        });
+        match root {
+            Ok(root) => Found::Here(root.clone()),
+            Err(why) => Found::Refused {
+                why: format!("{} could not be read: {why}", printable(&id.to_string())),
+                hint: how_to_give(id),
+            },
+        }
     }
 
     /// Opens a place once for all that ask.

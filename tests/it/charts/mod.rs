@@ -2,7 +2,7 @@
 
 mod dependencies;
 mod records;
-mod registries;
+pub mod registries;
 mod repositories;
 
 use std::path::Path;
@@ -29,7 +29,7 @@ pub fn packed(name: &str, version: &str, more: &[(&str, &str)]) -> Vec<u8> {
     tar.into_inner().and_then(GzEncoder::finish).expect("memory takes it")
 }
 
-fn sum(bytes: &[u8]) -> String {
+pub fn sum(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -13,15 +13,16 @@ use serde_json::json;
 use super::{CANARY, charts, contents, packed, reference, sum, told};
 use crate::support::web::{Answer, Asked, Web};
 
-const FLUX_LAYER: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
+/// Media type of a layer of Flux.
+pub const FLUX_LAYER: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
 
 /// What a registry holds: answers by path below `/v2/`.
 #[derive(Default, Clone)]
-struct Held(BTreeMap<String, Answer>);
+pub struct Held(BTreeMap<String, Answer>);
 
 impl Held {
     /// Adds an artifact of one layer under a tag, and by its digest, which is given back.
-    fn artifact(&mut self, repository: &str, tag: &str, media_type: &str, layer: &[u8]) -> String {
+    pub fn artifact(&mut self, repository: &str, tag: &str, media_type: &str, layer: &[u8]) -> String {
         let digest = format!("sha256:{}", sum(layer));
         let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [
             {"mediaType": "application/vnd.other", "digest": format!("sha256:{}", sum(b"other")), "size": 5},
@@ -49,8 +50,18 @@ impl Held {
         self.0.get(path).cloned().unwrap_or_else(|| Answer::status(404))
     }
 
-    fn served(self) -> Web {
+    /// Serves it.
+    pub fn served(self) -> Web {
         Web::start(move |asked| self.answer(asked))
+    }
+
+    /// Serves it to one who says who it is.
+    pub fn guarded(self, user: &str, password: &str) -> Web {
+        let expected = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
+        Web::start(move |asked| match asked.header("authorization") == expected {
+            true => self.answer(asked),
+            false => Answer::status(401).with("www-authenticate", "Basic realm=\"registry\""),
+        })
     }
 }
 

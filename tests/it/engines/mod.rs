@@ -2,6 +2,7 @@
 
 mod argo;
 mod argo_shop;
+mod artifacts;
 mod controller;
 mod flux;
 mod hand_over;
