@@ -1,6 +1,7 @@
 //! What reading gives: documents, errors and warnings, all with their place in the file.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde_json::Value;
 
@@ -18,6 +19,8 @@ pub struct Document {
     pub value: Result<Value, DocumentError>,
     /// What was accepted as `kubectl` accepts it, and is probably a mistake. In order of lines.
     pub warnings: Vec<Warning>,
+    /// Where it stands in the file: all between the separators around it, comments and blank lines too; of JSON the value alone.
+    pub bytes: Range<usize>,
     /// How nulls of maps are written; told only of what is read as kustomize reads it.
     pub nulls: Nulls,
 }

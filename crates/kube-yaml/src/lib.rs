@@ -53,5 +53,5 @@ mod write_go;
 
 pub use document::{Document, DocumentError, Nulls, Warning, WarningKind};
 pub use stream::{parse, parse_kustomize, parse_kustomize_patch, parse_one};
-pub use write::{to_string, write_stream};
+pub use write::{Style, to_flow, to_line, to_string, to_styled, write_stream};
 pub use write_go::to_go_string;

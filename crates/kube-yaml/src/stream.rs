@@ -1,5 +1,7 @@
 //! From the bytes of a file to documents: what `kubectl` reads from a file given with `-f`.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::document::{Document, DocumentError, Nulls, Warning, WarningKind};
@@ -49,7 +51,7 @@ pub fn parse_kustomize_patch(text: &[u8]) -> Vec<Document> {
 fn parse_as(text: &[u8], dialect: Dialect) -> Vec<Document> {
     let mut out = Out::default();
     if let Some(error) = wrong_encoding(text) {
-        out.push(error.line, Err(error), Vec::new());
+        out.push(error.line, Err(error), Vec::new(), 0..text.len());
         return out.0;
     }
     let mut place = Place { byte: 0, line: 1 };
@@ -57,7 +59,7 @@ fn parse_as(text: &[u8], dialect: Dialect) -> Vec<Document> {
     if first_visible(text) == Some(b'{') {
         error = read_json(text, &mut place, &mut out);
     }
-    for piece in pieces(&text[place.byte..], place.line) {
+    for piece in pieces(text, &place) {
         read_piece(&piece, error.take(), dialect, &mut out);
     }
     out.0
@@ -72,6 +74,7 @@ pub fn parse_one(text: &[u8]) -> Document {
         line: 1,
         value: Ok(Value::Null),
         warnings: Vec::new(),
+        bytes: 0..text.len(),
         nulls: Nulls::default(),
     };
     if let Some(error) = wrong_encoding(text) {
@@ -99,21 +102,25 @@ pub fn parse_one(text: &[u8]) -> Document {
 struct Out(Vec<Document>);
 
 impl Out {
-    fn push(&mut self, line: usize, value: Result<Value, DocumentError>, warnings: Vec<Warning>) {
-        self.push_with(line, value, warnings, Nulls::default());
-    }
-
-    fn push_with(&mut self, line: usize, value: Result<Value, DocumentError>, warnings: Vec<Warning>, nulls: Nulls) {
+    fn push(
+        &mut self,
+        line: usize,
+        value: Result<Value, DocumentError>,
+        warnings: Vec<Warning>,
+        bytes: Range<usize>,
+    ) -> Option<&mut Document> {
         if matches!(value, Ok(Value::Null)) && warnings.is_empty() {
-            return;
+            return None;
         }
         self.0.push(Document {
             index: self.0.len(),
             line,
             value,
             warnings,
-            nulls,
+            bytes,
+            nulls: Nulls::default(),
         });
+        self.0.last_mut()
     }
 }
 
@@ -162,14 +169,16 @@ fn read_json(text: &[u8], place: &mut Place, out: &mut Out) -> Option<DocumentEr
                     true => repeated_keys(&rest[blank..parsed.length], line),
                     false => Vec::new(),
                 };
-                out.push(line, Ok(parsed.value), warnings);
+                let bytes = place.byte + blank..place.byte + parsed.length;
+                out.push(line, Ok(parsed.value), warnings, bytes);
                 place.advance(text, parsed.length);
                 count += 1;
             }
             // Such as a number beyond f64: JSON, so YAML is not asked, but not a value.
             Err(error) if let Some(length) = json::length(rest) => {
                 let line = place.line + newlines(&rest[..blank]);
-                out.push(line, Err(json_error(&error, place.line)), Vec::new());
+                let bytes = place.byte + blank..place.byte + length;
+                out.push(line, Err(json_error(&error, place.line)), Vec::new(), bytes);
                 place.advance(text, length);
                 count += 1;
             }
@@ -221,6 +230,8 @@ fn repeated_keys(text: &[u8], line: usize) -> Vec<Warning> {
 /// What stands between two separators.
 struct Piece<'a> {
     text: &'a [u8],
+    /// Where in the file.
+    bytes: Range<usize>,
     /// Line of its first byte, from 1.
     line: usize,
     /// Whether the separator before it is not one by kubectl's rules.
@@ -229,14 +240,15 @@ struct Piece<'a> {
 
 /// Cuts YAML the way apimachinery's `YAMLReader` does: at every line that begins with `---`, before the
 /// YAML is looked at. On such a line only a comment may follow.
-fn pieces(text: &[u8], first_line: usize) -> Vec<Piece<'_>> {
-    let (mut start, mut start_line, mut bad_separator) = (0, first_line, false);
-    let (mut at, mut line) = (0, first_line);
+fn pieces<'a>(text: &'a [u8], from: &Place) -> Vec<Piece<'a>> {
+    let (mut start, mut start_line, mut bad_separator) = (from.byte, from.line, false);
+    let (mut at, mut line) = (from.byte, from.line);
     let mut found = Vec::new();
-    for row in text.split_inclusive(|b| *b == b'\n') {
+    for row in text[at..].split_inclusive(|b| *b == b'\n') {
         if let Some(after) = row.strip_prefix(b"---") {
             found.push(Piece {
                 text: &text[start..at],
+                bytes: start..at,
                 line: start_line,
                 bad_separator,
             });
@@ -252,6 +264,7 @@ fn pieces(text: &[u8], first_line: usize) -> Vec<Piece<'_>> {
     }
     found.push(Piece {
         text: &text[start..],
+        bytes: start..text.len(),
         line: start_line,
         bad_separator,
     });
@@ -266,11 +279,15 @@ fn read_piece(piece: &Piece<'_>, instead: Option<DocumentError>, dialect: Dialec
             column: None,
             message: "only a comment may follow the separator ---".to_owned(),
         };
-        return out.push(piece.line, Err(error), Vec::new());
+        out.push(piece.line, Err(error), Vec::new(), piece.bytes.clone());
+        return;
     }
     let (text, warning) = match checked(piece.text, piece.line) {
         Ok(checked) => checked,
-        Err(error) => return out.push(content_line(piece), Err(error), Vec::new()),
+        Err(error) => {
+            out.push(content_line(piece), Err(error), Vec::new(), piece.bytes.clone());
+            return;
+        }
     };
     // kubectl adds a line feed to the last line, kustomize does not.
     let loaded = load(text, piece.line - 1, dialect != Dialect::Kubernetes, dialect);
@@ -278,10 +295,15 @@ fn read_piece(piece: &Piece<'_>, instead: Option<DocumentError>, dialect: Dialec
     match loaded.value {
         // A comment or nothing: no document, whatever characters it holds.
         Ok(_) if loaded.line.is_none() => {}
-        Ok(value) => out.push_with(loaded.line.unwrap_or(piece.line), Ok(value), warnings, loaded.nulls),
+        Ok(value) => {
+            let line = loaded.line.unwrap_or(piece.line);
+            if let Some(document) = out.push(line, Ok(value), warnings, piece.bytes.clone()) {
+                document.nulls = loaded.nulls;
+            }
+        }
         Err(error) => {
             let error = instead.unwrap_or_else(|| explained(error, text));
-            out.push(content_line(piece), Err(error), warnings);
+            out.push(content_line(piece), Err(error), warnings, piece.bytes.clone());
         }
     }
 }
