@@ -5,17 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::author::Records;
 use super::managed::{Unit, Units};
 use super::owner::{Owned, Owners};
+use super::remedy::Commands;
 use super::rules::{Ruled, judge};
 use super::tools::{Hands, hands};
 use super::waive::is_left_out;
-use super::was::{Was, was};
-use super::{Coverage, Finding, Findings, Ignore, Log, Match, Verdict, remedy};
+use super::was::{Namesakes, Was, was};
+use super::{Coverage, Finding, Findings, Ignore, Log, Match, Verdict};
 use crate::object::{
     Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Method, ObjectId, PastSet, Problem, ProblemKind,
 };
 
 /// Declared objects whose kind could not be read, or that were not compared: neither in sync nor anything else.
 pub const NOT_COMPARED: &str = "not-compared";
+
+/// Objects that are not worth a thread of their own.
+const AT_ONCE: usize = 2000;
 
 /// What an audit is told beside the three sets.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +56,7 @@ pub fn classify(
     options: &Options<'_>,
 ) -> Findings {
     let by_id: BTreeMap<&ObjectId, &Declared> = declared.objects.iter().map(|one| (&one.id, one)).collect();
-    let mut audit = Audit {
+    let all = Sets {
         set: declared,
         past,
         live,
@@ -65,21 +69,43 @@ pub fn classify(
         owners: Owners::new(live, &by_id),
         units: Units::new(live, &by_id, past),
         listed: live.listed.iter().collect(),
-        undeclared: BTreeMap::new(),
-        known: BTreeMap::new(),
-        found: Findings::default(),
+        namesakes: Namesakes::new(live),
+        commands: Commands::new(declared, options.reach),
     };
+    let mut audit = Audit::new(&all);
     for one in by_id.values() {
         audit.declared(one);
     }
-    for (id, object) in live.objects.iter().filter(|(id, _)| !by_id.contains_key(id)) {
-        audit.undeclared(id, object);
-    }
+    let others = live.objects.iter().filter(|(id, _)| !by_id.contains_key(id));
+    let others: Vec<(&ObjectId, &LiveObject)> = others.collect();
+    let share = others.len().div_ceil(threads()).max(AT_ONCE);
+    std::thread::scope(|scope| {
+        let all = &all;
+        let parts = others.chunks(share).map(|part| {
+            scope.spawn(move || {
+                let mut audit = Audit::new(all);
+                part.iter().for_each(|(id, object)| audit.undeclared(id, object));
+                audit
+            })
+        });
+        let parts: Vec<_> = parts.collect();
+        for part in parts {
+            match part.join() {
+                Ok(part) => audit.take_in(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
     audit.units();
     audit.finish()
 }
 
-struct Audit<'a> {
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// All that objects are judged by.
+struct Sets<'a> {
     set: &'a DeclaredSet,
     past: &'a PastSet,
     live: &'a LiveSet,
@@ -89,6 +115,12 @@ struct Audit<'a> {
     owners: Owners<'a>,
     units: Units<'a>,
     listed: BTreeSet<&'a GroupKind>,
+    namesakes: Namesakes<'a>,
+    commands: Commands<'a>,
+}
+
+struct Audit<'a> {
+    all: &'a Sets<'a>,
     /// Objects of units that Git does not declare.
     undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
     /// Whether Git declares a unit, or did.
@@ -97,9 +129,35 @@ struct Audit<'a> {
 }
 
 impl<'a> Audit<'a> {
+    fn new(all: &'a Sets<'a>) -> Self {
+        Self {
+            all,
+            undeclared: BTreeMap::new(),
+            known: BTreeMap::new(),
+            found: Findings::default(),
+        }
+    }
+
+    /// Takes in what was found of other objects, later ones.
+    fn take_in(&mut self, part: Self) {
+        for (unit, members) in part.undeclared {
+            self.undeclared.entry(unit).or_default().extend(members);
+        }
+        for (name, number) in part.found.counts {
+            self.count(name, number);
+        }
+        for (namespace, part) in part.found.coverage {
+            let coverage = self.found.coverage.entry(namespace).or_default();
+            coverage.counted += part.counted;
+            coverage.in_sync += part.in_sync;
+        }
+        self.found.ignored += part.found.ignored;
+        self.found.findings.extend(part.found.findings);
+    }
+
     fn declared(&mut self, declared: &Declared) {
         let id = &declared.id;
-        if !self.live.objects.contains_key(id) {
+        if !self.all.live.objects.contains_key(id) {
             if self.is_unread(&id.group_kind()) {
                 self.count(NOT_COMPARED, 1);
             } else if goes_by_itself(declared) || is_left_out(declared) {
@@ -108,15 +166,15 @@ impl<'a> Audit<'a> {
                 let mut finding = Finding::new(id.clone(), Verdict::Missing);
                 finding.place = Some(declared.provenance.place());
                 finding.matched = Match::Exact;
-                finding.authors = self.records.of_missing(id);
+                finding.authors = self.all.records.of_missing(id);
                 let about =
                     |problem: &&Problem| problem.object.as_ref() == Some(id) && problem.kind == ProblemKind::Error;
-                let problem = self.set.problems.iter().find(about);
+                let problem = self.all.set.problems.iter().find(about);
                 if let Some(Problem { message, hint, .. }) = problem {
                     finding.evidence.push(message.clone());
                     finding.evidence.extend(hint.clone());
-                } else if self.options.plurals.contains_key(&id.group_kind()) {
-                    finding.remedy = remedy::of(id, &finding.verdict, self.set, self.options.reach);
+                } else if self.all.options.plurals.contains_key(&id.group_kind()) {
+                    finding.remedy = self.all.commands.of(id, &finding.verdict);
                 } else {
                     finding
                         .evidence
@@ -126,7 +184,7 @@ impl<'a> Audit<'a> {
             }
             return;
         }
-        let Some(comparison) = self.compared.get(id) else {
+        let Some(comparison) = self.all.compared.get(id) else {
             self.count(NOT_COMPARED, 1);
             return;
         };
@@ -140,6 +198,7 @@ impl<'a> Audit<'a> {
             return;
         }
         let authors = self
+            .all
             .records
             .of_drift(id, declared.writer.manager(), &fields, &comparison.live);
         let verdict = Verdict::Drifted {
@@ -153,23 +212,24 @@ impl<'a> Audit<'a> {
         if let Method::Offline(reason) = &comparison.method {
             finding.evidence.push(format!("compared offline: {reason}"));
         }
-        finding.remedy = remedy::of(id, &finding.verdict, self.set, self.options.reach);
+        finding.remedy = self.all.commands.of(id, &finding.verdict);
         self.found(finding);
     }
 
     /// A kind that is served and was not listed whole, or whose group did not answer.
     fn is_unread(&self, kind: &GroupKind) -> bool {
-        if self.listed.contains(kind) {
+        if self.all.listed.contains(kind) {
             return false;
         }
-        let group_is_a_gap = !kind.group.is_empty() && self.live.gaps.iter().any(|gap| gap.what.contains(&kind.group));
-        self.options.plurals.contains_key(kind) || group_is_a_gap
+        let group_is_a_gap =
+            !kind.group.is_empty() && self.all.live.gaps.iter().any(|gap| gap.what.contains(&kind.group));
+        self.all.options.plurals.contains_key(kind) || group_is_a_gap
     }
 
     fn undeclared(&mut self, id: &'a ObjectId, object: &'a LiveObject) {
         let hands = hands(object);
         let mut evidence = Vec::new();
-        match self.owners.of(id, object) {
+        match self.all.owners.of(id, object) {
             Owned::By(top) | Owned::ByUnread(top) if hands != Hands::Only => {
                 return self.silent(id, &Verdict::Owned(top));
             }
@@ -183,7 +243,9 @@ impl<'a> Audit<'a> {
             Owned::No => {}
         }
         let ruled = match judge(id, object) {
-            Ruled::BuiltIn(rule) if !rule.by_hand && self.records.is_changed_by_hand(id) => Ruled::ChangedByHand(rule),
+            Ruled::BuiltIn(rule) if !rule.by_hand && self.all.records.is_changed_by_hand(id) => {
+                Ruled::ChangedByHand(rule)
+            }
             ruled => ruled,
         };
         match ruled {
@@ -201,7 +263,7 @@ impl<'a> Audit<'a> {
             }
             Ruled::No => {}
         }
-        if let Some(unit) = self.units.maker(id, object) {
+        if let Some(unit) = self.all.units.maker(id, object) {
             return self.silent(id, &managed(unit, true));
         }
         let unit = self.unit(id, object, hands, &mut evidence);
@@ -210,7 +272,7 @@ impl<'a> Audit<'a> {
         {
             return self.silent(id, &managed(unit, true));
         }
-        match was(id, self.past, self.live) {
+        match was(id, self.all.past, &self.all.namesakes) {
             Ok(Was { verdict, matched }) => {
                 let mut finding = self.finding(id, object, verdict, evidence);
                 finding.matched = matched;
@@ -238,14 +300,14 @@ impl<'a> Audit<'a> {
         if let Some(known) = self.known.get(unit) {
             return *known;
         }
-        let declared = self.units.is_declared(unit);
+        let declared = self.all.units.is_declared(unit);
         self.known.insert(unit.clone(), declared);
         declared
     }
 
     /// The unit that made an object. Labels that came along with a copied manifest are none of its doing.
     fn unit(&self, id: &ObjectId, object: &LiveObject, hands: Hands, evidence: &mut Vec<String>) -> Option<Unit> {
-        let unit = self.units.of(id, object);
+        let unit = self.all.units.of(id, object);
         match unit {
             Some(unit) if hands == Hands::Only && unit.tool != "ApplySet" => {
                 let (tool, name) = (unit.tool, &unit.name);
@@ -255,13 +317,13 @@ impl<'a> Audit<'a> {
                 None
             }
             Some(unit) => Some(unit),
-            None => self.units.earlier_generation(id).filter(|_| hands != Hands::Only),
+            None => self.all.units.earlier_generation(id).filter(|_| hands != Hands::Only),
         }
     }
 
     fn finding(&self, id: &ObjectId, object: &LiveObject, verdict: Verdict, evidence: Vec<String>) -> Finding {
         let mut finding = Finding::new(id.clone(), verdict);
-        finding.authors = self.records.of_live(id, object);
+        finding.authors = self.all.records.of_live(id, object);
         finding.evidence = evidence;
         if !object.created.is_empty() {
             finding.evidence.push(format!("created {}", object.created));
@@ -279,7 +341,7 @@ impl<'a> Audit<'a> {
                 .evidence
                 .push(format!("{path} had it until commit {id} \"{subject}\" ({date})"));
         }
-        finding.remedy = remedy::of(id, &finding.verdict, self.set, self.options.reach);
+        finding.remedy = self.all.commands.of(id, &finding.verdict);
         finding
     }
 
@@ -309,20 +371,20 @@ impl<'a> Audit<'a> {
             let by_object = unit
                 .object
                 .as_ref()
-                .filter(|object| self.live.objects.contains_key(object));
+                .filter(|object| self.all.live.objects.contains_key(object));
             let Some(id) = by_object.or(members.first().copied()) else {
                 continue;
             };
             let empty = LiveObject::default();
-            let object = self.live.objects.get(id).unwrap_or(&empty);
+            let object = self.all.live.objects.get(id).unwrap_or(&empty);
             let mut finding = Finding::new(id.clone(), managed(&unit, false));
-            finding.authors = self.records.of_live(id, object);
+            finding.authors = self.all.records.of_live(id, object);
             finding.evidence = vec![
                 manages,
                 format!("Git neither declares nor declared {} {}", unit.tool, unit.name),
             ];
-            finding.remedy = remedy::of_unit(&unit, id, self.options.reach);
-            if self.options.ignore.hides(id) {
+            finding.remedy = self.all.commands.of_unit(&unit, id);
+            if self.all.options.ignore.hides(id) {
                 self.found.ignored += 1;
             } else {
                 self.found.findings.push(finding);
@@ -337,7 +399,7 @@ impl<'a> Audit<'a> {
     }
 
     fn found(&mut self, finding: Finding) {
-        if self.options.ignore.hides(&finding.id) {
+        if self.all.options.ignore.hides(&finding.id) {
             self.found.ignored += 1;
             return;
         }
@@ -351,7 +413,7 @@ impl<'a> Audit<'a> {
     }
 
     fn cover(&mut self, id: &ObjectId, verdict: &Verdict) {
-        let in_sync = matches!(verdict, Verdict::InSync) && self.live.objects.contains_key(id);
+        let in_sync = matches!(verdict, Verdict::InSync) && self.all.live.objects.contains_key(id);
         let counts = in_sync
             || matches!(
                 verdict,
@@ -366,16 +428,12 @@ impl<'a> Audit<'a> {
     }
 
     fn finish(mut self) -> Findings {
-        let place = |finding: &Finding| {
+        fn place(finding: &Finding) -> (usize, Option<&str>, &str, &str, &str) {
             let id = &finding.id;
-            (id.namespace.clone(), id.kind.clone(), id.name.clone(), id.group.clone())
-        };
-        self.found.findings.sort_by(|a, b| {
-            a.verdict
-                .rank()
-                .cmp(&b.verdict.rank())
-                .then_with(|| place(a).cmp(&place(b)))
-        });
+            let namespace = id.namespace.as_deref();
+            (finding.verdict.rank(), namespace, &id.kind, &id.name, &id.group)
+        }
+        self.found.findings.sort_by(|a, b| place(a).cmp(&place(b)));
         self.found
     }
 }

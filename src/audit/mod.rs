@@ -152,9 +152,17 @@ impl Verdict {
 
     /// Place in the order of a report, worst first.
     pub fn rank(&self) -> usize {
-        let name = self.name();
-        let place = Self::FINDINGS.iter().position(|one| *one == name);
-        place.unwrap_or(Self::FINDINGS.len())
+        match self {
+            Self::NeverInGit => 0,
+            Self::Managed { declared: false, .. } => 1,
+            Self::Drifted { .. } => 2,
+            Self::Missing => 3,
+            Self::RemovedFromGit { .. } => 4,
+            Self::NotReached { .. } => 5,
+            Self::InSync | Self::Owned(_) | Self::Managed { declared: true, .. } | Self::BuiltIn(_) => {
+                Self::FINDINGS.len()
+            }
+        }
     }
 
     /// Stable name, for `--fail-on` and JSON.

@@ -12,64 +12,80 @@ const HOLDS_MORE: &[&str] = &[
     "PersistentVolumeClaim",
 ];
 
-/// The command for a finding about an object.
-pub(super) fn of(id: &ObjectId, verdict: &Verdict, set: &DeclaredSet, reach: &Reach) -> Option<String> {
-    let kubectl = |verb: &str, more: &str| {
-        let flags = flags(reach, "--kubeconfig", "--context");
-        Some(format!("kubectl {verb} {}{more}{flags}", named(id)))
-    };
-    match verdict {
-        Verdict::Drifted { fields, .. } if fields.iter().all(|field| field.change == FieldChange::Added) => {
-            kubectl("edit", "")
-        }
-        Verdict::Drifted { .. } | Verdict::Missing => Some(restore(id, set, reach)),
-        Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. }
-            if HOLDS_MORE.contains(&id.kind.as_str()) =>
-        {
-            kubectl("get", " -o yaml")
-        }
-        Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => kubectl("delete", ""),
-        _ => None,
-    }
+/// What commands are made of that is the same in all of them.
+pub(super) struct Commands<'a> {
+    location: &'a str,
+    paths: &'a [String],
+    reach: &'a Reach,
+    /// How kubectl and refloat are told which cluster.
+    flags: String,
 }
 
-/// The command for a unit that Git does not declare.
-pub(super) fn of_unit(unit: &Unit, id: &ObjectId, reach: &Reach) -> Option<String> {
-    match unit.tool {
-        "Helm" => {
-            let (namespace, release) = unit.name.split_once('/')?;
-            let flags = flags(reach, "--kubeconfig", "--kube-context");
-            Some(format!(
-                "helm uninstall {} -n {}{flags}",
-                quoted(release),
-                quoted(namespace)
-            ))
-        }
-        "kapp" => {
-            let namespace = id.namespace.as_deref().unwrap_or("default");
-            let flags = flags(reach, "--kubeconfig", "--kubeconfig-context");
-            Some(format!(
-                "kapp delete -a {} -n {}{flags}",
-                quoted(&unit.name),
-                quoted(namespace)
-            ))
-        }
-        _ => {
-            let flags = flags(reach, "--kubeconfig", "--context");
-            let object = unit.object.as_ref()?;
-            Some(format!("kubectl delete {}{flags}", named(object)))
+impl<'a> Commands<'a> {
+    pub(super) fn new(set: &'a DeclaredSet, reach: &'a Reach) -> Self {
+        Self {
+            location: &set.repository.location,
+            paths: &set.entry.paths,
+            reach,
+            flags: flags(reach, "--kubeconfig", "--context"),
         }
     }
-}
 
-fn restore(id: &ObjectId, set: &DeclaredSet, reach: &Reach) -> String {
-    let mut command = format!("refloat restore {}", quoted(&set.repository.location));
-    for path in set.entry.paths.iter().filter(|path| !path.is_empty()) {
-        command.push_str(&format!(" --path {}", quoted(path)));
+    /// The command for a finding about an object.
+    pub(super) fn of(&self, id: &ObjectId, verdict: &Verdict) -> Option<String> {
+        let kubectl = |verb: &str, more: &str| Some(format!("kubectl {verb} {}{more}{}", named(id), self.flags));
+        match verdict {
+            Verdict::Drifted { fields, .. } if fields.iter().all(|field| field.change == FieldChange::Added) => {
+                kubectl("edit", "")
+            }
+            Verdict::Drifted { .. } | Verdict::Missing => Some(self.restore(id)),
+            Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. }
+                if HOLDS_MORE.contains(&id.kind.as_str()) =>
+            {
+                kubectl("get", " -o yaml")
+            }
+            Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => kubectl("delete", ""),
+            _ => None,
+        }
     }
-    command.push_str(&flags(reach, "--kubeconfig", "--context"));
-    command.push_str(&format!(" --only {} --no-deps", quoted(&id.with_group())));
-    command
+
+    /// The command for a unit that Git does not declare.
+    pub(super) fn of_unit(&self, unit: &Unit, id: &ObjectId) -> Option<String> {
+        match unit.tool {
+            "Helm" => {
+                let (namespace, release) = unit.name.split_once('/')?;
+                let flags = flags(self.reach, "--kubeconfig", "--kube-context");
+                Some(format!(
+                    "helm uninstall {} -n {}{flags}",
+                    quoted(release),
+                    quoted(namespace)
+                ))
+            }
+            "kapp" => {
+                let namespace = id.namespace.as_deref().unwrap_or("default");
+                let flags = flags(self.reach, "--kubeconfig", "--kubeconfig-context");
+                Some(format!(
+                    "kapp delete -a {} -n {}{flags}",
+                    quoted(&unit.name),
+                    quoted(namespace)
+                ))
+            }
+            _ => {
+                let object = unit.object.as_ref()?;
+                Some(format!("kubectl delete {}{}", named(object), self.flags))
+            }
+        }
+    }
+
+    fn restore(&self, id: &ObjectId) -> String {
+        let mut command = format!("refloat restore {}", quoted(self.location));
+        for path in self.paths.iter().filter(|path| !path.is_empty()) {
+            command.push_str(&format!(" --path {}", quoted(path)));
+        }
+        command.push_str(&self.flags);
+        command.push_str(&format!(" --only {} --no-deps", quoted(&id.with_group())));
+        command
+    }
 }
 
 /// The audited cluster, whatever cluster the shell of whoever runs the command points to by then.
@@ -83,14 +99,8 @@ fn flags(reach: &Reach, kubeconfig: &str, context: &str) -> String {
 
 /// `deployment.apps/web -n shop`, as kubectl takes it.
 fn named(id: &ObjectId) -> String {
-    let kind = id.group_kind().to_string();
-    let (kind, group) = kind.split_once('.').unwrap_or((&kind, ""));
-    let group = if group.is_empty() {
-        String::new()
-    } else {
-        format!(".{group}")
-    };
-    let object = quoted(&format!("{}{group}/{}", kind.to_lowercase(), id.name));
+    let (kind, dot) = (id.kind.to_lowercase(), if id.group.is_empty() { "" } else { "." });
+    let object = quoted(&format!("{kind}{dot}{}/{}", id.group, id.name));
     match &id.namespace {
         Some(namespace) => format!("{object} -n {}", quoted(namespace)),
         None => object,
@@ -109,6 +119,15 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn commands(reach: &Reach) -> Commands<'_> {
+        Commands {
+            location: "",
+            paths: &[],
+            reach,
+            flags: String::new(),
+        }
+    }
 
     #[test]
     fn words_and_names_for_a_shell() {
@@ -131,11 +150,13 @@ mod tests {
             object: None,
         };
         assert_eq!(
-            of_unit(&unit("Helm", "shop/web"), &id, &reach).as_deref(),
+            commands(&reach).of_unit(&unit("Helm", "shop/web"), &id).as_deref(),
             Some("helm uninstall web -n shop --kubeconfig '/a b' --kube-context prod")
         );
         assert_eq!(
-            of_unit(&unit("kapp", "web"), &id, &Reach::default()).as_deref(),
+            commands(&Reach::default())
+                .of_unit(&unit("kapp", "web"), &id)
+                .as_deref(),
             Some("kapp delete -a web -n shop")
         );
     }

@@ -81,6 +81,10 @@ pub(super) fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
 impl Rule {
     fn is_about(&self, id: &ObjectId, live: &LiveObject) -> bool {
         let (kind, group) = self.kind.split_once('.').unwrap_or((&self.kind, ""));
+        // What rules most out comes first.
+        if !fits_group(group, &id.group) || !fits(kind, &id.kind) {
+            return false;
+        }
         let named = match &self.name {
             Names::Any => true,
             Names::One(name) => fits(name, &id.name),
@@ -88,8 +92,6 @@ impl Rule {
         };
         let namespace = self.namespace.as_deref();
         named
-            && fits(kind, &id.kind)
-            && fits_group(group, &id.group)
             && (self.kinds.is_empty() || self.kinds.contains(&id.kind))
             && namespace.is_none_or(|pattern| fits(pattern, id.namespace.as_deref().unwrap_or_default()))
             && has(&live.labels, &self.labels)

@@ -1,5 +1,6 @@
 //! From the name of a field manager to the tool: the table `managers.yaml`, read once.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
@@ -40,11 +41,18 @@ pub(super) struct Tool {
 
 /// The row for a manager.
 pub(super) fn of(manager: &str, operation: &str, subresource: &str) -> Option<&'static Tool> {
-    tools().iter().find(|row| {
-        fits(&row.manager, manager)
-            && row.operation.as_deref().is_none_or(|one| one == operation)
-            && row.subresource.as_deref().is_none_or(|one| one == subresource)
-    })
+    let table = table();
+    let fitting = |rows: &[usize], by_name: bool| {
+        rows.iter().copied().find(|index| {
+            let row = &table.rows[*index];
+            (by_name || fits(&row.manager, manager))
+                && row.operation.as_deref().is_none_or(|one| one == operation)
+                && row.subresource.as_deref().is_none_or(|one| one == subresource)
+        })
+    };
+    let named = table.by_name.get(manager).and_then(|rows| fitting(rows, true));
+    let first = named.into_iter().chain(fitting(&table.patterns, false)).min();
+    first.map(|index| &table.rows[index])
 }
 
 /// The row for an entry of `managedFields`.
@@ -74,11 +82,32 @@ pub(super) fn hands(live: &LiveObject) -> Hands {
     }
 }
 
-fn tools() -> &'static [Tool] {
-    static TOOLS: OnceLock<Vec<Tool>> = OnceLock::new();
-    TOOLS.get_or_init(|| {
-        serde_yaml::from_str(include_str!("managers.yaml"))
-            .expect("the table is part of the program, and a test reads it")
+struct Table {
+    rows: Vec<Tool>,
+    /// Rows of one name: every manager of every object is looked up.
+    by_name: HashMap<String, Vec<usize>>,
+    /// Rows of many names.
+    patterns: Vec<usize>,
+}
+
+fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let rows: Vec<Tool> = serde_yaml::from_str(include_str!("managers.yaml"))
+            .expect("the table is part of the program, and a test reads it");
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut patterns = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            match row.manager.contains(['*', '?']) {
+                true => patterns.push(index),
+                false => by_name.entry(row.manager.clone()).or_default().push(index),
+            }
+        }
+        Table {
+            rows,
+            by_name,
+            patterns,
+        }
     })
 }
 
@@ -88,8 +117,8 @@ mod tests {
 
     #[test]
     fn every_row_fires() {
-        assert!(tools().len() > 60, "the table is read");
-        for row in tools() {
+        assert!(table().rows.len() > 60, "the table is read");
+        for row in &table().rows {
             let manager = row.manager.replace('*', "x");
             let operation = row.operation.as_deref().unwrap_or("Update");
             let found = of(&manager, operation, row.subresource.as_deref().unwrap_or_default());

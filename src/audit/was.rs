@@ -1,5 +1,8 @@
 //! What Git knew of an object: its identity in the past, judged by match levels.
 
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
 use super::{Match, Verdict};
 use crate::object::{GroupKind, LiveSet, ObjectId, PastIdentity, PastSet};
 
@@ -38,8 +41,37 @@ pub(super) struct Was {
     pub matched: Match,
 }
 
+/// How many live objects have a group, a kind and a name, in whatever namespaces. Counted when it is first asked.
+pub(super) struct Namesakes<'a> {
+    live: &'a LiveSet,
+    counted: OnceLock<HashMap<(&'a str, &'a str, &'a str), usize>>,
+}
+
+impl<'a> Namesakes<'a> {
+    pub(super) fn new(live: &'a LiveSet) -> Self {
+        Self {
+            live,
+            counted: OnceLock::new(),
+        }
+    }
+
+    fn are(&self, id: &ObjectId) -> usize {
+        let counted = self.counted.get_or_init(|| {
+            let mut counted = HashMap::with_capacity(self.live.objects.len());
+            for id in self.live.objects.keys() {
+                *counted.entry((&*id.group, &*id.kind, &*id.name)).or_default() += 1;
+            }
+            counted
+        });
+        counted
+            .get(&(&*id.group, &*id.kind, &*id.name))
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
 /// Looks an object up, best level first. `Err` tells of a manifest that has the kind and the name and is no evidence.
-pub(super) fn was(id: &ObjectId, past: &PastSet, live: &LiveSet) -> Result<Was, Option<String>> {
+pub(super) fn was(id: &ObjectId, past: &PastSet, live: &Namesakes<'_>) -> Result<Was, Option<String>> {
     let here = candidates(past, &id.group, id);
     let mut doubt = None;
     for (matched, found) in [
@@ -91,22 +123,13 @@ fn level(one: &PastIdentity, id: &ObjectId) -> Option<Match> {
 
 /// Whether a manifest without a namespace can only have meant this object: its path names the namespace, or nothing else in the
 /// cluster has the kind and the name.
-fn speaks_of(one: &PastIdentity, id: &ObjectId, live: &LiveSet) -> bool {
+fn speaks_of(one: &PastIdentity, id: &ObjectId, live: &Namesakes<'_>) -> bool {
     let namespace = id.namespace.as_deref().unwrap_or_default();
     let in_path = one.path.split('/').any(|part| {
         let stem = part.split('.').next().unwrap_or_default();
         part == namespace || stem == namespace
     });
-    if in_path {
-        return true;
-    }
-    // All objects of a kind stand together.
-    let first = ObjectId::new(&*id.group, &*id.kind, None, "");
-    let of_kind = live
-        .objects
-        .range(first..)
-        .take_while(|(other, _)| other.is(&id.group, &id.kind));
-    of_kind.filter(|(other, _)| other.name == id.name).count() == 1
+    in_path || live.are(id) == 1
 }
 
 /// At the head before removed, and of those removed the latest.
@@ -179,7 +202,7 @@ mod tests {
         for id in also_live.iter().chain([id]) {
             live.objects.insert(id.clone(), LiveObject::default());
         }
-        match was(id, past, &live) {
+        match was(id, past, &Namesakes::new(&live)) {
             Ok(Was { verdict, matched }) => match verdict {
                 Verdict::RemovedFromGit { commit, path } => format!("{matched:?}: {path} until {}", commit.1),
                 Verdict::NotReached { path } => format!("{matched:?}: still in {path}"),

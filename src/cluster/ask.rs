@@ -14,7 +14,7 @@ use super::wire::{Ask, JSON, METADATA_LIST, Trouble, null_is_default};
 use crate::object::{FactGap, ObjectId, ServedKind, ServedKinds};
 
 /// Objects in one page of a list, as kubectl asks.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 /// How often a list starts over because its snapshot is gone from the server (410).
 const RESTARTS: usize = 3;
 
@@ -226,11 +226,17 @@ impl Cluster {
         accept: &'static str,
         next: Option<&str>,
     ) -> Result<P, Trouble> {
-        let mut path = format!("{}?limit={PAGE}", at.collection(namespace));
-        if let Some(next) = next {
-            path.push_str("&continue=");
-            path.push_str(&segment(next));
-        }
+        let path = page_path(at, namespace, PAGE, next);
         self.read(&Ask::get(path).accept(accept)).await
     }
+}
+
+/// The path of a page of a list, the first one or the next.
+pub(super) fn page_path(at: &Endpoint, namespace: Option<&str>, limit: usize, next: Option<&str>) -> String {
+    let mut path = format!("{}?limit={limit}", at.collection(namespace));
+    if let Some(next) = next {
+        path.push_str("&continue=");
+        path.push_str(&segment(next));
+    }
+    path
 }

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use http::{Method as Verb, StatusCode};
 use serde_json::Value;
 
+use super::batch::Told;
 use super::endpoint::segment;
 use super::listed::Metadata;
 use super::refusal::{self, Verdict};
 use super::wire::{Ask, JSON, Reply, Status, Trouble};
 use super::{Cluster, Endpoint, client_side, unknown, write};
-use crate::error::Failure;
 use crate::object::{
-    Comparison, Declared, DeclaredSet, FactGap, FieldDrift, GroupKind, LiveObject, Method, ObjectId, Pair, ServedKinds,
-    Writer,
+    Comparison, Declared, DeclaredSet, FactGap, FieldDrift, GroupKind, LiveObject, LiveSet, Method, ObjectId, Pair,
+    ServedKinds, Writer,
 };
 
 /// How often a server that is busy is asked.
@@ -54,9 +54,9 @@ pub struct Compared {
 }
 
 /// What a declared object is asked about with.
-struct Question<'a> {
-    declared: &'a Declared,
-    at: Endpoint,
+pub(super) struct Question<'a> {
+    pub declared: &'a Declared,
+    pub at: Endpoint,
     scaled: bool,
 }
 
@@ -72,24 +72,16 @@ enum NoWord {
 type Scaled = BTreeSet<(GroupKind, Option<String>, String)>;
 
 impl Cluster {
-    /// Compares each declared object that exists with what is declared. The set's scopes must be resolved and its identities
-    /// those that are served. Secrets are compared here in memory; of their values nothing is told.
+    /// Compares each declared object that exists and is wanted with what is declared; these kinds are served. The set's scopes must
+    /// be resolved and its identities those that are served. Secrets are compared here in memory; of their values nothing is told.
     ///
-    /// Costs a GET for each object and, with dry runs, a PATCH, and a PUT for those that have fields of somebody else's; both
-    /// with `dryRun=All`, so that nothing is changed.
-    ///
-    /// # Errors
-    /// The server does not say which kinds it serves.
-    pub async fn compare(&self, set: &DeclaredSet, options: CompareOptions) -> Result<Compared, Failure> {
-        let (kinds, _) = self.discover().await?;
-        Ok(self.compare_some(set, &kinds, &|_| true, options).await)
-    }
-
-    /// Likewise those objects of the set that are wanted; these kinds are served.
-    pub async fn compare_some(
+    /// Costs a GET for each object, or a list where `live` tells that the declared ones are most of what is there; with dry runs a
+    /// PATCH, too, and a PUT for those that have fields of somebody else's, both with `dryRun=All`, so that nothing is changed.
+    pub async fn compare(
         &self,
         set: &DeclaredSet,
         kinds: &ServedKinds,
+        live: Option<&LiveSet>,
         wanted: &(dyn Fn(&ObjectId) -> bool + Sync),
         options: CompareOptions,
     ) -> Compared {
@@ -116,8 +108,8 @@ impl Cluster {
                 scaled: scaled.contains(&(served.kind.clone(), id.namespace.clone(), id.name.clone())),
             });
         }
-        let asked = stream::iter(questions).map(|question| async move {
-            let answer = self.compare_one(&question, options).await;
+        let asked = self.told(questions, live).map(|(question, told)| async move {
+            let answer = self.compare_one(&question, told, options).await;
             (question, answer)
         });
         let mut comparisons = BTreeMap::new();
@@ -143,6 +135,7 @@ impl Cluster {
     async fn compare_one(
         &self,
         question: &Question<'_>,
+        mut told: Told,
         options: CompareOptions,
     ) -> Result<Option<(Comparison, bool)>, String> {
         let Question { declared, at, scaled } = question;
@@ -150,9 +143,13 @@ impl Cluster {
         let mut round = 0;
         loop {
             round += 1;
-            let read = self
-                .get_as::<Value>(at, declared.id.namespace.as_deref(), &declared.id.name)
-                .await;
+            let read = match std::mem::replace(&mut told, Told::Nothing) {
+                Told::Is(object) => Ok(object),
+                Told::Nothing => {
+                    self.get_as(at, declared.id.namespace.as_deref(), &declared.id.name)
+                        .await
+                }
+            };
             let Some(live) = read.map_err(|trouble| said(trouble, secret))? else {
                 return Ok(None);
             };

@@ -6,9 +6,10 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ask::{PAGE, page_path};
 use super::listed::{Column, Listed, Passed, Row, type_column};
-use super::wire::{Ask, METADATA, METADATA_LIST, Trouble, null_is_default};
-use super::{Cluster, Endpoint};
+use super::wire::{Ask, Break, Broken, METADATA, Reply, Trouble, null_is_default};
+use super::{Cluster, Endpoint, protobuf};
 use crate::error::Failure;
 use crate::object::{FactGap, GroupKind, LiveObject, LiveSet, ObjectId, ServedKinds};
 
@@ -21,6 +22,9 @@ const RESTARTS: usize = 3;
 /// Lists at a time.
 const LISTS: usize = 8;
 
+/// Metadata as the server sends it fastest, of custom resources too; as JSON where a server behind it knows no other form.
+const BINARY: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+    application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// Secrets as a table: names, types, how many keys, and metadata; no values leave the server. No other form is accepted.
 const SECRETS: &str = "application/json;as=Table;g=meta.k8s.io;v=v1";
 /// Where that is not known (before Kubernetes 1.15 and behind odd proxies), metadata alone, without types.
@@ -75,13 +79,26 @@ pub struct Listable {
     pub gaps: Vec<FactGap>,
 }
 
+/// What was listed of all kinds, as far as it could be without knowing any namespace.
+pub struct Listing {
+    /// In the server's order of groups.
+    kinds: BTreeMap<usize, OfKind>,
+    gaps: Vec<FactGap>,
+}
+
 /// What came of one kind.
 struct OfKind {
     at: Endpoint,
     objects: Vec<(ObjectId, LiveObject)>,
-    gaps: Vec<FactGap>,
-    /// Listed, and whole.
-    whole: bool,
+    /// Why that is not all.
+    cut: Option<Cut>,
+}
+
+/// A page of a list, read.
+pub(super) struct LivePage {
+    /// Where the next page begins; empty after the last one.
+    pub next: String,
+    pub objects: Vec<(ObjectId, LiveObject)>,
 }
 
 /// A page of a list, or of a table. `F`: what is made of the fields of managers.
@@ -110,6 +127,16 @@ pub(super) struct PageMeta {
 enum Cut {
     Trouble(Trouble),
     TooLong(usize),
+}
+
+impl Cut {
+    /// The HTTP status of a refusal, or 0.
+    fn code(&self) -> u16 {
+        match self {
+            Self::Trouble(trouble) => trouble.code(),
+            Self::TooLong(_) => 0,
+        }
+    }
 }
 
 impl std::fmt::Display for Cut {
@@ -145,77 +172,77 @@ impl Cluster {
         })
     }
 
-    /// Every object of every kind that can be listed and changed, in all groups, cluster-scoped ones too; metadata only, in
-    /// pages of 500, 8 lists at a time. What could not be read (403, a broken APIService, a list that does not end) is a gap.
-    /// Of Secrets their type is read, never a value.
+    /// [`list`](Self::list_all) and [`complete`](Self::complete) in one.
     ///
     /// # Errors
     /// The server does not say which kinds it serves.
     pub async fn live(&self, options: &LiveOptions) -> Result<LiveSet, Failure> {
-        let found = self.listable().await?;
+        let listing = self.list_all(self.listable().await?).await;
+        Ok(self.complete(listing, options).await)
+    }
+
+    /// Every object of every kind that can be listed and changed, in all groups, cluster-scoped ones too; metadata only, in
+    /// pages of 500, 8 lists at a time. Of Secrets their type is read, never a value.
+    pub async fn list_all(&self, found: Listable) -> Listing {
         let asked = stream::iter(found.ends.into_iter().enumerate()).map(|(number, at)| async move {
-            let answer = self.all_of(at, &options.namespaces).await;
-            (number, answer)
+            let mut objects = Vec::new();
+            let cut = self.pages(&at, None, &mut objects).await.err();
+            // A kind that lists nothing (405) has nothing to miss.
+            let cut = cut.filter(|cut| cut.code() != 405);
+            (number, OfKind { at, objects, cut })
         });
-        // In the server's order of groups: of one object in two groups the one of the first stays.
-        let answers: BTreeMap<usize, OfKind> = asked.buffer_unordered(LISTS).collect().await;
-        let mut set = LiveSet {
+        Listing {
             gaps: found.gaps,
+            kinds: asked.buffer_unordered(LISTS).collect().await,
+        }
+    }
+
+    /// The set of what was listed; where a kind may not be listed in all namespaces, with those of its objects that are in the
+    /// namespaces of the options. What could not be read (403, a broken APIService, a list that does not end) is a gap.
+    pub async fn complete(&self, listing: Listing, options: &LiveOptions) -> LiveSet {
+        let mut set = LiveSet {
+            gaps: listing.gaps,
             ..LiveSet::default()
         };
         let mut seen: HashMap<String, usize> = HashMap::new();
-        for (number, kind) in answers {
-            if kind.whole {
-                set.listed.push(kind.at.kind.clone());
+        let mut all = Vec::new();
+        // In the server's order of groups: of one object in two groups the one of the first stays.
+        for (number, mut kind) in listing.kinds {
+            match kind.cut.take() {
+                None => set.listed.push(kind.at.kind.clone()),
+                Some(cut) => set.gaps.extend(self.within(&mut kind, &cut, &options.namespaces).await),
             }
-            set.gaps.extend(kind.gaps);
-            for (id, object) in kind.objects {
-                let first = *seen.entry(object.uid.clone()).or_insert(number);
-                if first == number || object.uid.is_empty() {
-                    set.objects.insert(id, object);
-                }
-            }
+            all.extend(kind.objects.into_iter().filter(|(_, object)| {
+                object.uid.is_empty() || *seen.entry(object.uid.clone()).or_insert(number) == number
+            }));
         }
+        set.objects = all.into_iter().collect();
         set.listed.sort();
         set.gaps.sort();
         set.gaps.dedup();
-        Ok(set)
+        set
     }
 
-    /// All objects of a kind; where only namespaces may be listed, those of these namespaces.
-    async fn all_of(&self, at: Endpoint, namespaces: &BTreeSet<String>) -> OfKind {
+    /// Lists what of a kind is in these namespaces, where it may not be listed in all. Gives what cannot be read of it.
+    async fn within(&self, kind: &mut OfKind, cut: &Cut, namespaces: &BTreeSet<String>) -> Vec<FactGap> {
+        let at = &kind.at;
         let gap = |what: String, cut: &Cut| FactGap {
             what,
             reason: cut.to_string(),
         };
-        let mut objects = Vec::new();
-        let mut gaps = Vec::new();
-        match self.pages(&at, None, &mut objects).await {
-            // A kind that lists nothing (405) has nothing to miss.
-            Ok(()) => {}
-            Err(Cut::Trouble(trouble)) if trouble.code() == 405 => {}
-            Err(cut) => {
-                let denied = matches!(&cut, Cut::Trouble(trouble) if trouble.code() == 403);
-                let mut within = Vec::new();
-                for namespace in namespaces.iter().filter(|_| denied && at.namespaced) {
-                    match self.pages(&at, Some(namespace), &mut objects).await {
-                        Ok(()) => within.push(namespace.as_str()),
-                        Err(cut) => gaps.push(gap(format!("list {} in {namespace}", at.name()), &cut)),
-                    }
-                }
-                let elsewhere = match &*within {
-                    [] => String::new(),
-                    some => format!(" outside of {}", some.join(", ")),
-                };
-                gaps.push(gap(format!("list {}{elsewhere}", at.name()), &cut));
+        let (mut within, mut gaps) = (Vec::new(), Vec::new());
+        for namespace in namespaces.iter().filter(|_| cut.code() == 403 && at.namespaced) {
+            match self.pages(at, Some(namespace), &mut kind.objects).await {
+                Ok(()) => within.push(namespace.as_str()),
+                Err(cut) => gaps.push(gap(format!("list {} in {namespace}", at.name()), &cut)),
             }
         }
-        OfKind {
-            whole: gaps.is_empty(),
-            at,
-            objects,
-            gaps,
-        }
+        let elsewhere = match &*within {
+            [] => String::new(),
+            some => format!(" outside of {}", some.join(", ")),
+        };
+        gaps.push(gap(format!("list {}{elsewhere}", at.name()), cut));
+        gaps
     }
 
     /// Reads all pages of a list. What was read before it broke stays.
@@ -227,10 +254,10 @@ impl Cluster {
     ) -> Result<(), Cut> {
         let start = objects.len();
         let (mut restarts, mut next, mut pages) = (0, String::new(), 0);
-        let mut accept = if at.is_secret() { SECRETS } else { METADATA_LIST };
+        let mut accept = if at.is_secret() { SECRETS } else { BINARY };
         loop {
             let from = Some(next.as_str()).filter(|next| !next.is_empty());
-            let page: Page<Passed> = match self.page(at, namespace, accept, from).await {
+            let page = match self.live_page(at, namespace, accept, from).await {
                 Ok(page) => page,
                 Err(trouble) if trouble.code() == 406 && accept == SECRETS => {
                     accept = SECRETS_PLAIN;
@@ -246,8 +273,8 @@ impl Cluster {
                 Err(trouble) => return Err(Cut::Trouble(trouble)),
             };
             pages += 1;
-            let before = std::mem::replace(&mut next, page.metadata.next.clone());
-            page.read_into(at, objects);
+            let before = std::mem::replace(&mut next, page.next);
+            objects.extend(page.objects);
             if next.is_empty() {
                 return Ok(());
             }
@@ -255,6 +282,25 @@ impl Cluster {
                 return Err(Cut::TooLong(objects.len() - start));
             }
         }
+    }
+
+    /// One page of a list, in whichever form the server gives it.
+    async fn live_page(
+        &self,
+        at: &Endpoint,
+        namespace: Option<&str>,
+        accept: &'static str,
+        from: Option<&str>,
+    ) -> Result<LivePage, Trouble> {
+        let ask = Ask::get(page_path(at, namespace, PAGE, from)).accept(accept);
+        let read = |reply: &Reply| {
+            if reply.is(protobuf::MEDIA_TYPE) {
+                let page = protobuf::page(&reply.body, at);
+                return page.ok_or_else(|| Broken::new(Break::Other, "the answer cannot be read").into());
+            }
+            Ok(LivePage::from((reply.read::<Page<Passed>>()?, at)))
+        };
+        self.read_with(&ask, read).await
     }
 
     /// These objects with what their managers own: metadata only, for saying who wrote what. What is not there (any more) is
@@ -298,13 +344,16 @@ impl Cluster {
     }
 }
 
-impl Page<Passed> {
-    fn read_into(self, at: &Endpoint, objects: &mut Vec<(ObjectId, LiveObject)>) {
-        objects.extend(self.into_typed(&mut None).map(|(listed, secret_type)| {
+impl From<(Page<Passed>, &Endpoint)> for LivePage {
+    fn from((page, at): (Page<Passed>, &Endpoint)) -> Self {
+        let next = page.metadata.next.clone();
+        let objects = page.into_typed(&mut None).map(|(listed, secret_type)| {
             let metadata = listed.metadata;
             let id = at.id(Some(&metadata.namespace), &metadata.name);
             (id, metadata.into_live(secret_type))
-        }));
+        });
+        let objects = objects.collect();
+        Self { next, objects }
     }
 }
 

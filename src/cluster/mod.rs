@@ -5,6 +5,7 @@
 //! and answers that are not its own types.
 
 mod ask;
+mod batch;
 mod client_side;
 mod compare;
 mod connect;
@@ -18,6 +19,7 @@ mod lease;
 mod listed;
 mod live;
 mod merge;
+mod protobuf;
 mod proxy;
 mod refusal;
 mod rights;
@@ -33,6 +35,6 @@ pub use connect::{Cluster, ConnectOptions};
 pub use endpoint::Endpoint;
 pub use facts::FactsOptions;
 pub use lease::{Lease, LeaseRefused};
-pub use live::{Listable, LiveOptions};
+pub use live::{Listable, Listing, LiveOptions};
 pub use sight::{Mark, Sighted};
 pub use watch::{Observed, WatchEvent, Watching};

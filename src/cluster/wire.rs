@@ -76,6 +76,16 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// Whether it is a success of this media type.
+    pub fn is(&self, media_type: &str) -> bool {
+        let content = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let content = content.and_then(|value| value.split(';').next());
+        self.status.is_success() && content.is_some_and(|value| value.trim() == media_type)
+    }
+
     /// The body as `T`, or the refusal that it holds.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
         if !self.status.is_success() {
@@ -273,10 +283,19 @@ impl Cluster {
 
     /// Sends one request and reads the answer as `T`. What may pass is asked again, at most twice.
     pub(super) async fn read<T: DeserializeOwned>(&self, ask: &Ask) -> Result<T, Trouble> {
+        self.read_with(ask, Reply::read).await
+    }
+
+    /// Likewise, read in this way.
+    pub(super) async fn read_with<T>(
+        &self,
+        ask: &Ask,
+        read: impl Fn(&Reply) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
         let mut pause = Duration::from_millis(100);
         for _ in 0..2 {
             let answer = match self.send(ask).await {
-                Ok(reply) => reply.read(),
+                Ok(reply) => read(&reply),
                 Err(broken) => Err(Trouble::Broken(broken)),
             };
             match answer {
@@ -289,7 +308,7 @@ impl Cluster {
                 other => return other,
             }
         }
-        self.send(ask).await?.read()
+        read(&self.send(ask).await?)
     }
 }
 

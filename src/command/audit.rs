@@ -62,6 +62,8 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
         return watching::run(args, &cluster, start, options, &mut console).await;
     }
     arrived(notifier).await?;
+    // What is known of a large cluster is hundreds of thousands of pieces, and the program ends here.
+    std::mem::forget(start);
     Ok(exit)
 }
 
@@ -74,14 +76,18 @@ async fn audit(
     console: &mut Console,
 ) -> Result<(Start, Vec<FactGap>, Vec<Tail>), Failure> {
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
-    let (kinds, _) = cluster.discover().await?;
-    // Reading and rendering block; nothing else runs meanwhile.
+    let found = cluster.listable().await?;
+    let kinds = found.kinds.clone();
+    // Goes on while the repository is read: the server has more to do than we.
+    let lister = cluster.clone();
+    let listing = tokio::spawn(async move { lister.list_all(found).await });
     let mut basis = tokio::task::block_in_place(|| place.read(&kinds, &mut |event| console.say(event)))?;
     declare::strict(&args.source, &basis.set)?;
     console.say(&Event::Progress("listing what is live".to_owned()));
     let objects = basis.set.objects.iter();
     let namespaces = objects.filter_map(|one| one.id.namespace.clone()).collect();
-    let live = cluster.live(&LiveOptions { namespaces }).await?;
+    let listing = listing.await.map_err(|_| stopped())?;
+    let live = cluster.complete(listing, &LiveOptions { namespaces }).await;
     let Basis { set, past, ignore } = &mut basis;
     let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(set, past, &live)).await;
     let not_understood = audit::waive(Arc::make_mut(set), past, &live, &units);
@@ -89,7 +95,9 @@ async fn audit(
         "comparing {} declared objects",
         set.objects.len()
     )));
-    let compared = cluster.compare(set, compare_options(args)).await?;
+    let compared = cluster
+        .compare(set, &kinds, Some(&live), &|_| true, compare_options(args))
+        .await;
     let served = kinds.0.iter();
     let plurals: BTreeMap<GroupKind, String> = served
         .map(|(kind, served)| (kind.clone(), served.plural.clone()))
@@ -120,6 +128,11 @@ async fn audit(
         reach,
     };
     Ok((start, gaps, tails))
+}
+
+/// The list ended without an answer: the program is shutting down.
+fn stopped() -> Failure {
+    Failure::new(Kind::Cluster, "nothing was audited: listing what is live was stopped")
 }
 
 pub(super) fn compare_options(args: &AuditArgs) -> CompareOptions {

@@ -189,9 +189,8 @@ impl<'c> World<'c> {
         let (cluster, options) = (self.cluster, self.compare);
         let (set, kinds) = (machine.set(), machine.kinds().clone());
         let asked = async move {
-            let compared = cluster
-                .compare_some(&set, &kinds, &|id| ids.contains(id), options)
-                .await;
+            let wanted = |id: &ObjectId| ids.contains(id);
+            let compared = cluster.compare(&set, &kinds, None, &wanted, options).await;
             Input::Compared(ids, compared)
         };
         self.requests.push(asked.boxed_local());

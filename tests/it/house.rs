@@ -196,7 +196,9 @@ fn pure_rooms_touch_nothing() {
         "Instant",
         "tokio",
         "std::net",
-        "std::thread",
+        // Threads that end with the function that began them are its own affair.
+        "thread::spawn",
+        "thread::sleep",
     ];
     let mut wrong = Vec::new();
     for (room, file, code) in room_files() {

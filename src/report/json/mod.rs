@@ -154,24 +154,65 @@ pub use watch::{divergence, revision, stopped};
 /// The version of all lines and documents.
 const VERSION: u32 = 1;
 
+/// Bytes that are put together before they are written: serialising gives them a few at a time.
+const CHUNK: usize = 64 << 10;
+
 /// Writes one line. Control characters beyond those that JSON itself escapes are escaped, too.
 fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    let text = serde_json::to_string(value).map_err(io::Error::other)?;
-    out.write_all(escaped(text).as_bytes())?;
-    out.write_all(b"\n")
+    let mut escaping = Escaping::new(out);
+    serde_json::to_writer(&mut escaping, value)?;
+    escaping.end()
 }
 
 /// Writes one document for people and programs to read.
 fn document(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(io::Error::other)?;
-    out.write_all(escaped(text).as_bytes())?;
-    out.write_all(b"\n")
+    let mut escaping = Escaping::new(out);
+    serde_json::to_writer_pretty(&mut escaping, value)?;
+    escaping.end()
+}
+
+/// Escapes what goes through it. What is written at a time begins and ends at characters, as serialising has it.
+struct Escaping<'o> {
+    out: &'o mut dyn Write,
+    chunk: Vec<u8>,
+}
+
+impl<'o> Escaping<'o> {
+    fn new(out: &'o mut dyn Write) -> Self {
+        Self { out, chunk: Vec::new() }
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.chunk.push(b'\n');
+        self.flush()
+    }
+}
+
+impl Write for Escaping<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.chunk.extend_from_slice(bytes);
+        if self.chunk.len() >= CHUNK {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let text = String::from_utf8(std::mem::take(&mut self.chunk)).map_err(io::Error::other)?;
+        let text = escaped(text);
+        self.out.write_all(text.as_bytes())?;
+        self.chunk = text.into_bytes();
+        self.chunk.clear();
+        Ok(())
+    }
 }
 
 /// JSON text in which DEL and the C1 controls are escaped. They can only stand in strings.
 pub(super) fn escaped(text: String) -> String {
     let raw = |c: char| c.is_control() && c != '\n';
-    if !text.contains(raw) {
+    // The C1 controls are U+0080 to U+009F: two bytes, of which the first is this.
+    let may_be = |byte: u8| byte < b' ' && byte != b'\n' || byte == 0x7f || byte == 0xc2;
+    if !text.bytes().any(may_be) || !text.contains(raw) {
         return text;
     }
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
