@@ -21,7 +21,9 @@ pub use plan::{PlanArgs, PlanOutput};
 pub use render::{RenderArgs, RenderOutput};
 pub use restore::{RestoreArgs, RightClusterArgs};
 pub use resume::ResumeArgs;
-pub use shared::{ChangeArgs, PastArgs, ReportArgs, RollbackArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs};
+pub use shared::{
+    ChangeArgs, ModeArg, PastArgs, ReportArgs, RollbackArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs,
+};
 
 /// Rebuild a Kubernetes cluster from Git, in dependency order.
 #[derive(Debug, Parser)]
@@ -295,6 +297,17 @@ mod tests {
 
                   Never a Namespace, a CustomResourceDefinition, or a volume or its
                   claim.
+
+              --mode <MODE>
+                  Who makes what Flux and Argo CD declare
+
+                  Possible values:
+                  - direct: refloat renders and applies all
+                  - engine: Flux and Argo CD: refloat restores them, and waits for what
+                    they make
+                  - auto:   refloat, and the engines what it cannot render
+
+                  [default: direct]
 
         Rolling back:
               --prune-removed[=<OBJECT>...]
@@ -723,6 +736,17 @@ mod tests {
 
                   Never a Namespace, a CustomResourceDefinition, or a volume or its
                   claim.
+
+              --mode <MODE>
+                  Who makes what Flux and Argo CD declare
+
+                  Possible values:
+                  - direct: refloat renders and applies all
+                  - engine: Flux and Argo CD: refloat restores them, and waits for what
+                    they make
+                  - auto:   refloat, and the engines what it cannot render
+
+                  [default: direct]
 
         Rolling back:
               --prune-removed[=<OBJECT>...]
@@ -1212,7 +1236,7 @@ mod tests {
             "refloat restore git@x:y.git --path a --path b --rev main~2 --values v.yaml --namespace shop \
              --kubeconfig k --context c --yes --only namespace=pay --only Deployment/web --except kind=Job --no-deps \
              --first pay,core --old-cluster-is-gone --timeout 1h30m --soft-wait 90s --concurrency 8 --no-lease \
-             --force-entry --recreate --strict --no-migrate --dry-run --report r.json --output json --verbose \
+             --force-entry --recreate --mode auto --strict --no-migrate --dry-run --report r.json --output json --verbose \
              --kustomize-binary kz --helm-binary hm",
         )
         .expect("because all of these are flags");

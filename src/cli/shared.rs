@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::duration;
 use crate::object::ObjectId;
@@ -148,6 +148,22 @@ pub struct ChangeArgs {
     /// Never a Namespace, a CustomResourceDefinition, or a volume or its claim.
     #[arg(long)]
     pub recreate: bool,
+
+    /// Who makes what Flux and Argo CD declare
+    #[arg(long, value_name = "MODE", value_enum, default_value_t)]
+    pub mode: ModeArg,
+}
+
+/// Who makes what engines declare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// refloat renders and applies all
+    #[default]
+    Direct,
+    /// Flux and Argo CD: refloat restores them, and waits for what they make
+    Engine,
+    /// refloat, and the engines what it cannot render
+    Auto,
 }
 
 /// What is done beside when an older revision is restored.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::console::{self, Console};
 use super::prepare::{self, Beside, Prepared};
 use super::{declare, restore, verify};
-use crate::cli::{ChangeArgs, DrillArgs};
+use crate::cli::{ChangeArgs, DrillArgs, ModeArg};
 use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
 use crate::control_plane::{self, ControlPlane, Sources};
 use crate::error::{Exit, Failure, Kind};
@@ -69,6 +69,7 @@ async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console)
     let cluster = Cluster::connect(connect).await?;
     // Nothing in a throwaway control plane reaches the outside world.
     let change = ChangeArgs {
+        mode: ModeArg::Direct,
         old_cluster_is_gone: true,
         recreate: false,
     };

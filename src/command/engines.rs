@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::cli::{ModeArg, RestoreArgs};
 use crate::error::{Failure, Kind, printable};
 use crate::object::{DeclaredSet, Facts, LiveUnit, ObjectId, Unit};
-use crate::plan;
+use crate::plan::{self, Note, NoteKind, Plan, StepAction};
 use crate::source::path::is_within;
 use crate::source::same_repository;
 
@@ -50,6 +51,57 @@ fn overlaps(set: &DeclaredSet, unit: &LiveUnit) -> bool {
     let paths = set.entry.paths.iter().chain(set.units.iter().map(|unit| &unit.path));
     let mut paths = paths.map(|path| path.trim_matches('/'));
     paths.any(|path| is_within(path, &unit.path) || is_within(&unit.path, path))
+}
+
+/// Refuses what cannot be had together with engines that make their units themselves.
+///
+/// # Errors
+/// They are to be suspended, or another revision is asked for than the one they sync.
+pub(super) fn check_mode(args: &RestoreArgs) -> Result<(), Failure> {
+    if args.change.mode == ModeArg::Direct {
+        return Ok(());
+    }
+    let nothing = || Failure::new(Kind::Usage, "nothing was restored");
+    if args.rollback.suspend_engines {
+        return Err(nothing()
+            .because("engines that are suspended make nothing")
+            .hint("leave --suspend-engines out, or use --mode direct"));
+    }
+    if args.change.mode == ModeArg::Engine && (args.source.rev.is_some() || args.source.at.is_some()) {
+        return Err(nothing()
+            .because("engines make what their sources point to, whatever revision is asked for here")
+            .hint("use --mode direct with --rev and --at, or change the revision in the sources"));
+    }
+    Ok(())
+}
+
+/// Refuses to let engines make what acts on the outside world: where refloat makes it, it is held back.
+///
+/// # Errors
+/// There is such among what is left to engines.
+pub(super) fn refuse_to_let_go(plan: &Plan) -> Result<(), Failure> {
+    let left = |note: &&Note| {
+        let step = plan.steps.iter().find(|step| Some(&step.id) == note.object.as_ref());
+        note.kind == NoteKind::ActsOutside && step.is_some_and(|step| matches!(step.action, StepAction::Await(_)))
+    };
+    let let_go: Vec<&Note> = plan.notes.iter().filter(left).collect();
+    if let_go.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(
+        Kind::Cluster,
+        "nothing was restored: engines would let go what acts on the outside world",
+    );
+    for note in let_go.iter().take(NAMED) {
+        let object = note.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        failure = failure.because(format!("{object}: {}", note.message));
+    }
+    if let_go.len() > NAMED {
+        failure = failure.because(format!("and {} others", let_go.len() - NAMED));
+    }
+    Err(failure
+        .hint("--old-cluster-is-gone once nothing else acts on the outside world any more")
+        .hint("or --mode direct, which holds these back"))
 }
 
 /// Refuses to restore what an engine would undo.

@@ -7,12 +7,12 @@ use super::console::{self, Console};
 use super::declare;
 use super::engines;
 use super::rollback::{self, Removal};
-use crate::cli::{ChangeArgs, RollbackArgs, SelectionArgs, SourceArgs};
+use crate::cli::{ChangeArgs, ModeArg, RollbackArgs, SelectionArgs, SourceArgs};
 use crate::cluster::{Cluster, FactsOptions};
 use crate::error::Failure;
 use crate::event::{Event, Summary};
 use crate::object::{DeclaredSet, Facts, ServedKinds};
-use crate::plan::{self, Known, Plan, PlanOptions, Selection};
+use crate::plan::{self, Known, Mode, Plan, PlanOptions, Selection};
 use crate::report::{self, About, Report, Verified};
 
 /// What is known before the first write.
@@ -199,6 +199,11 @@ pub(super) fn plan_options(namespace: &str, selection: &SelectionArgs, change: &
         first: selection.first.clone(),
         migrate: !selection.no_migrate,
         recreate: change.recreate,
+        mode: match change.mode {
+            ModeArg::Direct => Mode::Direct,
+            ModeArg::Engine => Mode::Engine,
+            ModeArg::Auto => Mode::Auto,
+        },
         old_cluster_is_gone: change.old_cluster_is_gone,
         played: None,
     }

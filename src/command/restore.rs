@@ -15,7 +15,7 @@ use crate::engine;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
 use crate::object::{ExistingChange, ExistingObject, ObjectId, Readiness, RestoreRecord};
-use crate::plan::{NoteKind, Plan};
+use crate::plan::{Mode, NoteKind, Plan};
 use crate::report;
 
 /// Giving the Lease back must not hold up the prompt where the server is gone.
@@ -23,6 +23,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
+    engines::check_mode(args)?;
     let connect = ConnectOptions {
         kubeconfig: args.target.kubeconfig.clone(),
         context: args.target.context.clone(),
@@ -56,6 +57,9 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     if holds_back(&prepared.plan) && !args.right.yes && old_cluster_is_gone() {
         options.old_cluster_is_gone = true;
         prepared.plan_again(&options)?;
+    }
+    if options.mode == Mode::Engine && !options.old_cluster_is_gone {
+        engines::refuse_to_let_go(&prepared.plan)?;
     }
     let lease = if args.right.no_lease {
         None

@@ -4,7 +4,7 @@ use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
 use super::item::{Content, Item};
 use super::{
-    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, graph, order,
+    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, graph, modes, order,
     preflight, prepare, selection,
 };
 use crate::error::{Failure, Kind};
@@ -20,6 +20,7 @@ use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope, has_contrac
 pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut notes = Vec::new();
     let mut problems = set.problems.clone();
+    modes::leave_what_is_not_rendered(&mut problems, set, options);
     let items = prepare::items(set, facts, options, &mut notes, &mut problems);
     let index = Index::new(&items, facts, &set.units);
     let mut found = edges::find(&index);
@@ -142,6 +143,10 @@ fn step(
     let declared = item.declared();
     let recreate = options.recreate && !is_never_deleted(&item.id);
     let action = match (item.content, outside) {
+        (Content::Declared(..), _) if item.left_to.is_some() => {
+            let engine = item.left_to.map(ToString::to_string).unwrap_or_default();
+            StepAction::Await(format!("{engine} makes it"))
+        }
         (Content::MadeBy(maker), _) => StepAction::Await(format!("{maker} makes it")),
         (Content::Declared(..), Some(why)) if !options.old_cluster_is_gone => StepAction::HoldBack(why),
         (Content::Declared(declared, manifest), _) => {

@@ -11,6 +11,8 @@ pub(crate) struct Item<'a> {
     /// Final identity: in the group it is going to be written in.
     pub id: ObjectId,
     pub content: Content<'a>,
+    /// The engine's object that makes it, where its unit is left to its engine.
+    pub left_to: Option<&'a ObjectId>,
 }
 
 pub(crate) enum Content<'a> {

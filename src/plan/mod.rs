@@ -11,6 +11,7 @@ mod graph;
 mod index;
 mod item;
 mod migrate;
+mod modes;
 mod order;
 mod outside;
 mod preflight;
@@ -28,6 +29,7 @@ mod types;
 
 pub use build::build;
 pub use engines::{resume, suspend, undoing};
+pub use modes::Mode;
 pub use prepare::{with_written_ids, with_written_manifests};
 pub use prune::{Earlier, Known, Removed, prune, removed};
 pub use records::{is_whole, record_releases, unit_of};

@@ -15,9 +15,9 @@ pub(crate) fn held_back(index: &Index<'_>, options: &PlanOptions) -> BTreeMap<u3
     if options.old_cluster_is_gone {
         return BTreeMap::new();
     }
-    (0..)
-        .zip(index.items)
-        .filter_map(|(node, item)| Some((node, outside::does(item)?.does.to_owned())))
+    // What engines make nobody can hold back but by suspending them.
+    let ours = (0..).zip(index.items).filter(|(_, item)| item.left_to.is_none());
+    ours.filter_map(|(node, item)| Some((node, outside::does(item)?.does.to_owned())))
         .collect()
 }
 
@@ -36,8 +36,9 @@ pub(crate) fn notes(
         .collect();
     not_served(index, &items, notes);
     missing_references(index, missing, notes);
-    super::rights::notes(index, &items, notes);
-    existing(index, &items, options, notes);
+    let ours: Vec<&Item<'_>> = items.iter().copied().filter(|item| item.left_to.is_none()).collect();
+    super::rights::notes(index, &ours, notes);
+    existing(index, &ours, options, notes);
     node_ports(&items, notes);
     for item in &items {
         if let Some(row) = outside::does(item) {
@@ -278,6 +279,11 @@ fn acts_outside(item: &Item<'_>, row: &outside::Row, options: &PlanOptions) -> N
     if options.old_cluster_is_gone {
         let message = format!("acts outside the cluster: it {}", row.does);
         return note(NoteKind::ActsOutside, item, message, None);
+    }
+    if let Some(engine) = item.left_to {
+        let message = format!("{engine} lets it go: it {}", row.does);
+        let hint = "--old-cluster-is-gone once nothing else acts on the outside world any more, or --mode direct, which holds it back";
+        return note(NoteKind::ActsOutside, item, message, Some(hint));
     }
     let message = format!("held back: it {}", row.does);
     let hint = "--old-cluster-is-gone once nothing else acts on the outside world any more";

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::edges;
 use super::item::{Content, Item};
 use super::migrate::{Migration, migrate};
-use super::{Note, NoteKind, PlanOptions};
+use super::{Note, NoteKind, PlanOptions, modes};
 use crate::object::{Declared, DeclaredSet, Facts, Manifest, ObjectId, Problem, ProblemKind, ServedKinds};
 
 /// What is declared, in versions that are served, and what it makes; sorted by identity.
@@ -18,13 +18,19 @@ pub(super) fn items<'a>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Item<'a>> {
     let mut items: Vec<Item<'a>> = Vec::with_capacity(set.objects.len());
+    let left = modes::left(set, options);
     for declared in &set.objects {
+        let left_to = left.get(&declared.unit).copied();
+        if left_to.is_some() && modes::comes_and_goes(declared) {
+            continue;
+        }
         let manifest = migrated(declared, facts, options, notes);
         let mut id = declared.id.clone();
         manifest.group().clone_into(&mut id.group);
         items.push(Item {
             id,
             content: Content::Declared(declared, manifest),
+            left_to,
         });
     }
     items.sort_by(|a, b| a.id.cmp(&b.id));
@@ -40,6 +46,7 @@ pub(super) fn items<'a>(
     items.extend(made.into_iter().map(|(id, maker)| Item {
         id,
         content: Content::MadeBy(maker),
+        left_to: None,
     }));
     items.sort_by(|a, b| a.id.cmp(&b.id));
     items

@@ -115,6 +115,7 @@ pub fn removed(
             let item = Item {
                 id: step.id.clone(),
                 content: Content::Declared(one, Cow::Borrowed(&one.manifest)),
+                left_to: None,
             };
             if !earlier.was_there(one) || !selection::takes(&options.selection, &item, &earlier.set.units, &mut terms) {
                 continue;

@@ -97,7 +97,8 @@ pub fn record_releases(plan: &mut Plan, set: &DeclaredSet, facts: &Facts) {
 
 fn members(plan: &Plan, unit: UnitIndex) -> Vec<NodeIndex> {
     let all = plan.steps.iter().zip(0..);
-    all.filter(|(step, _)| step.unit == Some(unit))
+    // Those that an engine makes it records itself.
+    all.filter(|(step, _)| step.unit == Some(unit) && !matches!(step.action, StepAction::Await(_)))
         .map(|(_, index)| NodeIndex(index))
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::modes::Mode;
 use crate::object::builtin::builtin;
 use crate::object::{
     Action, GroupKind, Hook, Manifest, ObjectId, Place, Problem, Provenance, Scope, UnitIndex, Writer,
@@ -275,6 +276,8 @@ pub struct PlanOptions {
     pub migrate: bool,
     /// Delete and make anew what cannot be changed in place.
     pub recreate: bool,
+    /// Who makes what units of engines declare.
+    pub mode: Mode,
     /// Nothing else acts on the outside world any more: hold nothing back.
     pub old_cluster_is_gone: bool,
     /// In a drill: the custom kinds whose controllers are played. Of all others nothing comes, so nothing is waited for.
@@ -301,6 +304,7 @@ impl Default for PlanOptions {
             first: Vec::new(),
             migrate: true,
             recreate: false,
+            mode: Mode::Direct,
             old_cluster_is_gone: false,
             played: None,
         }

@@ -86,6 +86,7 @@ pub(crate) const RULES: &[Rule] = &[
     written("kapp-change-rule", "its annotation kapp.k14s.io/change-rule says so", written::change_rules),
     written("unit-after", "its unit depends on that one", units::after),
     hard("unit-object", Settled, "its engine is to find the whole unit there", units::object),
+    hard("unit-maker", Exists, "its engine makes it of that", units::maker),
     hard("helm-hook", Ready, "Helm runs hooks in this order", hooks::find),
     hard("sync-wave", Ready, "Argo CD syncs in this order", waves::find),
     hard("namespace", Exists, "it lives in that namespace", server::namespace),
@@ -143,6 +144,9 @@ pub(crate) const RULES: &[Rule] = &[
     yielding("admission-policy", "that policy checks it when it is created", admission::policies),
     yielding("admission-webhook", "that webhook looks at it when it is created", admission::webhooks),
 ];
+
+/// The rows that hold for what is left to an engine: it is looked for once the engine can have begun to make it.
+const OF_LEFT: &[&str] = &["unit-after", "unit-maker"];
 
 /// An edge before its nodes have their place in the order; nodes from `items.len()` on are gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -344,7 +348,10 @@ pub(crate) fn find<'s, 'a>(index: &'s Index<'a>) -> Sink<'s, 'a> {
     let mut sink = Sink::new(index);
     for yields in [false, true] {
         for node in 0..index.items.len() as u32 {
-            for (rule, row) in (0..).zip(RULES).filter(|(_, row)| row.yields == yields) {
+            // Whatever order it keeps, an engine makes what is left to it by itself.
+            let is_left = index.item(node).left_to.is_some();
+            let rows = (0..).zip(RULES).filter(|(_, row)| row.yields == yields);
+            for (rule, row) in rows.filter(|(_, row)| !is_left || OF_LEFT.contains(&row.name)) {
                 (sink.rule, sink.from) = (rule, node);
                 (row.find)(index, node, &mut sink);
             }
@@ -377,7 +384,7 @@ mod tests {
     use super::*;
     use crate::object::{ExistingObject, ObjectId};
     use crate::plan::testing::{edges, facts, planned_for};
-    use crate::plan::{Plan, PlanOptions};
+    use crate::plan::{Mode, Plan, PlanOptions};
     use serde_json::Value;
 
     fn fixtures() -> Vec<Value> {
@@ -402,6 +409,10 @@ mod tests {
         }
         let options = PlanOptions {
             old_cluster_is_gone: true,
+            mode: match fixture["mode"].as_str() {
+                Some("engine") => Mode::Engine,
+                _ => Mode::Direct,
+            },
             ..PlanOptions::default()
         };
         let objects = fixture["objects"].as_array().cloned().unwrap_or_default();

@@ -21,6 +21,10 @@ pub(super) fn object(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let Some(unit) = index.units_by_object.get(&index.item(node).id) else {
         return;
     };
+    let is_left = |member: &u32| index.item(*member).left_to.is_some();
+    if index.members(*unit).iter().any(is_left) {
+        return;
+    }
     let (gate, is_new) = sink.new_gate(GateKey::UnitSettled(*unit), || format!("all of {}", name(index, *unit)));
     if is_new {
         for member in index.members(*unit).iter().filter(|member| **member != node) {
@@ -28,6 +32,14 @@ pub(super) fn object(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
         }
     }
     sink.edge(node, gate, Until::Settled);
+}
+
+/// What is left to its engine is there once the object is by which the engine acts.
+pub(super) fn maker(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
+    let maker = index.item(node).left_to.and_then(|object| index.get(object));
+    if let Some(maker) = maker {
+        sink.wait(maker);
+    }
 }
 
 fn name<'a>(index: &Index<'a>, unit: UnitIndex) -> &'a str {

@@ -4,6 +4,7 @@
 mod compare;
 mod flux;
 mod kinds;
+mod left;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
