@@ -271,4 +271,29 @@ mod tests {
             "a.yaml: it is not read: it has 32 MiB, more than 32 MiB"
         );
     }
+
+    #[test]
+    fn what_is_laid_over_a_tree_is_read_instead() {
+        let repo = repository(&[&[
+            File("a/x.yaml", "one"),
+            File("b/y.yaml", "two"),
+            Link("c.yaml", "a/x.yaml"),
+        ]]);
+        let tree = open(&text(repo.path()), &at(None, None)).expect("because it is a repository");
+        let files = [("c.yaml", Some("new")), ("b/y.yaml", None), ("d/z.yaml", Some("made"))];
+        let files = files.map(|(path, content)| (path.to_owned(), content.map(|content| content.as_bytes().to_vec())));
+        let over = tree.with(&files.into());
+        drop(tree);
+        assert_eq!(over.files().collect::<Vec<_>>(), ["a/x.yaml", "c.yaml", "d/z.yaml"]);
+        assert_eq!(
+            (content(&over, "a/x.yaml"), content(&over, "d/z.yaml")),
+            ("new".to_owned(), "made".to_owned())
+        );
+        assert!(!over.is_dir("b"));
+        let disk = over.on_disk().expect("because there is room");
+        assert_eq!(
+            std::fs::read_to_string(disk.join("c.yaml")).expect("because it was laid out"),
+            "new"
+        );
+    }
 }

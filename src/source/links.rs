@@ -1,6 +1,7 @@
 //! Symbolic links of a tree, followed without a file system: pure.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::path::{is_within, join};
 use crate::object::{Place, Problem};
@@ -12,6 +13,8 @@ pub(super) enum Raw {
     Blob(gix::ObjectId),
     /// A file in a plain directory.
     File,
+    /// A file that is laid over the tree.
+    Laid(Arc<[u8]>),
     /// A symbolic link and its target.
     Link(String),
     /// A submodule: another repository, of which only the commit is known.
@@ -120,7 +123,7 @@ impl Walk<'_> {
             return;
         }
         match self.raw.get(&stored) {
-            Some(Raw::Blob(_) | Raw::File) => {
+            Some(Raw::Blob(_) | Raw::File | Raw::Laid(_)) => {
                 self.view.files.insert(seen, stored);
             }
             Some(Raw::Submodule) => {
@@ -187,7 +190,7 @@ fn resolve(raw: &BTreeMap<String, Raw>, children: &Children, path: &str) -> Resu
     }
     let path = done.join("/");
     match raw.get(&path) {
-        Some(Raw::Blob(_) | Raw::File) => Ok(Target::File(path)),
+        Some(Raw::Blob(_) | Raw::File | Raw::Laid(_)) => Ok(Target::File(path)),
         Some(Raw::Submodule) => Err("it is a symbolic link into a submodule"),
         _ if children.contains_key(&path) => Ok(Target::Folder(path)),
         _ => Err("it is a symbolic link to something that is not there"),

@@ -26,6 +26,7 @@ thread_local! {
 }
 
 /// Where the bytes are.
+#[derive(Clone)]
 pub(super) enum Store {
     /// A repository's object database.
     Git(Box<gix::ThreadSafeRepository>),
@@ -52,7 +53,7 @@ pub struct Tree {
     /// Tells trees apart, for [`OPENED`].
     number: usize,
     /// Holds the clone of a remote repository as long as the tree lives.
-    _clone: Option<TempDir>,
+    _clone: Option<Arc<TempDir>>,
 }
 
 impl Tree {
@@ -95,8 +96,27 @@ impl Tree {
     }
 
     pub(super) fn holding(mut self, clone: Option<TempDir>) -> Self {
-        self._clone = clone;
+        self._clone = clone.map(Arc::new);
         self
+    }
+
+    /// The tree with other contents of some files, by their path; `None`: the file is gone. A file that is seen through a link is
+    /// changed where it lies. Nothing on disk or in Git changes, and the new tree has no history of its own.
+    #[must_use]
+    pub fn with(&self, files: &BTreeMap<String, Option<Vec<u8>>>) -> Self {
+        let mut raw = self.raw.clone();
+        for (path, content) in files {
+            let stored = self.files.get(path).unwrap_or(path).clone();
+            match content {
+                Some(content) => drop(raw.insert(stored, Raw::Laid(Arc::from(content.as_slice())))),
+                None => drop(raw.remove(&stored)),
+            }
+        }
+        let (repository, notes) = (self.repository.clone(), self.notes.clone());
+        let mut tree = Self::new(repository, self.base.clone(), notes, raw, self.store.clone());
+        tree.addresses.clone_from(&self.addresses);
+        tree._clone.clone_from(&self._clone);
+        tree
     }
 
     pub(super) fn known_as(mut self, addresses: Vec<String>) -> Self {
@@ -195,6 +215,7 @@ impl Tree {
         };
         let broken = |cause: &dyn std::fmt::Display| format!("it is not read: {cause}");
         match (&self.store, self.raw.get(stored)) {
+            (_, Some(Raw::Laid(content))) => Ok(Arc::clone(content)),
             (Store::Git(repository), Some(Raw::Blob(id))) => OPENED.with_borrow_mut(|opened| {
                 let (_, repository) = match opened {
                     Some(here) if here.0 == self.number => here,
@@ -256,7 +277,7 @@ impl Tree {
             .map_err(|e| e.to_string())?;
         let mut total = 0;
         for (path, raw) in &self.raw {
-            if !matches!(raw, Raw::Blob(_) | Raw::File) {
+            if !matches!(raw, Raw::Blob(_) | Raw::File | Raw::Laid(_)) {
                 continue;
             }
             // What cannot be read is reported when it is asked for.
