@@ -12,6 +12,7 @@
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream
 //! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report
+//! export    changes of objects + DeclaredSet → export::place → Changeset (files as data), proven by rendering again
 //! history   the revisions of source@rev → past::revisions → what each changed
 //! drill     control_plane::start → restore → verify → timings → stop
 //! ```
@@ -34,6 +35,7 @@
 //! | [`past`] | `object`, `source`: every identity that the history ever declared, and its cache |
 //! | [`plan`] | `object`: `DeclaredSet` + `Facts` → `Plan`: pure |
 //! | [`audit`] | `object`: `DeclaredSet` + `PastSet` + `LiveSet` → `Findings`: pure |
+//! | [`export`] | `object`, `audit`, `source`, `declared`, `cluster`, `process`, `net`: changes of objects → changes of the files that declare them |
 //! | [`event`] | `object`, `plan`: what happened, as data |
 //! | [`cluster`] | `object`: the only room that imports kube |
 //! | [`watch`] | `object`, `audit`, `cluster`, `net`: keeps an audit up to date |
@@ -62,6 +64,7 @@ pub mod declared;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod net;
 pub mod object;
 pub mod past;

@@ -19,6 +19,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["object", "plan", "event", "cluster"]),
     ("watch", &["object", "audit", "cluster", "net"]),
     ("control_plane", &["process", "net"]),
+    (
+        "export",
+        &["object", "audit", "source", "declared", "cluster", "process", "net"],
+    ),
     ("report", &["object", "event", "plan", "audit"]),
     ("cli", &["object"]),
     (
@@ -39,6 +43,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "report",
             "cli",
             "watch",
+            "export",
         ],
     ),
 ];

@@ -1,0 +1,160 @@
+//! A new object: named and placed as its neighbours are.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use yaml_splice::Edit;
+
+use super::work::{Made, Work, is_kustomization};
+use crate::object::{Declared, Manifest, Place, Renderer};
+use crate::source::path::{is_within, join, parent};
+
+/// Makes the name of a file, without its ending, of a kind in small letters and a name.
+type FileName = fn(&str, &str) -> String;
+
+/// How a file that holds one object may be called.
+const NAMES: [FileName; 4] = [
+    |kind, name| format!("{name}-{kind}"),
+    |kind, name| format!("{kind}-{name}"),
+    |kind, _| kind.to_owned(),
+    |_, name| name.to_owned(),
+];
+
+impl Work<'_> {
+    /// Writes a new object into a file of its own.
+    pub(super) fn add(&mut self, manifest: &Manifest) -> Result<Made, String> {
+        if self.set.objects.iter().any(|declared| declared.id == manifest.id()) {
+            return Err("it is declared already".to_owned());
+        }
+        if manifest.kind() == "Secret" {
+            return Err("a Secret is not written in clear".to_owned());
+        }
+        let (folder, neighbours) = self.folder(manifest)?;
+        let stems = self.stems(&folder, manifest);
+        let free = stems.into_iter().find(|stem| {
+            ["yaml", "yml"].iter().all(|end| {
+                let file = join(&folder, &format!("{stem}.{end}"));
+                !self.tree.is_file(&file) && !self.made.files.contains_key(&file)
+            })
+        });
+        let name = free.ok_or_else(|| format!("all names that fit are taken in {folder}"))?;
+        let file = join(&folder, &format!("{name}.{}", self.ending(&folder)));
+        self.put(&file, self.in_look_of(&folder, manifest.value()));
+        self.list(&folder, &file)?;
+        let why = format!("beside {neighbours} of the objects most like it");
+        Ok((Place::file(file), why))
+    }
+
+    /// The folder with most objects of its namespace (of its kind, where it has none), and how many those are. Files of the units
+    /// themselves go before bases that they share with others.
+    fn folder(&self, manifest: &Manifest) -> Result<(String, usize), String> {
+        let editable = |declared: &&Declared| {
+            let file = &declared.provenance.file;
+            declared.provenance.renderer != Renderer::Helm && self.tree.is_file(file) && !is_kustomization(file)
+        };
+        let own = |declared: &&Declared| {
+            let unit = self.set.units.get(declared.unit.0);
+            unit.is_some_and(|unit| is_within(&declared.provenance.file, &unit.path))
+        };
+        let has_own = self.set.objects.iter().filter(editable).any(|declared| own(&declared));
+        let in_folders = |alike: &dyn Fn(&Declared) -> bool| {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for declared in self
+                .set
+                .objects
+                .iter()
+                .filter(editable)
+                .filter(|declared| alike(declared) && (own(declared) || !has_own))
+            {
+                *counts.entry(parent(&declared.provenance.file)).or_default() += 1;
+            }
+            // Of equal ones the first.
+            counts.into_iter().rev().max_by_key(|(_, count)| *count)
+        };
+        let kind = manifest.group_kind();
+        let by_namespace = manifest
+            .namespace()
+            .and_then(|namespace| in_folders(&|declared| declared.id.namespace.as_deref() == Some(namespace)));
+        let by_kind = || in_folders(&|declared| declared.id.group_kind() == kind && declared.id.namespace.is_none());
+        let any = || in_folders(&|declared| declared.id.namespace.is_none() == manifest.namespace().is_none());
+        let found = by_namespace.or_else(by_kind).or_else(any);
+        let (folder, count) = found.ok_or_else(|| "no file of the repository declares anything like it".to_owned())?;
+        Ok((folder.to_owned(), count))
+    }
+
+    /// Names that a file may have, those first that the files of the folder (or all) have most.
+    fn stems(&self, folder: &str, manifest: &Manifest) -> Vec<String> {
+        let kind = manifest.kind().to_lowercase();
+        let mut counts = vec![(0, 0); NAMES.len()];
+        for declared in &self.set.objects {
+            let file = &declared.provenance.file;
+            let stem = file
+                .rsplit('/')
+                .next()
+                .and_then(|name| name.rsplit_once('.'))
+                .map_or("", |(stem, _)| stem);
+            let own = declared.id.kind.to_lowercase();
+            let Some(at) = NAMES.iter().position(|name| name(&own, &declared.id.name) == stem) else {
+                continue;
+            };
+            counts[at].0 += usize::from(parent(file) == folder);
+            counts[at].1 += 1;
+        }
+        let mut order: Vec<usize> = (0..NAMES.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(counts[*at]));
+        order.into_iter().map(|at| NAMES[at](&kind, manifest.name())).collect()
+    }
+
+    fn ending(&self, folder: &str) -> &'static str {
+        let count = |end: &str| {
+            self.tree
+                .files_within(folder)
+                .filter(|file| file.ends_with(end))
+                .count()
+        };
+        if count(".yml") > count(".yaml") { "yml" } else { "yaml" }
+    }
+
+    /// The text of a file with one object, in the look of a file of the folder.
+    fn in_look_of(&self, folder: &str, value: &Value) -> String {
+        let near = self
+            .set
+            .objects
+            .iter()
+            .map(|declared| declared.provenance.file.as_str());
+        let near = near.filter(|file| parent(file) == folder && is_within(file, folder));
+        let looks = near.filter_map(|file| {
+            let text = self.text(file).ok()?;
+            let both = yaml_splice::append_document(&text, value).ok()?;
+            let document = kube_yaml::parse(both.as_bytes()).pop()?;
+            Some(both[document.bytes].to_owned())
+        });
+        looks.into_iter().next().unwrap_or_else(|| kube_yaml::to_string(value))
+    }
+
+    /// Names a new file in the kustomization of its folder: in order where the list is sorted, else at the end.
+    fn list(&mut self, folder: &str, file: &str) -> Result<(), String> {
+        let Some(kustomization) = self.kustomization(folder) else {
+            return Ok(());
+        };
+        let text = self.text(&kustomization)?;
+        let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+        let items: Vec<&str> = value["resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let dotted = items.iter().any(|item| item.starts_with("./"));
+        let entry = format!("{}{name}", if dotted { "./" } else { "" });
+        let at = match items.is_sorted() && items.len() > 1 {
+            true => items.partition_point(|item| *item < entry.as_str()),
+            false => items.len(),
+        };
+        let edit = Edit::insert(yaml_splice::path!["resources", at], entry);
+        let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
+        self.put(&kustomization, edited.text);
+        Ok(())
+    }
+}

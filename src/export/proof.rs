@@ -1,0 +1,176 @@
+//! What a changed tree declares beside what the old one did.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use yaml_splice::{Edit, Step};
+
+use super::{Change, Placed, path};
+use crate::declared::{self, entries};
+use crate::error::{Failure, printable};
+use crate::object::{DeclaredSet, ObjectId};
+use crate::source::Tree;
+
+/// Objects of an entry by their ids as written, and how many problems there are.
+pub(super) struct Rendered {
+    objects: BTreeMap<ObjectId, Value>,
+    errors: Vec<String>,
+}
+
+impl Rendered {
+    pub fn of(tree: &Tree, options: &declared::Options) -> Result<Self, Failure> {
+        let set = declared::load(tree, options)?;
+        let errors = set.problems.iter().map(ToString::to_string).collect();
+        let objects = set
+            .objects
+            .into_iter()
+            .map(|one| (one.id, one.manifest.into_value()))
+            .collect();
+        Ok(Self { objects, errors })
+    }
+
+    /// The id as written of an object whose namespace is resolved.
+    fn written(&self, id: &ObjectId) -> Option<ObjectId> {
+        let mut bare = id.clone();
+        bare.namespace = None;
+        [id.clone(), bare].into_iter().find(|id| self.objects.contains_key(id))
+    }
+}
+
+/// What a comparison found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Changes that did not come out as meant, with the reason.
+    pub wrong: BTreeMap<usize, String>,
+    /// Objects that changed and were not to.
+    pub others: Vec<String>,
+}
+
+/// Compares two renderings with what was meant. Only changes that were placed count.
+pub(super) fn compare(
+    before: &Rendered,
+    after: &Rendered,
+    set: &DeclaredSet,
+    changes: &[Change],
+    placed: &[Placed],
+) -> Found {
+    let mut found = Found::default();
+    let mut meant = before.objects.clone();
+    let mut by_object: BTreeMap<ObjectId, Vec<usize>> = BTreeMap::new();
+    for index in placed.iter().map(|placed| placed.change) {
+        let change = &changes[index];
+        let id = change.object();
+        let written = match change {
+            Change::Add { .. } => after.written(&id).unwrap_or(id),
+            _ => before.written(&id).unwrap_or(id),
+        };
+        match intend(&mut meant, &written, change) {
+            Some(()) => by_object.entry(written).or_default().push(index),
+            None => drop(
+                found
+                    .wrong
+                    .insert(index, "its rendered form has no such place".to_owned()),
+            ),
+        }
+    }
+    let ids: BTreeSet<&ObjectId> = meant.keys().chain(after.objects.keys()).collect();
+    for id in ids {
+        let same = match (meant.get(id), after.objects.get(id)) {
+            (Some(a), Some(b)) => a == b,
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        match by_object.get(id) {
+            _ if same => {}
+            Some(indices) => {
+                let reason =
+                    "edited where it is declared, it would be rendered otherwise: something in between decides";
+                found
+                    .wrong
+                    .extend(indices.iter().map(|index| (*index, reason.to_owned())));
+            }
+            None => found
+                .others
+                .push(format!("{id} in {}", shown(&set.entry.paths.join(", ")))),
+        }
+    }
+    let new = after.errors.iter().find(|error| !before.errors.contains(error));
+    if let (Some(error), true) = (new, found.wrong.is_empty()) {
+        let reason = format!("the repository would have an error more: {error}");
+        found
+            .wrong
+            .extend(placed.iter().map(|placed| (placed.change, reason.clone())));
+    }
+    found
+}
+
+fn shown(path: &str) -> String {
+    printable(if path.is_empty() { "." } else { path })
+}
+
+/// Does a change to what is rendered.
+fn intend(meant: &mut BTreeMap<ObjectId, Value>, id: &ObjectId, change: &Change) -> Option<()> {
+    match change {
+        Change::Add { manifest } => drop(meant.insert(id.clone(), manifest.value().clone())),
+        Change::Remove { .. } => drop(meant.remove(id)?),
+        Change::Set { path, value: new, .. } => {
+            let value = meant.get_mut(id)?;
+            let steps = path::steps(path, value)?;
+            let is_new = matches!(steps.last(), Some(Step::Index(_))) && at(value, &steps).is_none();
+            let edit = match is_new {
+                true => Edit::insert(steps, new.clone()),
+                false => Edit::set(steps, new.clone()),
+            };
+            yaml_splice::apply(value, &edit).ok()?;
+        }
+        Change::Unset { path, .. } => {
+            let value = meant.get_mut(id)?;
+            let steps = path::steps(path, value)?;
+            yaml_splice::apply(value, &Edit::remove(steps)).ok()?;
+        }
+    }
+    Some(())
+}
+
+fn at<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
+    steps.iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get(key),
+        Step::Index(index) => value.get(index),
+    })
+}
+
+/// What changes in the other entries of the repository.
+pub(super) fn elsewhere(
+    tree: &Tree,
+    options: &declared::Options,
+    set: &DeclaredSet,
+    files: &BTreeMap<String, Option<Vec<u8>>>,
+) -> Result<Vec<String>, Failure> {
+    let changed = tree.with(files);
+    let mut found = Vec::new();
+    for candidate in entries(tree, "") {
+        if set.entry.paths.contains(&candidate.path) {
+            continue;
+        }
+        let options = declared::Options {
+            paths: vec![candidate.path.clone()],
+            ..options.clone()
+        };
+        // What cannot be read before is no entry that could change.
+        let Ok(before) = Rendered::of(tree, &options) else {
+            continue;
+        };
+        let after = match Rendered::of(&changed, &options) {
+            Ok(after) => after,
+            Err(_) => {
+                found.push(format!("everything in {}", shown(&candidate.path)));
+                continue;
+            }
+        };
+        let ids: BTreeSet<&ObjectId> = before.objects.keys().chain(after.objects.keys()).collect();
+        let differs = ids
+            .into_iter()
+            .filter(|id| before.objects.get(*id) != after.objects.get(*id));
+        found.extend(differs.map(|id| format!("{id} in {}", shown(&candidate.path))));
+    }
+    Ok(found)
+}

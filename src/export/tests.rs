@@ -1,0 +1,275 @@
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+use crate::declared::Options;
+use crate::object::Declared;
+use crate::source;
+
+/// A copy of a folder of `fixtures`, outside of any repository.
+fn copied(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("because the folder is ours");
+    for entry in std::fs::read_dir(from).expect("because the fixture is part of the repository") {
+        let path = entry.expect("because it was just listed").path();
+        let target = to.join(path.file_name().expect("because it is an entry"));
+        match path.is_dir() {
+            true => copied(&path, &target),
+            false => drop(std::fs::copy(&path, &target).expect("because the folder is ours")),
+        }
+    }
+}
+
+struct Case {
+    _folder: tempfile::TempDir,
+    tree: Tree,
+    options: Options,
+    set: DeclaredSet,
+}
+
+impl Case {
+    fn new(fixture: &str, path: &str) -> Self {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        copied(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture),
+            folder.path(),
+        );
+        Self::of(folder, path)
+    }
+
+    fn of(folder: tempfile::TempDir, path: &str) -> Self {
+        let reference = folder.path().to_string_lossy().into_owned();
+        let tree = source::open(&reference, &source::Options::default()).expect("because it is a folder");
+        let options = Options {
+            paths: vec![path.to_owned()],
+            namespace: "default".to_owned(),
+            ..Options::default()
+        };
+        let set = declared::load(&tree, &options).expect("because there is something to read");
+        Self {
+            _folder: folder,
+            tree,
+            options,
+            set,
+        }
+    }
+
+    fn files(files: &[(&str, &str)], path: &str) -> Self {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            std::fs::create_dir_all(file.parent().expect("because it is in a folder"))
+                .expect("because the folder is ours");
+            std::fs::write(file, text).expect("because the folder is ours");
+        }
+        Self::of(folder, path)
+    }
+
+    fn id(&self, name: &str) -> ObjectId {
+        let is = |declared: &&Declared| declared.id.is_named_by(name);
+        let found = self
+            .set
+            .objects
+            .iter()
+            .find(is)
+            .unwrap_or_else(|| panic!("{name} is not declared"));
+        found.id.clone()
+    }
+
+    fn place(&self, changes: &[Change]) -> Changeset {
+        place(&self.tree, &self.options, &self.set, changes).expect("because the tree can be read")
+    }
+
+    /// Lines that went (`-`) and came (`+`) in each file.
+    fn diff(&self, made: &Changeset) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (path, new) in &made.files {
+            let old = self
+                .tree
+                .read(path)
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .unwrap_or_default();
+            let new = new.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+            let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+            let tail = old[head..]
+                .iter()
+                .rev()
+                .zip(new[head..].iter().rev())
+                .take_while(|(a, b)| a == b)
+                .count();
+            lines.push(path.clone());
+            lines.extend(old[head..old.len() - tail].iter().map(|line| format!("-{line}")));
+            lines.extend(new[head..new.len() - tail].iter().map(|line| format!("+{line}")));
+        }
+        lines
+    }
+
+    fn set(&self, object: &str, path: &str, value: Value) -> Change {
+        Change::Set {
+            object: self.id(object),
+            path: path.to_owned(),
+            value,
+        }
+    }
+}
+
+fn manifest(value: Value) -> Manifest {
+    Manifest::new(value).expect("because it is complete")
+}
+
+fn reasons(made: &Changeset) -> Vec<(usize, &str)> {
+    made.unplaced
+        .iter()
+        .map(|one| (one.change, one.reason.as_str()))
+        .collect()
+}
+
+const SHARED: &[(&str, &str)] = &[
+    (
+        "base/kustomization.yaml",
+        "resources:\n- web.yaml # the shop\n- settings.yaml\n",
+    ),
+    (
+        "base/web.yaml",
+        "# The shop.\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1 # enough\n  paused: false\n",
+    ),
+    (
+        "base/settings.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata:\n    a: '1'\n",
+    ),
+    (
+        "over/one/kustomization.yaml",
+        "namespace: one\nresources:\n- ../../base\nreplicas:\n- name: web\n  count: 3\n",
+    ),
+    (
+        "over/two/kustomization.yaml",
+        "namespace: two\nresources:\n- ../../base\n",
+    ),
+];
+
+#[test]
+fn a_field_of_a_plain_file_changes_one_line() {
+    let case = Case::new("mobile-bank", "clusters/production");
+    let made = case.place(&[case.set("Deployment/accounts/accounts-api", ".spec.replicas", json!(7))]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.placed.len(), 1);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    let diff = case.diff(&made);
+    assert_eq!(diff.len(), 3, "{diff:?}");
+    assert_eq!(diff[0], "clusters/production/apps/accounts/api.yaml");
+    assert!(
+        diff[1].starts_with("-  replicas: ") && diff[2].starts_with("+  replicas: 7"),
+        "{diff:?}"
+    );
+}
+
+#[test]
+fn several_changes_of_one_file_are_made_together() {
+    let text = "# a\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata:\n  one: 1st # x\n  two: 2nd\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n";
+    let case = Case::files(&[("all.yaml", text)], "");
+    let made = case.place(&[
+        Change::Remove {
+            object: case.id("ConfigMap/a"),
+        },
+        case.set("ConfigMap/b", ".data.one", json!("on")),
+        Change::Unset {
+            object: case.id("ConfigMap/b"),
+            path: ".data.two".to_owned(),
+        },
+        case.set("ConfigMap/c", ".metadata.labels[a.b/c]", json!("1")),
+    ]);
+    assert_eq!(reasons(&made), []);
+    let new = made.files["all.yaml"]
+        .as_deref()
+        .map(String::from_utf8_lossy)
+        .expect("because it stays");
+    assert_eq!(
+        new,
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata:\n  one: \"on\" # x\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, labels: {a.b/c: \"1\"}}\n"
+    );
+}
+
+#[test]
+fn what_something_in_between_decides_is_not_placed() {
+    let case = Case::files(SHARED, "over/one");
+    let made = case.place(&[
+        case.set("Deployment/one/web", ".spec.replicas", json!(5)),
+        case.set("Deployment/one/web", ".metadata.namespace", json!("three")),
+    ]);
+    assert!(made.files.is_empty() && made.placed.is_empty(), "{made:?}");
+    assert_eq!(made.unplaced.len(), 2);
+    assert!(
+        made.unplaced[0].reason.contains("something in between decides"),
+        "{made:?}"
+    );
+}
+
+#[test]
+fn others_that_share_a_file_are_told() {
+    let case = Case::files(SHARED, "over/one");
+    let made = case.place(&[case.set("Deployment/one/web", ".spec.paused", json!(true))]);
+    assert_eq!(
+        case.diff(&made),
+        ["base/web.yaml", "-  paused: false", "+  paused: true"]
+    );
+    assert!(
+        made.side_effects.contains(&"Deployment/two/web in over/two".to_owned()),
+        "{:?}",
+        made.side_effects
+    );
+}
+
+#[test]
+fn a_removed_object_takes_its_file_and_its_entry_along() {
+    let case = Case::files(&SHARED[..3], "base");
+    let made = case.place(&[Change::Remove {
+        object: case.id("Deployment/web"),
+    }]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.files["base/web.yaml"], None);
+    assert_eq!(
+        made.files["base/kustomization.yaml"].as_deref(),
+        Some(&b"resources:\n- settings.yaml\n"[..])
+    );
+}
+
+#[test]
+fn a_new_object_is_named_and_listed_as_its_neighbours() {
+    let case = Case::new("kustomize-shop", "overlays/production");
+    let policy = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "limits", "namespace": "shop-production"},
+        "spec": {"limits": [{"type": "Container", "max": {"cpu": "2"}}]}});
+    let made = case.place(&[Change::Add {
+        manifest: manifest(policy.clone()),
+    }]);
+    assert_eq!(reasons(&made), []);
+    let folder = "overlays/production";
+    let files: Vec<&str> = made.files.keys().map(String::as_str).collect();
+    assert_eq!(files.len(), 2, "{files:?}");
+    assert!(files.iter().all(|file| file.starts_with(folder)), "{files:?}");
+    let again = case.tree.with(&made.files);
+    let set = declared::load(&again, &case.options).expect("because it can be read");
+    assert!(set.objects.iter().any(|one| *one.manifest.value() == policy));
+    // Told twice, it is there already.
+    let case = Case {
+        tree: again,
+        set,
+        ..case
+    };
+    let made = case.place(&[Change::Add {
+        manifest: manifest(policy),
+    }]);
+    assert_eq!(reasons(&made), [(0, "it is declared already")]);
+    assert!(made.files.is_empty());
+}
+
+#[test]
+fn a_secret_is_never_written_in_clear() {
+    let case = Case::files(&SHARED[..3], "base");
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"password": "canary-4711"}});
+    let made = case.place(&[Change::Add {
+        manifest: manifest(secret),
+    }]);
+    assert_eq!(reasons(&made), [(0, "a Secret is not written in clear")]);
+    assert!(!format!("{made:?}").contains("canary-4711"));
+}

@@ -1,0 +1,193 @@
+//! Files being changed, one change after the other.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use yaml_splice::{Edit, Edited, Step};
+
+use super::{Change, Changeset, Placed, Unplaced, path};
+use crate::object::{Declared, DeclaredSet, ObjectId, Place, Renderer};
+use crate::source::Tree;
+use crate::source::path::{is_within, parent, resolve};
+
+pub(super) struct Work<'a> {
+    pub tree: &'a Tree,
+    pub set: &'a DeclaredSet,
+    pub made: Changeset,
+    /// Documents that are gone, by file: the indices that they had in the tree.
+    gone: BTreeMap<String, Vec<usize>>,
+}
+
+/// Where a change was made, and why there.
+pub(super) type Made = (Place, String);
+
+impl<'a> Work<'a> {
+    pub fn new(tree: &'a Tree, set: &'a DeclaredSet) -> Self {
+        Self {
+            tree,
+            set,
+            made: Changeset::default(),
+            gone: BTreeMap::new(),
+        }
+    }
+
+    pub fn finish(self) -> Changeset {
+        self.made
+    }
+
+    /// Makes a change, or notes why not.
+    pub fn make(&mut self, index: usize, change: &Change) {
+        let made = match change {
+            Change::Set { object, path, value } => self.set_field(object, path, Some(value)),
+            Change::Unset { object, path } => self.set_field(object, path, None),
+            Change::Remove { object } => self.remove(object),
+            Change::Add { manifest } => self.add(manifest),
+        };
+        match made {
+            Ok((place, why)) => self.made.placed.push(Placed {
+                change: index,
+                place,
+                why,
+            }),
+            Err(reason) => self.made.unplaced.push(Unplaced { change: index, reason }),
+        }
+    }
+
+    /// The text of a file as it is by now.
+    pub fn text(&self, file: &str) -> Result<String, String> {
+        let bytes = match self.made.files.get(file) {
+            Some(Some(bytes)) => bytes.clone(),
+            Some(None) => return Err(format!("{file} is removed")),
+            None => self.tree.read(file).map_err(|problem| problem.message)?.to_vec(),
+        };
+        String::from_utf8(bytes).map_err(|_| format!("{file} is not UTF-8"))
+    }
+
+    pub fn put(&mut self, file: &str, text: String) {
+        self.made.files.insert(file.to_owned(), Some(text.into_bytes()));
+    }
+
+    /// The declared object with its file, where that is a manifest that can be edited.
+    fn declared(&self, object: &ObjectId) -> Result<&'a Declared, String> {
+        let found = self.set.objects.iter().find(|declared| declared.id == *object);
+        let declared = found.ok_or_else(|| "it is not declared".to_owned())?;
+        match declared.provenance.renderer {
+            Renderer::Helm => {
+                Err("a chart makes it: set a value of its release, or patch it behind the chart".to_owned())
+            }
+            _ if !self.tree.is_file(&declared.provenance.file) => {
+                Err("no file of the repository declares it".to_owned())
+            }
+            _ => Ok(declared),
+        }
+    }
+
+    /// The document's index by now, and what it says; it must declare that very object.
+    fn document(&self, declared: &Declared) -> Result<(String, usize, Value), String> {
+        let (file, index) = (&declared.provenance.file, declared.provenance.document);
+        let before = self
+            .gone
+            .get(file)
+            .map_or(0, |gone| gone.iter().filter(|gone| **gone < index).count());
+        let (text, index) = (self.text(file)?, index - before);
+        let document = kube_yaml::parse(text.as_bytes()).into_iter().nth(index);
+        let value = document.and_then(|document| document.value.ok());
+        let value = value.ok_or_else(|| format!("{file} has no such document"))?;
+        if value["kind"] != declared.manifest.kind() {
+            return Err(format!(
+                "{file} declares it as a part of something else (a list, a generator)"
+            ));
+        }
+        Ok((text, index, value))
+    }
+
+    fn set_field(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
+        let declared = self.declared(object)?;
+        let (text, index, value) = self.document(declared)?;
+        let steps =
+            path::steps(path, &value).ok_or_else(|| format!("{} has no place {path}", declared.provenance.file))?;
+        let edit = match (new, steps.last()) {
+            (None, _) => Edit::remove(steps),
+            (Some(new), Some(Step::Index(at))) if at_end(&value, &steps, *at) => Edit::insert(steps, new.clone()),
+            (Some(new), _) => Edit::set(steps, new.clone()),
+        };
+        let Edited { text, reemitted } = yaml_splice::edit(&text, index, &[edit]).map_err(|error| error.to_string())?;
+        let place = declared.provenance.place();
+        if reemitted && !self.made.reemitted.contains(&place) {
+            self.made.reemitted.push(place.clone());
+        }
+        self.put(&declared.provenance.file, text);
+        Ok((place, "the document that declares it".to_owned()))
+    }
+
+    fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
+        let declared = self.declared(object)?;
+        let (text, index, _) = self.document(declared)?;
+        let file = &declared.provenance.file;
+        let left = yaml_splice::remove_document(&text, index).map_err(|error| error.to_string())?;
+        let place = declared.provenance.place();
+        self.gone
+            .entry(file.clone())
+            .or_default()
+            .push(declared.provenance.document);
+        if !kube_yaml::parse(left.as_bytes()).is_empty() {
+            self.put(file, left);
+            return Ok((place, "the document that declared it is gone from the file".to_owned()));
+        }
+        self.made.files.insert(file.clone(), None);
+        self.unlist(file)?;
+        Ok((place, "the file that declared it alone is gone".to_owned()))
+    }
+
+    /// Takes a file out of the lists of all kustomizations that name it.
+    fn unlist(&mut self, file: &str) -> Result<(), String> {
+        let kustomizations: Vec<String> = self
+            .tree
+            .files()
+            .filter(|path| is_kustomization(path))
+            .map(str::to_owned)
+            .collect();
+        for kustomization in kustomizations {
+            let Ok(mut text) = self.text(&kustomization) else {
+                continue;
+            };
+            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+            let items = value["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let names = |item: &Value| item.as_str().and_then(|item| resolve(parent(&kustomization), item));
+            let Some(at) = items.iter().position(|item| names(item).as_deref() == Some(file)) else {
+                continue;
+            };
+            let edit = Edit::remove(yaml_splice::path!["resources", at]);
+            text = yaml_splice::edit(&text, 0, &[edit])
+                .map_err(|error| error.to_string())?
+                .text;
+            self.put(&kustomization, text);
+        }
+        Ok(())
+    }
+
+    /// The kustomization of a folder, by its file.
+    pub fn kustomization(&self, folder: &str) -> Option<String> {
+        let names = self.tree.files_within(folder);
+        names
+            .filter(|path| parent(path) == folder && is_within(path, folder) && is_kustomization(path))
+            .map(str::to_owned)
+            .next()
+    }
+}
+
+pub(super) fn is_kustomization(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
+}
+
+/// Whether steps lead to the item behind the last one of a list.
+fn at_end(value: &Value, steps: &[Step], at: usize) -> bool {
+    let list = steps[..steps.len() - 1]
+        .iter()
+        .try_fold(value, |value, step| match step {
+            Step::Key(key) => value.get(key),
+            Step::Index(index) => value.get(index),
+        });
+    list.and_then(Value::as_array).is_none_or(|items| items.len() == at)
+}
