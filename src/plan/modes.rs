@@ -90,8 +90,14 @@ pub(super) fn leave_what_is_not_rendered(problems: &mut [Problem], set: &Declare
         .map(|one| &one.id)
         .filter(|id| is_engines(id))
         .collect();
-    let units = set.units.iter().filter_map(|unit| Some(&unit.engine.as_ref()?.object));
-    let rendered: BTreeSet<&ObjectId> = units.collect();
+    let made: BTreeSet<UnitIndex> = set.objects.iter().map(|one| one.unit).collect();
+    let units = (0..)
+        .map(UnitIndex)
+        .zip(&set.units)
+        .filter(|(index, _)| made.contains(index));
+    let rendered: BTreeSet<&ObjectId> = units
+        .filter_map(|(_, unit)| Some(&unit.engine.as_ref()?.object))
+        .collect();
     for problem in problems.iter_mut().filter(|problem| problem.kind == ProblemKind::Error) {
         let Some(object) = &problem.object else { continue };
         if known.contains(object) && !rendered.contains(object) {
@@ -166,16 +172,18 @@ mod tests {
     #[test]
     fn what_is_not_rendered_is_left_to_its_engine_where_that_was_asked_for() {
         let mut set = set(yaml(
-            "{apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, metadata: {name: web, namespace: shop}, spec: {chart: {spec: {chart: web}}}}",
+            "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: web, namespace: shop}}\n---\n\
+             {apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: half, namespace: shop}}\n---\n\
+             {apiVersion: v1, kind: ConfigMap, metadata: {name: there}, unit: shop/half}",
         ));
         let place = Place {
             file: "web.yaml".to_owned(),
             line: None,
         };
-        let release = ObjectId::new("helm.toolkit.fluxcd.io", "HelmRelease", Some("shop"), "web");
+        let unit = |name| ObjectId::new("kustomize.toolkit.fluxcd.io", "Kustomization", Some("shop"), name);
         set.problems = vec![
-            Problem::error(place.clone(), "nothing of it is restored: its chart is not to be had").of(release),
-            Problem::error(place, "another one"),
+            Problem::error(place.clone(), "nothing of it is restored: its source is not to be had").of(unit("web")),
+            Problem::error(place, "a file of it cannot be read").of(unit("half")),
         ];
         for (mode, kinds) in [
             (Mode::Direct, [ProblemKind::Error, ProblemKind::Error]),
