@@ -69,7 +69,7 @@ enum NoWord {
 }
 
 /// One object of an autoscaler: kind, namespace and name.
-type Scaled = BTreeSet<(GroupKind, Option<String>, String)>;
+pub(super) type Scaled = BTreeSet<(GroupKind, Option<String>, String)>;
 
 impl Cluster {
     /// Compares each declared object that exists and is wanted with what is declared; these kinds are served. The set's scopes must
@@ -250,7 +250,7 @@ impl Cluster {
     }
 
     /// Asks again while the server is busy or a webhook does not answer.
-    async fn patiently<F: Future<Output = Result<Reply, Trouble>>>(
+    pub(super) async fn patiently<F: Future<Output = Result<Reply, Trouble>>>(
         &self,
         send: impl Fn() -> F,
     ) -> Result<Reply, Trouble> {
@@ -289,6 +289,18 @@ impl Cluster {
         if !set.objects.iter().any(could_be) {
             return scaled;
         }
+        self.add_scaled(kinds, &mut scaled, gaps).await;
+        scaled
+    }
+
+    /// What live autoscalers scale, as far as they may be read.
+    pub(super) async fn scaled_live(&self, kinds: &ServedKinds) -> Scaled {
+        let mut scaled = Scaled::new();
+        self.add_scaled(kinds, &mut scaled, &mut Gaps::default()).await;
+        scaled
+    }
+
+    async fn add_scaled(&self, kinds: &ServedKinds, scaled: &mut Scaled, gaps: &mut Gaps) {
         for (group, kind) in AUTOSCALERS {
             let Some(served) = kinds.get(&GroupKind::new(*group, *kind)) else {
                 continue;
@@ -304,7 +316,6 @@ impl Cluster {
                 Err(why) => gaps.add(&served.kind, why.to_string()),
             }
         }
-        scaled
     }
 }
 
@@ -328,7 +339,7 @@ fn sorted(mut fields: Vec<FieldDrift>) -> Vec<FieldDrift> {
 }
 
 /// The metadata of an object that was read whole.
-fn metadata(live: &Value) -> LiveObject {
+pub(super) fn metadata(live: &Value) -> LiveObject {
     let read = live
         .get("metadata")
         .cloned()
@@ -352,12 +363,12 @@ fn word(reply: Result<Reply, Trouble>, secret: Option<&Value>) -> Result<Value, 
     reply.read().map_err(because)
 }
 
-fn is_conflict(reply: &Reply) -> bool {
+pub(super) fn is_conflict(reply: &Reply) -> bool {
     reply.status == StatusCode::CONFLICT && Status::of(reply).message.contains("the object has been modified")
 }
 
 /// The server's words, of a Secret without what may be a value.
-fn said(trouble: Trouble, secret: Option<&Value>) -> String {
+pub(super) fn said(trouble: Trouble, secret: Option<&Value>) -> String {
     match trouble {
         Trouble::Refused(status) => refusal::words(&status, secret),
         Trouble::Broken(broken) => broken.text,

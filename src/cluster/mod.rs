@@ -6,6 +6,7 @@
 
 mod ask;
 mod batch;
+mod clean;
 mod client_side;
 mod compare;
 mod connect;
@@ -30,6 +31,7 @@ mod wire;
 pub mod write;
 
 pub use ask::NoAnswer;
+pub use clean::{Cleaned, Proof, Wanted};
 pub use compare::{AUTOSCALERS, CompareOptions, Compared, may_be_scaled};
 pub use connect::{Cluster, ConnectOptions};
 pub use endpoint::Endpoint;

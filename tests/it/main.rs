@@ -9,6 +9,7 @@ mod control_plane;
 mod declared;
 mod engine;
 mod engines;
+mod export;
 mod faults;
 mod fixtures;
 mod house;

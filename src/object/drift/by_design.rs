@@ -77,7 +77,11 @@ const UNDECLARED: &[Row] = &[
     row("batch", "Job", ".spec.template.metadata.labels[batch.kubernetes.io/*", "the server labels a Job's pods"),
     row("batch", "Job", ".spec.template.metadata.labels.controller-uid", "likewise"),
     row("batch", "Job", ".spec.template.metadata.labels.job-name", "likewise"),
+    row("batch", "Job", ".metadata.labels[batch.kubernetes.io/*", "a Job without labels gets those of its pods"),
+    row("batch", "Job", ".metadata.labels.controller-uid", "likewise"),
+    row("batch", "Job", ".metadata.labels.job-name", "likewise"),
     row("", "Pod", ".spec.nodeName", "the scheduler"),
+    row("", "Pod", ".metadata.labels[topology.kubernetes.io/*", "the server copies them from the node"),
     row("", "Pod", "*.volumes[name=kube-api-access-*", "the service account's token is mounted by admission"),
     row("", "Pod", "*.volumeMounts[name=kube-api-access-*", "likewise"),
     // Volumes.

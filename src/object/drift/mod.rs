@@ -3,7 +3,10 @@
 //! Not a difference: other spellings of one quantity (`1000m` and `1`, `0.5Gi` and `512Mi`), `null` and absent, fields that
 //! the server or others added, the order of lists whose elements have a name, injected `caBundle`s.
 
+mod adopt;
+mod arrange;
 mod by_design;
+mod clean;
 mod defaults;
 mod jq;
 mod managed;
@@ -17,6 +20,8 @@ mod walk;
 
 use serde_json::{Map, Value};
 
+pub use adopt::adopt;
+pub use clean::{Cleaning, Known, Learned};
 pub use jq::Expression;
 pub use pair::{Pair, Suspects};
 pub(in crate::object) use path::{child, keys_of, label};

@@ -355,7 +355,7 @@ impl<'a> Pair<'a> {
 }
 
 /// What is in a value, with the steps to it; of a list of plain values nothing: it is one.
-fn children(value: &Value) -> Vec<(Step, &Value)> {
+pub(super) fn children(value: &Value) -> Vec<(Step, &Value)> {
     match value {
         Value::Object(map) => {
             let field = |(key, value)| (Step::Field(String::clone(key)), value);

@@ -1,0 +1,3 @@
+//! Live state back into Git, against a real control plane.
+
+mod kinds;
