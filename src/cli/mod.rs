@@ -258,6 +258,20 @@ mod tests {
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
+              --sealed-secrets-key <FILE>
+                  A backup of the keys of the sealed-secrets controller: the manifests
+                  of their Secrets; may be given more than once
+
+                  They are restored before the controller, which opens SealedSecrets
+                  with them.
+
+              --unseal
+                  Open SealedSecrets with these keys, and restore the Secrets in them
+                  too
+
+                  So that nothing waits for the controller. Once it runs it takes them
+                  over.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -527,6 +541,20 @@ mod tests {
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
+              --sealed-secrets-key <FILE>
+                  A backup of the keys of the sealed-secrets controller: the manifests
+                  of their Secrets; may be given more than once
+
+                  They are restored before the controller, which opens SealedSecrets
+                  with them.
+
+              --unseal
+                  Open SealedSecrets with these keys, and restore the Secrets in them
+                  too
+
+                  So that nothing waits for the controller. Once it runs it takes them
+                  over.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -696,6 +724,20 @@ mod tests {
 
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
+              --sealed-secrets-key <FILE>
+                  A backup of the keys of the sealed-secrets controller: the manifests
+                  of their Secrets; may be given more than once
+
+                  They are restored before the controller, which opens SealedSecrets
+                  with them.
+
+              --unseal
+                  Open SealedSecrets with these keys, and restore the Secrets in them
+                  too
+
+                  So that nothing waits for the controller. Once it runs it takes them
+                  over.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
@@ -883,6 +925,20 @@ mod tests {
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
+              --sealed-secrets-key <FILE>
+                  A backup of the keys of the sealed-secrets controller: the manifests
+                  of their Secrets; may be given more than once
+
+                  They are restored before the controller, which opens SealedSecrets
+                  with them.
+
+              --unseal
+                  Open SealedSecrets with these keys, and restore the Secrets in them
+                  too
+
+                  So that nothing waits for the controller. Once it runs it takes them
+                  over.
+
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
 
@@ -1010,6 +1066,20 @@ mod tests {
 
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
+              --sealed-secrets-key <FILE>
+                  A backup of the keys of the sealed-secrets controller: the manifests
+                  of their Secrets; may be given more than once
+
+                  They are restored before the controller, which opens SealedSecrets
+                  with them.
+
+              --unseal
+                  Open SealedSecrets with these keys, and restore the Secrets in them
+                  too
+
+                  So that nothing waits for the controller. Once it runs it takes them
+                  over.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt
@@ -1144,6 +1214,20 @@ mod tests {
 
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
+              --sealed-secrets-key <FILE>
+                  A backup of the keys of the sealed-secrets controller: the manifests
+                  of their Secrets; may be given more than once
+
+                  They are restored before the controller, which opens SealedSecrets
+                  with them.
+
+              --unseal
+                  Open SealedSecrets with these keys, and restore the Secrets in them
+                  too
+
+                  So that nothing waits for the controller. Once it runs it takes them
+                  over.
 
               --strict
                   Refuse to go on if anything in the repository is wrong or in doubt

@@ -84,6 +84,20 @@ pub struct SourceArgs {
     #[arg(long, value_name = "FILE")]
     pub decryption_key: Vec<PathBuf>,
 
+    /// A backup of the keys of the sealed-secrets controller: the manifests of
+    /// their Secrets; may be given more than once
+    ///
+    /// They are restored before the controller, which opens SealedSecrets with
+    /// them.
+    #[arg(long, value_name = "FILE")]
+    pub sealed_secrets_key: Vec<PathBuf>,
+
+    /// Open SealedSecrets with these keys, and restore the Secrets in them too
+    ///
+    /// So that nothing waits for the controller. Once it runs it takes them over.
+    #[arg(long, requires = "sealed_secrets_key")]
+    pub unseal: bool,
+
     /// Refuse to go on if anything in the repository is wrong or in doubt
     ///
     /// Otherwise what cannot be used is named and left out, and the rest goes on.

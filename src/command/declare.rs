@@ -96,6 +96,7 @@ pub(super) fn read(
         sources: args.source.iter().cloned().collect(),
         inputs: given(&args.input)?,
         keys: keys::keys(&args.decryption_key, &|name| std::env::var_os(name))?,
+        sealing: keys::sealing(&args.sealed_secrets_key, args.unseal)?,
         time: jiff::Timestamp::now(),
         charts: Arc::new(Charts::new(
             past::cache("charts"),

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sops::Identities;
 use zeroize::Zeroizing;
 
-use crate::declared::Keys;
+use crate::declared::{Keys, Sealing};
 use crate::error::{Failure, Kind};
 
 /// More than any file with keys has.
@@ -52,6 +52,26 @@ pub(super) fn keys(given: &[PathBuf], variable: Variable<'_>) -> Result<Keys, Fa
         }
     }
     Ok(Keys::new(identities, None))
+}
+
+/// The keys of a controller of SealedSecrets, out of its backup.
+///
+/// # Errors
+/// When a file cannot be read or holds none; nothing of it is quoted.
+pub(super) fn sealing(files: &[PathBuf], unseal: bool) -> Result<Sealing, Failure> {
+    let failed = |file: &str, why: String| {
+        Failure::new(Kind::Input, format!("nothing was read: the sealing key in {file} cannot be used"))
+            .because(why)
+            .hint("back it up with `kubectl get secret -n kube-system -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml`")
+    };
+    let mut texts = Vec::new();
+    for file in files {
+        let shown = file.display().to_string();
+        let text = read(file).map_err(|why| failed(&shown, why))?;
+        texts.push((shown, text));
+    }
+    let all = texts.iter().map(|(file, text)| (&**file, &***text));
+    Sealing::read(all, unseal).map_err(|(file, why)| failed(&file, why))
 }
 
 /// Where `sops` looks without being told.

@@ -16,6 +16,7 @@ use super::follow::{Job, World};
 use super::kustomize::{Outside, render};
 use super::parts::{Dialect, Part};
 use super::release::Origin;
+use super::sealed::{self, Sealing};
 use super::secrets::Decrypting;
 use super::{Options, in_parallel, kustomization, load, plain};
 use crate::error::Failure;
@@ -223,6 +224,29 @@ impl Assembly {
                 turn: None,
                 app: one.app.clone(),
             });
+        }
+    }
+
+    /// The Secrets of keys that were given, where nobody declares them.
+    pub fn take_keys(&mut self, sealing: &Sealing) {
+        let name = |value: &Value, key: &str| value["metadata"][key].as_str().map(str::to_owned);
+        for found in sealing.secrets() {
+            let is_it = |item: &Item| {
+                let (own, other) = (&item.found.value, &found.value);
+                own["kind"] == "Secret"
+                    && ["namespace", "name"]
+                        .iter()
+                        .all(|key| name(own, key) == name(other, key))
+            };
+            if self.items.iter().any(is_it) {
+                continue;
+            }
+            self.unit(sealed::UNIT, Renderer::Plain);
+            let findings = Findings {
+                found: vec![found],
+                problems: Vec::new(),
+            };
+            self.add(findings, sealed::UNIT, &Writer::ServerSide("refloat".to_owned()), None);
         }
     }
 

@@ -27,12 +27,14 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
     let outside = Outside::of(tree, target(options));
     let mut world = World::new(tree, options, &outside);
     assembly.take_parts(tree, parts, options, &mut world)?;
+    assembly.take_keys(&options.sealing);
     let tracking = world.argo.tracking();
     let mark = |app: &super::argo::App, object: &mut serde_json::Value| {
         let marked = tracking.mark(object, &world.argo.instance(app), app.namespace());
         marked.map_err(|error| error.to_string())
     };
-    let (units, objects, mut problems) = assembly.finish(&mark);
+    let (units, mut objects, mut problems) = assembly.finish(&mark);
+    options.sealing.open(&mut objects, &mut problems, &options.namespace);
     let wanted = world.inputs.into_wanted();
     if objects.is_empty() && problems.is_empty() {
         let places: Vec<String> = entry

@@ -31,6 +31,7 @@ mod parts;
 mod plain;
 mod release;
 mod releases;
+mod sealed;
 mod secrets;
 mod template;
 
@@ -48,6 +49,7 @@ pub use entry::{Candidate, entries};
 pub use inputs::Known;
 pub use load::load;
 pub use parts::Dialect;
+pub use sealed::Sealing;
 pub use secrets::Keys;
 
 /// How a tree is read.
@@ -76,6 +78,8 @@ pub struct Options {
     pub inputs: Known,
     /// Private keys that open what is encrypted.
     pub keys: Keys,
+    /// The keys of the controller of SealedSecrets.
+    pub sealing: Sealing,
     /// When what is rendered is said to have been installed; whole seconds count.
     pub time: Timestamp,
     /// Gets charts from elsewhere.

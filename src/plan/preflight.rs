@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::edges::{Missing, RULES, target_of};
+use super::edges::{Missing, RULES, is_sealing_key, target_of};
 use super::index::Index;
 use super::item::{Item, text};
 use super::{Cut, Edge, Note, NoteKind, PlanOptions, outside};
@@ -44,7 +44,7 @@ pub(crate) fn notes(
         if let Some(row) = outside::does(item) {
             notes.push(acts_outside(item, row, options));
         }
-        not_in_git(item, notes);
+        not_in_git(index, item, notes);
     }
     notes.extend(cuts.iter().map(cut));
     notes.extend(index.facts.gaps.iter().map(|gap| Note {
@@ -291,18 +291,20 @@ fn acts_outside(item: &Item<'_>, row: &outside::Row, options: &PlanOptions) -> N
 }
 
 /// What Git cannot bring back.
-fn not_in_git(item: &Item<'_>, notes: &mut Vec<Note>) {
+fn not_in_git(index: &Index<'_>, item: &Item<'_>, notes: &mut Vec<Note>) {
     let message = match (&*item.id.group, &*item.id.kind) {
         ("", "PersistentVolumeClaim") => "comes back empty: what was on the volume is not in Git",
         ("apps", "StatefulSet") if !item.list("/spec/volumeClaimTemplates").is_empty() => {
             "its volumes come back empty: what was on them is not in Git"
         }
-        ("bitnami.com", "SealedSecret") => "can be opened only with the old sealing key, which is not in Git",
+        ("bitnami.com", "SealedSecret") if !is_opened(index, item) => {
+            "can be opened only with the old sealing key, which is not in Git"
+        }
         _ => "",
     };
     if !message.is_empty() {
         let hint = match &*item.id.kind {
-            "SealedSecret" => "restore the key of the sealed-secrets controller from its backup first",
+            "SealedSecret" => "give the backup of the controller's key with --sealed-secrets-key FILE",
             _ => "restore its content from a backup",
         };
         notes.push(note(NoteKind::NotInGit, item, message.to_owned(), Some(hint)));
@@ -311,6 +313,14 @@ fn not_in_git(item: &Item<'_>, notes: &mut Vec<Note>) {
         let message = "its values are generated anew at each rendering: created only where absent, never overwritten";
         notes.push(note(NoteKind::Generated, item, message.to_owned(), None));
     }
+}
+
+/// Whether a SealedSecret has its key among what is declared, or its Secret.
+fn is_opened(index: &Index<'_>, item: &Item<'_>) -> bool {
+    let secret = ObjectId::new("", "Secret", item.namespace(), &*item.id.name);
+    let declared = index.get(&secret).and_then(|node| index.item(node).declared());
+    let keys = index.of_kind("", "Secret").iter();
+    declared.is_some() || keys.map(|node| index.item(*node)).any(is_sealing_key)
 }
 
 fn cut(cut: &Cut) -> Note {

@@ -14,7 +14,7 @@ pub(crate) mod written;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(crate) use network::target_of;
-pub(crate) use secrets::made_by;
+pub(crate) use secrets::{is_sealing_key, made_by};
 
 use super::index::Index;
 use super::{Strength, Until};
@@ -133,6 +133,7 @@ pub(crate) const RULES: &[Rule] = &[
     soft("subject", Exists, "it binds a role to that ServiceAccount", server::subjects),
     hard("token-account", Exists, "a token Secret without its ServiceAccount is deleted", secrets::token_account),
     hard("made-by", Ready, "that one makes it", secrets::maker),
+    soft("sealing-key", Exists, "it opens SealedSecrets with that key", secrets::sealing_key),
     soft("issuer", Ready, "that one issues it", secrets::issuer),
     soft("issuer-secret", Exists, "it issues with that Secret", secrets::issuer_secrets),
     soft("secret-store", Ready, "its values come from that store", secrets::store),

@@ -81,6 +81,41 @@ pub(super) fn maker(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     }
 }
 
+/// By which a controller of SealedSecrets knows its keys.
+const SEALING_KEY: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
+
+/// Whether an item is such a key.
+pub(crate) fn is_sealing_key(item: &Item<'_>) -> bool {
+    let labels = item.at("/metadata/labels");
+    item.is("", "Secret") && labels.is_some_and(|labels| labels.get(SEALING_KEY).is_some())
+}
+
+/// A controller looks for its keys once, when it starts.
+pub(super) fn sealing_key(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
+    let item = index.item(node);
+    if !is_sealing_key(item) {
+        return;
+    }
+    let runs_it = |other: &u32| {
+        let workload = index.item(*other);
+        let image = |container: &Value| {
+            let image = text(container, "/image");
+            image
+                .rsplit('/')
+                .next()
+                .is_some_and(|name| name.starts_with("sealed-secrets-controller"))
+        };
+        workload.namespace() == item.namespace() && workload.list("/spec/template/spec/containers").iter().any(image)
+    };
+    let controllers: Vec<u32> = index
+        .of_kind("apps", "Deployment")
+        .iter()
+        .copied()
+        .filter(runs_it)
+        .collect();
+    sink.precede(&controllers);
+}
+
 pub(super) fn token_account(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) {
     let item = index.item(node);
     if item.is("", "Secret")

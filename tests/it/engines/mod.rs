@@ -7,6 +7,7 @@ mod controller;
 mod flux;
 mod hand_over;
 mod releases;
+mod sealed;
 mod sops;
 
 use std::collections::BTreeMap;
