@@ -86,10 +86,12 @@ fn slowly(namespace: &str, count: usize) -> (Given, FaultProxy) {
     (given, proxy)
 }
 
-/// Numbers replaced: where it was stopped differs.
+/// Numbers replaced, and the width of columns: where it was stopped differs.
 fn counts(text: &str) -> String {
+    let gap = regex::Regex::new(r"([^ \n]) {2,}").expect("because it is written right");
     let number = regex::Regex::new(r"\b\d+( of 301)?( objects?)?\b").expect("because it is written right");
-    number.replace_all(&normal(text), "N$1 objects").replace("  ", " ")
+    let text = number.replace_all(&normal(text), "N$1 objects").replace("  ", " ");
+    gap.replace_all(&text, "$1 ").into_owned()
 }
 
 fn tail(stderr: &str, from: &str) -> String {
@@ -123,9 +125,9 @@ fn ctrl_c_finishes_what_is_in_flight_and_the_next_run_goes_on() {
         Interrupted after #s.
         N of 301 objects are in the cluster (#s).
 
-               objects  ready not waited for failed timed out
-        created      N objects    N objects       N objects    -     -
-        not started    N objects    -        -    -     -
+               objects ready not waited for failed timed out
+        created N objects N objects N objects - -
+        not started N objects - - - -
 
         Slowest chain: #s of #s
 
@@ -177,10 +179,10 @@ fn a_second_ctrl_c_stops_at_once() {
         Interrupted after #s.
         N of 301 objects are in the cluster (#s).
 
-               objects  ready not waited for failed timed out
-        created      N objects    N objects       N objects    -     -
-        not started    N objects    -        -    -     -
-        failed       N objects    -        -    -     -
+               objects ready not waited for failed timed out
+        created N objects N objects N objects - -
+        not started N objects - - - -
+        failed N objects - - - -
 
         Failed: N objects
         "#);
