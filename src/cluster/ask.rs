@@ -174,13 +174,7 @@ impl Cluster {
     /// The server refused or did not answer.
     pub async fn list(&self, at: &Endpoint, namespace: Option<&str>) -> Result<Vec<Value>, NoAnswer> {
         let mut all: Vec<Value> = self.list_as(at, namespace, JSON).await?;
-        for value in &mut all {
-            // The server leaves these out of lists.
-            if let Value::Object(map) = value {
-                map.insert("apiVersion".into(), at.api_version().into());
-                map.insert("kind".into(), at.kind.kind.as_str().into());
-            }
-        }
+        all.iter_mut().for_each(|value| at.complete(value));
         Ok(all)
     }
 

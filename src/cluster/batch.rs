@@ -110,14 +110,11 @@ impl<'a> Batch<'a> {
         there.take(wanted * MORE + 1).count() <= wanted * MORE
     }
 
-    /// The question that an object of a list answers. Servers leave apiVersion and kind out of lists.
+    /// The question that an object of a list answers.
     fn take(&mut self, mut value: Value) -> Option<(Question<'a>, Told)> {
         let name = value.pointer("/metadata/name").and_then(Value::as_str)?;
         let question = self.questions.remove(name)?;
-        if let Value::Object(map) = &mut value {
-            map.insert("apiVersion".into(), self.at.api_version().into());
-            map.insert("kind".into(), self.at.kind.kind.as_str().into());
-        }
+        self.at.complete(&mut value);
         Some((question, Told::Is(Some(value))))
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use crate::object::{GroupKind, ObjectId, Scope, ServedKind};
 
 /// One kind in one version, with what its URLs are made of.
@@ -77,6 +79,14 @@ impl Endpoint {
     /// Whether its objects are core Secrets.
     pub(super) fn is_secret(&self) -> bool {
         self.kind.group.is_empty() && self.kind.kind == "Secret"
+    }
+
+    /// Puts apiVersion and kind into an object of a list: servers leave them out there.
+    pub(super) fn complete(&self, value: &mut Value) {
+        if let Value::Object(map) = value {
+            map.insert("apiVersion".into(), self.api_version().into());
+            map.insert("kind".into(), self.kind.kind.as_str().into());
+        }
     }
 
     /// The identity of an object of this kind.
