@@ -358,8 +358,7 @@ impl<'t> Sources<'t> {
                 return Found::Refused { why, hint };
             }
         };
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let root = opened.entry(id.clone()).or_insert_with(|| {
+        self.once(id, || {
             let wanted = releases::artifact_of(value, credentials);
             let got = self.charts.artifact(&wanted).map_err(|not| not.cause)?;
             let files = helm::Files::of_artifact(&got.content)
@@ -373,8 +372,13 @@ impl<'t> Sources<'t> {
                 name: id.to_string(),
                 is_own: false,
             })
-        });
-        match root {
+        })
+    }
+
+    /// Opens a source once for all that ask.
+    fn once(&self, id: &ObjectId, open: impl FnOnce() -> Result<Root<'t>, String>) -> Found<'t> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        match opened.entry(id.clone()).or_insert_with(open) {
             Ok(root) => Found::Here(root.clone()),
             Err(why) => Found::Refused {
                 why: format!("{} could not be read: {why}", printable(&id.to_string())),
@@ -383,10 +387,9 @@ impl<'t> Sources<'t> {
         }
     }
 
-    /// Opens a place once for all that ask.
+    /// Opens a place.
     fn open(&self, id: &ObjectId, place: &str, rev: Option<&str>) -> Found<'t> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let root = opened.entry(id.clone()).or_insert_with(|| {
+        self.once(id, || {
             let options = source::Options {
                 rev: rev.map(str::to_owned),
                 ..source::Options::default()
@@ -400,14 +403,7 @@ impl<'t> Sources<'t> {
                 name: id.to_string(),
                 is_own: false,
             })
-        });
-        match root {
-            Ok(root) => Found::Here(root.clone()),
-            Err(why) => Found::Refused {
-                why: format!("{} could not be read: {why}", printable(&id.to_string())),
-                hint: how_to_give(id),
-            },
-        }
+        })
     }
 }
 
