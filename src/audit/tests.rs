@@ -207,6 +207,43 @@ fn owner(text: &str) -> Owner {
 const NOTHING: &[String] = &[];
 
 #[test]
+fn ranks_are_places_among_the_findings() {
+    let managed = |declared| Verdict::Managed {
+        tool: "Helm",
+        unit: String::new(),
+        declared,
+    };
+    let drifted = Verdict::Drifted {
+        fields: Vec::new(),
+        method: Method::DryRun,
+    };
+    let removed = Verdict::RemovedFromGit {
+        commit: Default::default(),
+        path: String::new(),
+    };
+    let not_reached = Verdict::NotReached { path: String::new() };
+    let findings = [
+        Verdict::NeverInGit,
+        managed(false),
+        drifted,
+        Verdict::Missing,
+        removed,
+        not_reached,
+    ];
+    for (place, verdict) in findings.iter().enumerate() {
+        assert_eq!((verdict.rank(), verdict.name()), (place, Verdict::FINDINGS[place]));
+    }
+    for other in [
+        Verdict::InSync,
+        managed(true),
+        Verdict::BuiltIn("x"),
+        Verdict::Owned(id("Pod/shop/a")),
+    ] {
+        assert_eq!(other.rank(), Verdict::FINDINGS.len());
+    }
+}
+
+#[test]
 fn in_sync_drifted_missing_and_never() {
     let mut world = World::new();
     for name in ["a", "b", "c"] {
