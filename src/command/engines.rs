@@ -88,18 +88,15 @@ pub(super) fn refuse_to_let_go(plan: &Plan) -> Result<(), Failure> {
     if let_go.is_empty() {
         return Ok(());
     }
-    let mut failure = Failure::new(
+    let failure = Failure::new(
         Kind::Cluster,
         "nothing was restored: engines would let go what acts on the outside world",
     );
-    for note in let_go.iter().take(NAMED) {
+    let reason = |note: &&Note| {
         let object = note.object.as_ref().map(ToString::to_string).unwrap_or_default();
-        failure = failure.because(format!("{object}: {}", note.message));
-    }
-    if let_go.len() > NAMED {
-        failure = failure.because(format!("and {} others", let_go.len() - NAMED));
-    }
-    Err(failure
+        format!("{object}: {}", note.message)
+    };
+    Err(because_of(failure, &let_go, reason)
         .hint("--old-cluster-is-gone once nothing else acts on the outside world any more")
         .hint("or --mode direct, which holds these back"))
 }
@@ -113,22 +110,28 @@ pub(super) fn refuse(set: &DeclaredSet, facts: &Facts) -> Result<(), Failure> {
     if undoing.is_empty() {
         return Ok(());
     }
-    let mut failure = Failure::new(
+    let failure = Failure::new(
         Kind::Cluster,
         "nothing was changed: an engine in the cluster would undo it within minutes",
     );
-    for unit in undoing.iter().take(NAMED) {
+    let reason = |unit: &&LiveUnit| {
         let follows = match &*unit.follows {
             "" => String::new(),
             follows => format!(" ({follows})"),
         };
         let commit: String = unit.next.chars().take(12).collect();
-        failure = failure.because(printable(&format!("{} syncs {commit}{follows}", unit.id)));
-    }
-    if undoing.len() > NAMED {
-        failure = failure.because(format!("and {} others", undoing.len() - NAMED));
-    }
-    Err(failure
+        printable(&format!("{} syncs {commit}{follows}", unit.id))
+    };
+    Err(because_of(failure, &undoing, reason)
         .hint("--suspend-engines suspends all of them first; `refloat resume` lets them go on")
         .hint("or revert in Git, and let the engine do it"))
+}
+
+/// The failure with the first few of its causes, and how many others there are.
+fn because_of<T>(failure: Failure, all: &[T], reason: impl Fn(&T) -> String) -> Failure {
+    let named = all.iter().take(NAMED).map(reason);
+    let others = Some(all.len().saturating_sub(NAMED)).filter(|count| *count > 0);
+    named
+        .chain(others.map(|count| format!("and {count} others")))
+        .fold(failure, |failure, cause| failure.because(cause))
 }
