@@ -72,6 +72,37 @@ fn check_out(root: &Path, entries: &[Entry<'_>]) {
     }
 }
 
+/// `git` in a folder, with no configuration but the repository's own.
+pub(crate) fn git_tool(folder: &Path, args: &[&str]) -> crate::process::Tool {
+    let me = [
+        ("NAME", "dev"),
+        ("EMAIL", "dev@example.invalid"),
+        ("DATE", "2026-01-02T03:04:05Z"),
+    ];
+    let named = |role: &str| me.map(|(what, value)| (format!("GIT_{role}_{what}"), value));
+    let mut tool = crate::process::Tool::new("git")
+        .args(args)
+        .inherit(["PATH"])
+        .folder(folder);
+    for (name, value) in named("AUTHOR").into_iter().chain(named("COMMITTER")) {
+        tool = tool.env(name, value);
+    }
+    tool.env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+}
+
+/// What `git` prints, which has to succeed.
+pub(crate) fn git(folder: &Path, args: &[&str]) -> String {
+    let ran = git_tool(folder, args).run().expect("because git is there");
+    assert_eq!(
+        ran.code,
+        Some(0),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    String::from_utf8_lossy(&ran.stdout).trim_end().to_owned()
+}
+
 /// The path of a folder as a reference.
 pub(crate) fn text(path: &Path) -> String {
     path.to_str().expect("because temporary paths are UTF-8").to_owned()

@@ -161,6 +161,17 @@ enum Target {
 }
 
 fn resolve(raw: &BTreeMap<String, Raw>, children: &Children, path: &str) -> Result<Target, &'static str> {
+    let path = follow(raw, path)?;
+    match raw.get(&path) {
+        Some(Raw::Blob(_) | Raw::File | Raw::Laid(_)) => Ok(Target::File(path)),
+        Some(Raw::Submodule) => Err("it is a symbolic link into a submodule"),
+        _ if children.contains_key(&path) => Ok(Target::Folder(path)),
+        _ => Err("it is a symbolic link to something that is not there"),
+    }
+}
+
+/// Where a path leads once the links on its way are followed, whether something is there or not.
+pub(super) fn follow(raw: &BTreeMap<String, Raw>, path: &str) -> Result<String, &'static str> {
     const OUTSIDE: &str = "it is a symbolic link that leads out of the repository";
     let mut todo: VecDeque<String> = path.split('/').map(str::to_owned).collect();
     let mut done: Vec<String> = Vec::new();
@@ -188,13 +199,7 @@ fn resolve(raw: &BTreeMap<String, Raw>, children: &Children, path: &str) -> Resu
             }
         }
     }
-    let path = done.join("/");
-    match raw.get(&path) {
-        Some(Raw::Blob(_) | Raw::File | Raw::Laid(_)) => Ok(Target::File(path)),
-        Some(Raw::Submodule) => Err("it is a symbolic link into a submodule"),
-        _ if children.contains_key(&path) => Ok(Target::Folder(path)),
-        _ => Err("it is a symbolic link to something that is not there"),
-    }
+    Ok(done.join("/"))
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@
 //! read: what lies uncommitted in the work tree does not count, and is only reported. Local repositories need no `git`
 //! program.
 
+mod change;
 mod folder;
 mod git;
 mod history;
+mod identity;
 mod links;
+mod patch;
 pub mod path;
 mod remote;
 mod revision;
@@ -23,7 +26,10 @@ use jiff::Timestamp;
 
 use crate::error::{Failure, Kind, printable};
 
+pub use change::Files;
 pub use history::{Beginning, FileChange, GitId, History, Reader, Revision, Unread, Walk};
+pub use identity::{Author, author};
+pub use patch::{PatchHead, diff, patch};
 pub use revision::{parse_date, parse_since};
 pub use tree::Tree;
 

@@ -106,7 +106,7 @@ impl Tree {
     pub fn with(&self, files: &BTreeMap<String, Option<Vec<u8>>>) -> Self {
         let mut raw = self.raw.clone();
         for (path, content) in files {
-            let stored = self.files.get(path).unwrap_or(path).clone();
+            let stored = self.stored(path).unwrap_or_else(|_| path.clone());
             match content {
                 Some(content) => drop(raw.insert(stored, Raw::Laid(Arc::from(content.as_slice())))),
                 None => drop(raw.remove(&stored)),
@@ -117,6 +117,22 @@ impl Tree {
         tree.addresses.clone_from(&self.addresses);
         tree._clone.clone_from(&self._clone);
         tree
+    }
+
+    /// Where a file lies, or would lie, that is seen at this path.
+    pub(super) fn stored(&self, path: &str) -> Result<String, &'static str> {
+        match self.files.get(path) {
+            Some(stored) => Ok(stored.clone()),
+            None => links::follow(&self.raw, path),
+        }
+    }
+
+    pub(super) fn raw(&self) -> &BTreeMap<String, Raw> {
+        &self.raw
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     pub(super) fn known_as(mut self, addresses: Vec<String>) -> Self {
@@ -205,7 +221,7 @@ impl Tree {
         }
     }
 
-    fn bytes(&self, stored: &str) -> Result<Arc<[u8]>, String> {
+    pub(super) fn bytes(&self, stored: &str) -> Result<Arc<[u8]>, String> {
         let too_large = |size: u64| {
             format!(
                 "it is not read: it has {} MiB, more than {} MiB",
