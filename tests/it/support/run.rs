@@ -78,8 +78,10 @@ impl Refloat {
 
     fn command(&self) -> Command {
         #[expect(clippy::disallowed_methods, reason = "tests run the binary as a user does")]
-        let mut command = Command::new(env!("CARGO_BIN_EXE_refloat"));
+        let mut command = Command::new("env");
         command
+            // Ctrl-C ends it as on a terminal: what a shell starts in the background ignores it, tests among that.
+            .args(["--default-signal=INT", env!("CARGO_BIN_EXE_refloat")])
             .args(&self.args)
             .env_clear()
             .env("HOME", self.home.path())
