@@ -5,6 +5,7 @@
 //! read: what lies uncommitted in the work tree does not count, and is only reported. Local repositories need no `git`
 //! program.
 
+mod branch;
 mod change;
 mod folder;
 mod git;
@@ -15,6 +16,7 @@ mod patch;
 pub mod path;
 mod remote;
 mod revision;
+mod sign;
 mod tree;
 
 #[cfg(test)]
@@ -26,6 +28,7 @@ use jiff::Timestamp;
 
 use crate::error::{Failure, Kind, printable};
 
+pub use branch::{Draft, Was, Written, commit};
 pub use change::Files;
 pub use history::{Beginning, FileChange, GitId, History, Reader, Revision, Unread, Walk};
 pub use identity::{Author, author};
