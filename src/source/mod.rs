@@ -14,6 +14,7 @@ mod identity;
 mod links;
 mod patch;
 pub mod path;
+mod push;
 mod remote;
 mod revision;
 mod sign;
@@ -33,6 +34,7 @@ pub use change::Files;
 pub use history::{Beginning, FileChange, GitId, History, Reader, Revision, Unread, Walk};
 pub use identity::{Author, author};
 pub use patch::{PatchHead, diff, patch};
+pub use push::{Pushed, push, push_address};
 pub use revision::{parse_date, parse_since};
 pub use tree::Tree;
 
