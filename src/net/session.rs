@@ -1,4 +1,4 @@
-//! GETs for callers that are not asynchronous, several at once: with credentials, certificates, conditions and patience.
+//! Requests of callers that are not asynchronous, several at once: with credentials, certificates, conditions and patience.
 //!
 //! Credentials go to the server they are for, and to no other: a redirect elsewhere is followed without them. Answers that are to be
 //! tried again (429, 5xx, connections that broke) are, as long as the server asks for (`Retry-After`), within bounds.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Identity, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, Identity, Method, Response, StatusCode, Url};
 
 use super::{CONNECT_TIMEOUT, NetError, SILENCE_TIMEOUT, broken, choose_cryptography, innermost, parse, shown};
 
@@ -87,6 +87,8 @@ pub struct Question {
     pub known: Stamp,
     /// A form to POST instead of a GET.
     pub form: Option<Vec<(String, String)>>,
+    /// JSON to send with this method (`POST`, `PUT`, `PATCH`) instead of a GET. What is tried again may have arrived before.
+    pub json: Option<(&'static str, serde_json::Value)>,
 }
 
 /// By what a server tells whether something has changed.
@@ -298,7 +300,7 @@ async fn once(clients: &Clients, question: &Question, first: &Url) -> Result<Ans
         let response = request.send().await.map_err(|error| unanswered(&url, &error))?;
         let status = response.status();
         match target(&response, &url) {
-            Some(next) if question.form.is_none() => url = next,
+            Some(next) if question.form.is_none() && question.json.is_none() => url = next,
             _ => {
                 let after = retry_after(&response);
                 let reply = whole(response, &url, question.limit).await?;
@@ -314,9 +316,16 @@ async fn once(clients: &Clients, question: &Question, first: &Url) -> Result<Ans
 }
 
 fn request(client: &Client, question: &Question, access: &Access, url: &Url) -> reqwest::RequestBuilder {
-    let mut request = match &question.form {
-        None => client.get(url.clone()),
-        Some(form) => {
+    let mut request = match (&question.form, &question.json) {
+        (None, None) => client.get(url.clone()),
+        (_, Some((method, value))) => {
+            let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::POST);
+            let request = client.request(method, url.clone());
+            request
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(value.to_string())
+        }
+        (Some(form), None) => {
             let body: String = url::form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(form)
                 .finish();

@@ -305,6 +305,7 @@ impl Asking<'_> {
                 limit,
                 known: Stamp::default(),
                 form: None,
+                json: None,
             };
             self.session.ask(question).map_err(|error| error.to_string())
         };

@@ -13,6 +13,8 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    /// `GET`, `POST`, …
+    pub method: String,
     /// Path and query.
     pub path: String,
     /// By name in lower case.
@@ -53,6 +55,12 @@ impl Answer {
             body: body.into(),
             ..Self::status(200)
         }
+    }
+
+    /// Adds a body.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
     }
 
     /// A redirect.
@@ -236,7 +244,9 @@ fn read(connection: &mut impl BufRead) -> Option<Asked> {
         connection.read_line(&mut line).ok().filter(|count| *count > 0)?;
         Some(line.trim_end().to_owned())
     };
-    let path = line()?.split(' ').nth(1)?.to_owned();
+    let first = line()?;
+    let mut words = first.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = BTreeMap::new();
     loop {
         let line = line()?;
@@ -252,5 +262,10 @@ fn read(connection: &mut impl BufRead) -> Option<Asked> {
     let mut body = vec![0; length];
     connection.read_exact(&mut body).ok()?;
     let body = String::from_utf8_lossy(&body).into_owned();
-    Some(Asked { path, headers, body })
+    Some(Asked {
+        method,
+        path,
+        headers,
+        body,
+    })
 }
