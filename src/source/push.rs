@@ -4,59 +4,22 @@
 //! (`--force-with-lease`), and only if it is of earlier exports of the same entry.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use gix::objs::Commit;
 use gix::{ObjectId, Repository as Git};
 
 use super::branch::{Was, Written, diverged, foreign, same};
 use super::tree::Store;
-use super::{Tree, without_credentials};
+use super::{Tree, program, without_credentials};
 use crate::error::{Failure, Kind, printable};
-use crate::process::{BASIC_ENVIRONMENT, Output, Tool, ToolError};
+use crate::process::{Output, Tool, ToolError};
 
-/// How long one conversation with the remote may take.
-const TIMEOUT: Duration = Duration::from_secs(180);
+mod causes;
+
+use causes::CAUSES;
+
 /// Most lines of a remote's words that are repeated.
 const MOST_LINES: usize = 12;
-
-/// What `git`, `ssh` and credential helpers need to know who the user is (git.1 "Environment variables", git-credential-store,
-/// Git Credential Manager, `gh auth git-credential`, `glab auth git-credential`).
-const ENVIRONMENT: [&str; 33] = [
-    "ALL_PROXY",
-    "all_proxy",
-    "SSH_AUTH_SOCK",
-    "SSH_AGENT_PID",
-    "GIT_ASKPASS",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_SSH_VARIANT",
-    "GIT_SSL_CAINFO",
-    "GIT_SSL_CAPATH",
-    "GIT_SSL_CERT",
-    "GIT_SSL_KEY",
-    "GIT_SSL_NO_VERIFY",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_EXEC_PATH",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "GNUPGHOME",
-    "KRB5CCNAME",
-    "GH_TOKEN",
-    "GITHUB_TOKEN",
-    "GH_HOST",
-    "GH_CONFIG_DIR",
-    "GITLAB_TOKEN",
-    "GITLAB_HOST",
-    "GLAB_CONFIG_DIR",
-    "GITEA_TOKEN",
-];
 
 /// A branch that arrived.
 #[derive(Clone, PartialEq, Eq)]
@@ -201,27 +164,8 @@ impl Remote {
         printable(&without_credentials(&self.address))
     }
 
-    /// `git`, never asking, in a language whose words are known.
     fn git(&self) -> Tool {
-        let tool = Tool::new("git")
-            .folder(&self.folder)
-            .inherit(BASIC_ENVIRONMENT)
-            .inherit(ENVIRONMENT);
-        let tool = tool
-            .inherit(configured_in_environment())
-            .env("LC_ALL", "C")
-            .env("LANGUAGE", "C");
-        let tool = tool
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GCM_INTERACTIVE", "never")
-            .timeout(TIMEOUT);
-        let own_ssh = ["GIT_SSH", "GIT_SSH_COMMAND"]
-            .iter()
-            .any(|name| std::env::var_os(name).is_some());
-        match self.batch_ssh && !own_ssh {
-            true => tool.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes"),
-            false => tool,
-        }
+        program::git(&self.folder, self.batch_ssh)
     }
 
     /// The branch and the default branch of the remote.
@@ -325,104 +269,6 @@ impl Remote {
         }
     }
 }
-
-/// Configuration can be given in the environment, one name a setting (git-config.1, `GIT_CONFIG_COUNT`).
-fn configured_in_environment() -> Vec<String> {
-    let count = std::env::var("GIT_CONFIG_COUNT")
-        .ok()
-        .and_then(|count| count.parse::<usize>().ok())
-        .unwrap_or(0);
-    let names = (0..count.min(1000)).flat_map(|at| [format!("GIT_CONFIG_KEY_{at}"), format!("GIT_CONFIG_VALUE_{at}")]);
-    std::iter::once("GIT_CONFIG_COUNT".to_owned()).chain(names).collect()
-}
-
-/// What `git` says of a push that did not succeed.
-struct Cause {
-    /// In lower case; one of them is enough.
-    words: &'static [&'static str],
-    means: &'static str,
-    hint: &'static str,
-}
-
-/// In this order: what a server says is found before what `git` adds to it. From transport.c (`print_one_push_status`), http.c, remote-curl.c,
-/// connect.c, and what GitHub, GitLab and OpenSSH write.
-const CAUSES: [Cause; 6] = [
-    Cause {
-        words: &[
-            "(stale info)",
-            "(fetch first)",
-            "(non-fast-forward)",
-            "(cannot lock ref",
-            "reference already exists",
-        ],
-        means: "the branch was moved meanwhile",
-        hint: "run it again: it looks at the branch anew",
-    },
-    Cause {
-        words: &[
-            "insufficient permission",
-            "unpacker error",
-            "read-only file system",
-            "permission denied (publickey",
-            "permission to ",
-            "authentication failed",
-            "could not read username",
-            "could not read password",
-            "terminal prompts disabled",
-            "the requested url returned error: 401",
-            "the requested url returned error: 403",
-            "write access to repository not granted",
-            "you are not allowed to push",
-            "access denied",
-            "unable to create temporary object directory",
-            "permission denied",
-            "service not enabled",
-        ],
-        means: "it does not let you write",
-        hint: "check who you are for Git: a credential helper (`gh auth setup-git`, `git credential`), a key in the ssh agent, and the right to push",
-    },
-    Cause {
-        words: &["[remote rejected]", "hook declined", "protected branch"],
-        means: "it refuses the branch",
-        hint: "a rule or a hook of the repository is against it: name another branch, or ask those who set it",
-    },
-    Cause {
-        words: &[
-            "repository not found",
-            "does not appear to be a git repository",
-            "the requested url returned error: 404",
-            "does not exist",
-            "not found",
-        ],
-        means: "there is no such repository, or you may not see it",
-        hint: "check the remote's address (`git remote -v`) and your credentials",
-    },
-    Cause {
-        words: &["host key verification failed"],
-        means: "its host key is not known",
-        hint: "connect once by hand (`git fetch`) and confirm the key",
-    },
-    Cause {
-        words: &[
-            "could not resolve host",
-            "could not resolve hostname",
-            "connection refused",
-            "connection timed out",
-            "network is unreachable",
-            "no route to host",
-            "failed to connect",
-            "unable to connect",
-            "couldn't connect",
-            "connection reset",
-            "ssl",
-            "tls",
-            "gnutls",
-            "the requested url returned error: 5",
-        ],
-        means: "it could not be reached",
-        hint: "check the network, the proxy and the remote's address (`git remote -v`)",
-    },
-];
 
 /// The lines that say something, without what could be a credential.
 fn telling(said: &str) -> String {
