@@ -31,11 +31,12 @@
 //! | [`process`] | `error`; the only place that starts child processes |
 //! | [`net`] | `error`; the only HTTP client beside kube's |
 //! | [`source`] | `object`, `process`, `net`: a tree at a revision |
+//! | [`forge`] | `object`, `source`, `net`, `process`: pull requests on GitHub, GitLab, Gitea and Forgejo |
 //! | [`declared`] | `object`, `source`, `process`, `net`: tree → `DeclaredSet` |
 //! | [`past`] | `object`, `source`: every identity that the history ever declared, and its cache |
 //! | [`plan`] | `object`: `DeclaredSet` + `Facts` → `Plan`: pure |
 //! | [`audit`] | `object`: `DeclaredSet` + `PastSet` + `LiveSet` → `Findings`: pure |
-//! | [`export`] | `object`, `audit`, `source`, `declared`, `cluster`, `process`, `net`: changes of objects → changes of the files that declare them |
+//! | [`export`] | `object`, `audit`, `source`, `declared`, `cluster`, `process`, `net`, `forge`: changes of objects → changes of the files that declare them |
 //! | [`event`] | `object`, `plan`: what happened, as data |
 //! | [`cluster`] | `object`: the only room that imports kube |
 //! | [`watch`] | `object`, `audit`, `cluster`, `net`: keeps an audit up to date |
@@ -65,6 +66,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod export;
+pub mod forge;
 pub mod net;
 pub mod object;
 pub mod past;

@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &[]),
     ("net", &[]),
     ("source", &["object", "process", "net"]),
+    ("forge", &["object", "source", "process", "net"]),
     ("declared", &["object", "source", "process", "net"]),
     ("past", &["object", "source"]),
     ("plan", &["object"]),
@@ -21,7 +22,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("control_plane", &["process", "net"]),
     (
         "export",
-        &["object", "audit", "source", "declared", "cluster", "process", "net"],
+        &[
+            "object", "audit", "source", "declared", "cluster", "process", "net", "forge",
+        ],
     ),
     ("report", &["object", "event", "plan", "audit"]),
     ("cli", &["object"]),
@@ -44,6 +47,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "cli",
             "watch",
             "export",
+            "forge",
         ],
     ),
 ];

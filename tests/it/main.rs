@@ -12,6 +12,7 @@ mod engines;
 mod export;
 mod faults;
 mod fixtures;
+mod forge;
 mod house;
 mod jobs;
 mod mobile_bank;
