@@ -80,6 +80,7 @@ const UNDECLARED: &[Row] = &[
     row("batch", "Job", ".metadata.labels[batch.kubernetes.io/*", "a Job without labels gets those of its pods"),
     row("batch", "Job", ".metadata.labels.controller-uid", "likewise"),
     row("batch", "Job", ".metadata.labels.job-name", "likewise"),
+    row("batch", "Job", ".metadata.ownerReferences", "its CronJob: also of one that kubectl create job --from made"),
     row("", "Pod", ".spec.nodeName", "the scheduler"),
     row("", "Pod", ".metadata.labels[topology.kubernetes.io/*", "the server copies them from the node"),
     row("", "Pod", "*.volumes[name=kube-api-access-*", "the service account's token is mounted by admission"),
@@ -161,9 +162,22 @@ pub(super) fn field(group: &str, kind: &str, path: &str, declared: bool) -> bool
     ALWAYS.iter().any(fits) || (!declared && UNDECLARED.iter().any(fits))
 }
 
-/// Whether a whole declared object gets these fields from a controller: the rules of a ClusterRole that aggregates others.
+/// Whether a declared object gets these fields from elsewhere as a whole: the rules of a ClusterRole that aggregates others; of what is
+/// declared without labels those of its pods (`SetDefaults_Job`, `SetDefaults_ReplicationController`).
 pub(super) fn filled(declared: &Value, path: &Path) -> bool {
-    declared.get("aggregationRule").is_some() && path.begins(&["rules"])
+    let aggregated = || declared.get("aggregationRule").is_some() && path.begins(&["rules"]);
+    let copied = || {
+        let kind = declared["kind"].as_str().unwrap_or_default();
+        let labels = Path(path.0.iter().skip(2).cloned().collect());
+        ["Job", "ReplicationController"].contains(&kind)
+            && path.begins(&["metadata", "labels"])
+            && path.0.len() > 2
+            && declared.pointer("/metadata/labels").is_none()
+            && declared
+                .pointer("/spec/template/metadata/labels")
+                .is_some_and(|copied| labels.at(copied).is_some())
+    };
+    aggregated() || copied()
 }
 
 /// Whether what a manager adds is never drift.

@@ -328,3 +328,23 @@ fn malformed_objects_do_not_panic() {
         assert!(!offline(&git, &live, &object, false).is_empty());
     }
 }
+
+#[test]
+fn a_job_without_labels_gets_those_of_its_pods() {
+    let job = |metadata: Value| {
+        let mut job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a", "namespace": "shop"},
+            "spec": {"template": {"metadata": {"labels": {"app": "a"}}}}});
+        let object = job["metadata"].as_object_mut().expect("because it is one");
+        object.extend(metadata.as_object().cloned().unwrap_or_default());
+        job
+    };
+    let live = job(
+        json!({"labels": {"app": "a", "team": "b"}, "ownerReferences": [{"kind": "CronJob", "name": "c", "uid": "1"}]}),
+    );
+    let fields = json!({"f:metadata": {"f:labels": {"f:app": {}, "f:team": {}}, "f:ownerReferences": {}}});
+    let object = by(vec![manager("kubectl-create", "Update", fields)]);
+    let added = |metadata: Value| offline(&flux(job(metadata)), &live, &object, false);
+    assert_eq!(added(json!({})), ["Added .metadata.labels.team"]);
+    let both = ["Added .metadata.labels.app", "Added .metadata.labels.team"];
+    assert_eq!(added(json!({"labels": {"x": "1"}}))[..2], both);
+}
