@@ -12,7 +12,8 @@
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream
 //! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report
-//! export    changes of objects + DeclaredSet → export::place → Changeset (files as data), proven by rendering again
+//! export    the line of audit, + cluster::clean → export::intend → changes of objects → export::place → Changeset (files as data),
+//!           proven by rendering again → files, patch, or branch
 //! history   the revisions of source@rev → past::revisions → what each changed
 //! drill     control_plane::start → restore → verify → timings → stop
 //! ```
@@ -42,7 +43,7 @@
 //! | [`watch`] | `object`, `audit`, `cluster`, `net`: keeps an audit up to date |
 //! | [`engine`] | `object`, `plan`, `event`, `cluster`: walks a plan; the one writer |
 //! | [`control_plane`] | `process`, `net`: a throwaway control plane |
-//! | [`report`] | `object`, `event`, `plan`, `audit`: human, json, html, sarif, progress |
+//! | [`report`] | `object`, `event`, `plan`, `audit`, `export`: human, json, html, sarif, progress |
 //! | [`cli`] | `object`: clap structs and help texts, no logic |
 //! | [`command`] | everything; nothing imports it |
 //!

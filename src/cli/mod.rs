@@ -3,6 +3,7 @@
 mod audit;
 mod drill;
 mod duration;
+mod export;
 mod guard;
 mod history;
 mod plan;
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub use audit::{AuditArgs, AuditOutput};
 pub use drill::DrillArgs;
+pub use export::{BRANCH, ExportArgs};
 pub use guard::GuardArgs;
 pub use history::{HistoryArgs, HistoryOutput};
 pub use plan::{PlanArgs, PlanOutput};
@@ -74,6 +76,9 @@ pub enum Command {
     /// Find what was made or changed by hand, and what is missing
     #[command(long_about = audit::ABOUT)]
     Audit(Box<AuditArgs>),
+    /// Turn what was done by hand into a change of the repository
+    #[command(long_about = export::ABOUT)]
+    Export(Box<ExportArgs>),
     /// List the revisions of what a repository declares, and what each changed
     #[command(long_about = history::ABOUT)]
     History(Box<HistoryArgs>),
@@ -124,7 +129,9 @@ mod tests {
 
     #[test]
     fn every_help_fits_80_columns() {
-        for name in ["", "restore", "resume", "plan", "render", "audit", "history", "drill"] {
+        for name in [
+            "", "restore", "resume", "plan", "render", "audit", "export", "history", "drill",
+        ] {
             for line in help(name).lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
             }
@@ -144,6 +151,7 @@ mod tests {
           plan     Show what a restore would do, in which order, and why
           render   Print everything a repository declares, as manifests
           audit    Find what was made or changed by hand, and what is missing
+          export   Turn what was done by hand into a change of the repository
           history  List the revisions of what a repository declares, and what each
                    changed
           drill    Rehearse: restore into a throwaway control plane on this machine

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::object::{FactGap, GroupKind, ServedKinds};
 use crate::report::{self, About, Audited};
 use crate::source::Tree;
 use crate::watch::{Basis, Notifier, Start, Tail};
-use crate::{past, plan};
+use crate::{declared, past, plan};
 
 const IGNORE_FILE: &str = ".refloatignore";
 /// How long an audit that ends waits for its notification to arrive.
@@ -34,18 +34,18 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
         ..ConnectOptions::default()
     };
     let cluster = Cluster::connect(connect).await?;
-    let place = Place {
-        source: args.source.clone(),
-        past: args.past.clone(),
-        namespace: prepare::namespace(&args.source, &cluster).to_owned(),
-        cluster: cluster.clone(),
-    };
+    let place = Place::new(&args.source, &args.past, &cluster);
     // Before it is read: what is committed meanwhile is seen later.
     let mark = match args.watch {
         true => tokio::task::block_in_place(|| place.mark())?,
         false => None,
     };
-    let (start, gaps, tails) = audit(args, &cluster, &place, logs, &mut console).await?;
+    let asked = Asked {
+        compare: compare_options(args),
+        kubeconfig: args.target.kubeconfig.clone(),
+        follow: args.watch,
+    };
+    let Audit { start, gaps, tails, .. } = audit(&asked, &place, logs, &mut console).await?;
     let audited = audited(&start, &gaps, &cluster);
     tell(args, &audited, &mut console)?;
     let exit = report::exit_of_audit(&audited, &args.fail_on);
@@ -67,22 +67,44 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Audits once; gives the audit, what could not be read, and the audit logs to follow.
-async fn audit(
-    args: &AuditArgs,
-    cluster: &Cluster,
+/// How an audit goes about it.
+pub(super) struct Asked {
+    pub compare: CompareOptions,
+    /// The kubeconfig that was named, for the commands that put findings right.
+    pub kubeconfig: Option<PathBuf>,
+    /// Audit logs are followed afterwards.
+    pub follow: bool,
+}
+
+/// What an audit came to.
+pub(super) struct Audit {
+    pub start: Start,
+    /// What could not be read.
+    pub gaps: Vec<FactGap>,
+    /// Audit logs to follow.
+    pub tails: Vec<Tail>,
+    /// What was read of the repository, and how.
+    pub tree: Tree,
+    pub options: declared::Options,
+}
+
+/// Audits once.
+pub(super) async fn audit(
+    asked: &Asked,
     place: &Place,
     logs: Vec<audit_log::Lines>,
     console: &mut Console,
-) -> Result<(Start, Vec<FactGap>, Vec<Tail>), Failure> {
+) -> Result<Audit, Failure> {
+    let cluster = &place.cluster;
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let found = cluster.listable().await?;
     let kinds = found.kinds.clone();
     // Goes on while the repository is read: the server has more to do than we.
     let lister = cluster.clone();
     let listing = tokio::spawn(async move { lister.list_all(found).await });
-    let mut basis = tokio::task::block_in_place(|| place.read(&kinds, &mut |event| console.say(event)))?;
-    declare::strict(&args.source, &basis.set)?;
+    let (mut basis, tree, options) =
+        tokio::task::block_in_place(|| place.read_with_tree(&kinds, &mut |event| console.say(event)))?;
+    place.strict(&basis)?;
     console.say(&Event::Progress("listing what is live".to_owned()));
     let objects = basis.set.objects.iter();
     let namespaces = objects.filter_map(|one| one.id.namespace.clone()).collect();
@@ -96,25 +118,25 @@ async fn audit(
         set.objects.len()
     )));
     let compared = cluster
-        .compare(set, &kinds, Some(&live), &|_| true, compare_options(args))
+        .compare(set, &kinds, Some(&live), &|_| true, asked.compare)
         .await;
     let served = kinds.0.iter();
     let plurals: BTreeMap<GroupKind, String> = served
         .map(|(kind, served)| (kind.clone(), served.plural.clone()))
         .collect();
     let ids = set.objects.iter().map(|one| &one.id).chain(live.objects.keys());
-    let (log, tails) = audit_log::read(logs, Log::about(ids, &plurals), args.watch, console)?;
+    let (log, tails) = audit_log::read(logs, Log::about(ids, &plurals), asked.follow, console)?;
     let reach = Reach {
-        kubeconfig: args.target.kubeconfig.as_ref().map(|file| file.display().to_string()),
+        kubeconfig: asked.kubeconfig.as_ref().map(|file| file.display().to_string()),
         context: Some(cluster.context().name.clone()),
     };
-    let options = audit::Options {
+    let judging = audit::Options {
         ignore,
         log: log.as_ref(),
         plurals: &plurals,
         reach: &reach,
     };
-    let findings = audit::classify(set, past, &live, &compared.comparisons, &options);
+    let findings = audit::classify(set, past, &live, &compared.comparisons, &judging);
     let mut gaps = [&*live.gaps, &not_read, &not_understood, &compared.gaps].concat();
     gaps.sort();
     let start = Start {
@@ -127,7 +149,13 @@ async fn audit(
         log,
         reach,
     };
-    Ok((start, gaps, tails))
+    Ok(Audit {
+        start,
+        gaps,
+        tails,
+        tree,
+        options,
+    })
 }
 
 /// The list ended without an answer: the program is shutting down.
@@ -183,8 +211,30 @@ pub(super) struct Place {
 }
 
 impl Place {
+    pub fn new(source: &SourceArgs, past: &PastArgs, cluster: &Cluster) -> Self {
+        Self {
+            source: source.clone(),
+            past: past.clone(),
+            namespace: prepare::namespace(source, cluster).to_owned(),
+            cluster: cluster.clone(),
+        }
+    }
+
+    /// Of objects that name none.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// What is declared now, and ever was, for a cluster that serves these kinds. Blocks, and must run where that is allowed.
     pub fn read(&self, kinds: &ServedKinds, say: &mut dyn FnMut(&Event)) -> Result<Basis, Failure> {
+        self.read_with_tree(kinds, say).map(|(basis, ..)| basis)
+    }
+
+    fn read_with_tree(
+        &self,
+        kinds: &ServedKinds,
+        say: &mut dyn FnMut(&Event),
+    ) -> Result<(Basis, Tree, declared::Options), Failure> {
         let tree = declare::open(&self.source, true, say)?;
         let target = declare::Target {
             kinds,
@@ -192,14 +242,15 @@ impl Place {
             namespace: &self.namespace,
             cluster: Some(&self.cluster),
         };
-        let set = declare::read(&self.source, &tree, target, say)?;
+        let (set, options) = declare::read_with_options(&self.source, &tree, target, say)?;
         say(&Event::Progress("reading the history".to_owned()));
         let past = past::read(&tree, &reading::options(&self.past)?)?;
-        Ok(Basis {
+        let basis = Basis {
             set: Arc::new(plan::with_written_manifests(set, kinds, &plan::PlanOptions::default())),
             past,
             ignore: ignore(&tree)?,
-        })
+        };
+        Ok((basis, tree, options))
     }
 
     /// Whether it may declare something else than before. Blocks.

@@ -85,6 +85,16 @@ pub(super) fn read(
     target: Target<'_>,
     say: &mut dyn FnMut(&Event),
 ) -> Result<DeclaredSet, Failure> {
+    read_with_options(args, tree, target, say).map(|(set, _)| set)
+}
+
+/// As [`read`], with what it was read with: other trees can be read in the same way.
+pub(super) fn read_with_options(
+    args: &SourceArgs,
+    tree: &Tree,
+    target: Target<'_>,
+    say: &mut dyn FnMut(&Event),
+) -> Result<(DeclaredSet, declared::Options), Failure> {
     let mut options = declared::Options {
         paths: args.path.clone(),
         namespace: target.namespace.to_owned(),
@@ -111,7 +121,7 @@ pub(super) fn read(
         match target.cluster {
             // What was found may make more units render, which may want more.
             Some(cluster) if !set.wanted.is_empty() => ask(cluster, &set.wanted, &mut options.inputs, say),
-            _ => return Ok(resolve(set, target.kinds, target.namespace)),
+            _ => return Ok((resolve(set, target.kinds, target.namespace), options)),
         }
     }
 }

@@ -6,6 +6,7 @@ mod console;
 mod declare;
 mod drill;
 mod engines;
+mod export;
 mod history;
 mod keys;
 mod past;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Plan(args) => wait(plan::run(&args)),
         Command::Render(args) => render::run(&args),
         Command::Audit(args) => wait(audit::run(&args)),
+        Command::Export(args) => wait(export::run(&args)),
         Command::History(args) => history::run(&args),
         Command::Drill(args) => wait(drill::run(&args)),
         Command::Guard(args) => return control_plane::guard::run(&args.rest),

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use yaml_splice::Edit;
 
+use super::spot::Spot;
 use super::work::{Made, Work, is_kustomization};
 use crate::object::{Declared, Manifest, Place, Renderer};
-use crate::source::path::{is_within, join, parent};
+use crate::source::path::{is_within, join, parent, resolve};
 
 /// Makes the name of a file, without its ending, of a kind in small letters and a name.
 type FileName = fn(&str, &str) -> String;
@@ -20,16 +21,26 @@ const NAMES: [FileName; 4] = [
     |_, name| name.to_owned(),
 ];
 
+/// A name that every file system takes and nobody has to quote.
+fn file_name(stem: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = stem.trim_start_matches('.').chars().map(plain).take(200).collect();
+    name
+}
+
 impl Work<'_> {
     /// Writes a new object into a file of its own.
     pub(super) fn add(&mut self, manifest: &Manifest) -> Result<Made, String> {
         if self.set.objects.iter().any(|declared| declared.id == manifest.id()) {
             return Err("it is declared already".to_owned());
         }
-        if manifest.kind() == "Secret" {
-            return Err("a Secret is not written in clear".to_owned());
-        }
-        let (folder, neighbours) = self.folder(manifest)?;
+        let folder = self.folder(manifest)?;
         let stems = self.stems(&folder, manifest);
         let free = stems.into_iter().find(|stem| {
             ["yaml", "yml"].iter().all(|end| {
@@ -41,13 +52,12 @@ impl Work<'_> {
         let file = join(&folder, &format!("{name}.{}", self.ending(&folder)));
         self.put(&file, self.in_look_of(&folder, manifest.value()));
         self.list(&folder, &file)?;
-        let why = format!("beside {neighbours} of the objects most like it");
-        Ok((Place::file(file), why))
+        Ok((Place::file(file), Spot::Document.words(true).to_owned()))
     }
 
-    /// The folder with most objects of its namespace (of its kind, where it has none), and how many those are. Files of the units
-    /// themselves go before bases that they share with others.
-    fn folder(&self, manifest: &Manifest) -> Result<(String, usize), String> {
+    /// The folder with most objects of its namespace (of its kind, where it has none). Files of the units themselves go before bases
+    /// that they share with others.
+    fn folder(&self, manifest: &Manifest) -> Result<String, String> {
         let editable = |declared: &&Declared| {
             let file = &declared.provenance.file;
             declared.provenance.renderer != Renderer::Helm && self.tree.is_file(file) && !is_kustomization(file)
@@ -78,8 +88,8 @@ impl Work<'_> {
         let by_kind = || in_folders(&|declared| declared.id.group_kind() == kind && declared.id.namespace.is_none());
         let any = || in_folders(&|declared| declared.id.namespace.is_none() == manifest.namespace().is_none());
         let found = by_namespace.or_else(by_kind).or_else(any);
-        let (folder, count) = found.ok_or_else(|| "no file of the repository declares anything like it".to_owned())?;
-        Ok((folder.to_owned(), count))
+        let (folder, _) = found.ok_or_else(|| "no file of the repository declares anything like it".to_owned())?;
+        Ok(folder.to_owned())
     }
 
     /// Names that a file may have, those first that the files of the folder (or all) have most.
@@ -102,7 +112,10 @@ impl Work<'_> {
         }
         let mut order: Vec<usize> = (0..NAMES.len()).collect();
         order.sort_by_key(|at| std::cmp::Reverse(counts[*at]));
-        order.into_iter().map(|at| NAMES[at](&kind, manifest.name())).collect()
+        // Where the name that they have most is taken, one that is not its own says both.
+        order[1..].sort_unstable();
+        let stems = order.into_iter().map(|at| NAMES[at](&kind, manifest.name()));
+        stems.map(|stem| file_name(&stem)).collect()
     }
 
     fn ending(&self, folder: &str) -> &'static str {
@@ -132,29 +145,43 @@ impl Work<'_> {
         looks.into_iter().next().unwrap_or_else(|| kube_yaml::to_string(value))
     }
 
-    /// Names a new file in the kustomization of its folder: in order where the list is sorted, else at the end.
+    /// Names a new file in the kustomization that names its neighbours: in order where the list is sorted, else behind the last file of
+    /// its folder.
     fn list(&mut self, folder: &str, file: &str) -> Result<(), String> {
-        let Some(kustomization) = self.kustomization(folder) else {
+        let above = std::iter::successors(Some(folder), |folder| {
+            Some(parent(folder)).filter(|_| !folder.is_empty())
+        });
+        for base in above {
+            let Some(kustomization) = self.kustomization(base) else {
+                continue;
+            };
+            let text = self.text(&kustomization)?;
+            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+            let items: Vec<&str> = value["resources"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            let beside = |item: &&str| {
+                resolve(base, item).is_some_and(|path| parent(&path) == folder && self.tree.is_file(&path))
+            };
+            let last = items.iter().rposition(beside);
+            if base != folder && last.is_none() {
+                continue;
+            }
+            let name = file.strip_prefix(base).unwrap_or(file).trim_start_matches('/');
+            let dotted = items.iter().any(|item| item.starts_with("./"));
+            let entry = format!("{}{name}", if dotted { "./" } else { "" });
+            let at = match items.is_sorted() && items.len() > 1 {
+                true => items.partition_point(|item| *item < entry.as_str()),
+                false => last.map_or(items.len(), |last| last + 1),
+            };
+            let edit = Edit::insert(yaml_splice::path!["resources", at], entry);
+            let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
+            self.put(&kustomization, edited.text);
             return Ok(());
-        };
-        let text = self.text(&kustomization)?;
-        let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
-        let items: Vec<&str> = value["resources"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let name = file.rsplit('/').next().unwrap_or(file);
-        let dotted = items.iter().any(|item| item.starts_with("./"));
-        let entry = format!("{}{name}", if dotted { "./" } else { "" });
-        let at = match items.is_sorted() && items.len() > 1 {
-            true => items.partition_point(|item| *item < entry.as_str()),
-            false => items.len(),
-        };
-        let edit = Edit::insert(yaml_splice::path!["resources", at], entry);
-        let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
-        self.put(&kustomization, edited.text);
+        }
         Ok(())
     }
 }

@@ -5,18 +5,31 @@
 //! proven is taken back and told with the reason ([`Unplaced`]), and what else would change is told too ([`Changeset::side_effects`]).
 //! Nothing is written: a [`Changeset`] is files as data.
 //!
-//! So far the file that declares an object is edited: manifests as they stand, and what a kustomization passes on. Where something in
-//! between decides (a patch, an image or replicas entry, a generator, a chart), the proof fails and the change is unplaced.
+//! | file | what it knows |
+//! |---|---|
+//! | `choice` | which findings are exported |
+//! | `intend` | what has to change for a finding to be none |
+//! | `layers`, `spot` | the kustomizations of a tree; where a field could be decided, the likeliest first |
+//! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
+//! | `path` | a field as drift names it, found in a document |
+//! | `proof` | what a changed tree declares beside what the old one did |
+//! | `files` | a changeset on disk |
 
 mod add;
+mod choice;
+mod files;
+mod intend;
+mod layers;
+mod make;
 mod path;
 mod proof;
+mod spot;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
@@ -24,6 +37,15 @@ use crate::declared;
 use crate::error::Failure;
 use crate::object::{DeclaredSet, Manifest, ObjectId, Place};
 use crate::source::Tree;
+
+use layers::Layers;
+use proof::Rendered;
+use spot::{Finder, Spot};
+use work::Work;
+
+pub use choice::{Choice, VERDICTS};
+pub use files::{edit, write};
+pub use intend::{Intent, Left, Wish, intend, wanted};
 
 /// What is to become of an object.
 #[derive(Debug, Clone)]
@@ -104,6 +126,8 @@ pub struct Unplaced {
 
 /// Finds the places of changes. `set` is what `tree` declares, read with `options` and resolved.
 ///
+/// Each change is tried where it most likely belongs; what does not come out as meant is tried at the next place.
+///
 /// # Errors
 /// When the changed tree cannot be read at all, as for [`declared::load`].
 pub fn place(
@@ -112,36 +136,88 @@ pub fn place(
     set: &DeclaredSet,
     changes: &[Change],
 ) -> Result<Changeset, Failure> {
-    let mut refused: BTreeMap<usize, String> = BTreeMap::new();
-    let before = proof::Rendered::of(tree, options)?;
+    let layers = Layers::of(tree);
+    let finder = Finder {
+        tree,
+        set,
+        layers: &layers,
+    };
+    let mut trials: Vec<Trial> = changes.iter().map(|change| Trial::new(finder.spots(change))).collect();
+    let before = Rendered::of(tree, options)?;
     loop {
-        let mut work = work::Work::new(tree, set);
+        let mut work = Work::new(tree, set, &before);
         for (index, change) in changes.iter().enumerate() {
-            if !refused.contains_key(&index) {
-                work.make(index, change);
+            let trial = &mut trials[index];
+            while let Some(spot) = trial.spots.front() {
+                match work.make(index, change, spot) {
+                    Ok(()) => break,
+                    Err(reason) => trial.refuse(reason),
+                }
             }
         }
         let mut made = work.finish();
-        if made.files.is_empty() {
-            made.placed.clear();
-            return Ok(with_refused(made, refused));
-        }
-        let after = proof::Rendered::of(&tree.with(&made.files), options)?;
+        let after = Rendered::of(&tree.with(&made.files), options)?;
         let found = proof::compare(&before, &after, set, changes, &made.placed);
-        if found.wrong.is_empty() {
-            made.side_effects = found.others;
-            made.side_effects
-                .extend(proof::elsewhere(tree, options, set, &made.files)?);
-            made.side_effects.sort();
-            return Ok(with_refused(made, refused));
+        let mut wrong = found.wrong;
+        if wrong.is_empty() && !found.others.is_empty() {
+            // Something that decides over several objects: elsewhere it may be decided for one.
+            let elsewhere = |(_, trial): &(usize, &Trial)| {
+                trial.spots.front().is_some_and(Spot::may_decide_others) && trial.spots.len() > 1
+            };
+            let reason = || "others would change too".to_owned();
+            wrong.extend(
+                trials
+                    .iter()
+                    .enumerate()
+                    .filter(elsewhere)
+                    .map(|(index, _)| (index, reason())),
+            );
         }
-        refused.extend(found.wrong);
+        if wrong.is_empty() {
+            made.side_effects = found.others;
+            if !made.files.is_empty() {
+                let others = proof::elsewhere(tree, options, set, (&before, &after), &made.files)?;
+                made.side_effects.extend(others);
+            }
+            made.side_effects.sort();
+            made.unplaced = unplaced(trials);
+            return Ok(made);
+        }
+        for (index, reason) in wrong {
+            trials[index].refuse(reason);
+        }
     }
 }
 
-fn with_refused(mut made: Changeset, refused: BTreeMap<usize, String>) -> Changeset {
-    let refused = refused.into_iter().map(|(change, reason)| Unplaced { change, reason });
-    made.unplaced.extend(refused);
-    made.unplaced.sort_by_key(|one| one.change);
-    made
+/// The places that are left to try for a change.
+struct Trial {
+    spots: VecDeque<Spot>,
+    /// Why the last one was none.
+    reason: String,
+}
+
+impl Trial {
+    fn new(spots: Vec<Spot>) -> Self {
+        Self {
+            spots: spots.into(),
+            reason: String::new(),
+        }
+    }
+
+    fn refuse(&mut self, reason: String) {
+        self.spots.pop_front();
+        self.reason = reason;
+    }
+}
+
+fn unplaced(trials: Vec<Trial>) -> Vec<Unplaced> {
+    let none = trials
+        .into_iter()
+        .enumerate()
+        .filter(|(_, trial)| trial.spots.is_empty());
+    none.map(|(change, trial)| Unplaced {
+        change,
+        reason: trial.reason,
+    })
+    .collect()
 }

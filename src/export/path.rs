@@ -25,6 +25,15 @@ pub(super) fn steps(path: &str, value: &Value) -> Option<Vec<Step>> {
     Some(found)
 }
 
+/// The JSON pointer of steps (RFC 6901).
+pub(super) fn pointer(steps: &[Step]) -> String {
+    let token = |step: &Step| match step {
+        Step::Key(key) => key.replace('~', "~0").replace('/', "~1"),
+        Step::Index(index) => index.to_string(),
+    };
+    steps.iter().map(|step| format!("/{}", token(step))).collect()
+}
+
 enum Part<'p> {
     Field(&'p str),
     /// A key with points in it, or an item of a list.

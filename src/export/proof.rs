@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use yaml_splice::{Edit, Step};
 
+use super::work::at;
 use super::{Change, Placed, path};
 use crate::declared::{self, entries};
 use crate::error::{Failure, printable};
@@ -13,7 +14,7 @@ use crate::source::Tree;
 
 /// Objects of an entry by their ids as written, and how many problems there are.
 pub(super) struct Rendered {
-    objects: BTreeMap<ObjectId, Value>,
+    pub objects: BTreeMap<ObjectId, Value>,
     errors: Vec<String>,
 }
 
@@ -21,16 +22,22 @@ impl Rendered {
     pub fn of(tree: &Tree, options: &declared::Options) -> Result<Self, Failure> {
         let set = declared::load(tree, options)?;
         let errors = set.problems.iter().map(ToString::to_string).collect();
-        let objects = set
-            .objects
-            .into_iter()
-            .map(|one| (one.id, one.manifest.into_value()))
-            .collect();
+        let objects = set.objects.into_iter().map(|one| {
+            let mut value = one.manifest.into_value();
+            // Random, another at each rendering.
+            for pointer in &one.generated {
+                if let Some(value) = value.pointer_mut(pointer) {
+                    *value = Value::Null;
+                }
+            }
+            (one.id, value)
+        });
+        let objects = objects.collect();
         Ok(Self { objects, errors })
     }
 
     /// The id as written of an object whose namespace is resolved.
-    fn written(&self, id: &ObjectId) -> Option<ObjectId> {
+    pub fn written(&self, id: &ObjectId) -> Option<ObjectId> {
         let mut bare = id.clone();
         bare.namespace = None;
         [id.clone(), bare].into_iter().find(|id| self.objects.contains_key(id))
@@ -82,11 +89,18 @@ pub(super) fn compare(
         match by_object.get(id) {
             _ if same => {}
             Some(indices) => {
-                let reason =
-                    "edited where it is declared, it would be rendered otherwise: something in between decides";
+                let came_out = |index: &&usize| comes_out(after.objects.get(id), &changes[**index]);
+                let not: Vec<&usize> = indices.iter().filter(|index| !came_out(index)).collect();
+                // Where each came out and the object still is another, one of them did more than it was to.
+                let wrong = if not.is_empty() { indices.iter().collect() } else { not };
+                let reason = |index: usize| match &changes[index] {
+                    Change::Add { .. } => "declared in a file of its own, it would not be rendered so",
+                    Change::Remove { .. } => "taken out there, it would be rendered all the same",
+                    _ => "edited there, it would be rendered otherwise: something in between decides",
+                };
                 found
                     .wrong
-                    .extend(indices.iter().map(|index| (*index, reason.to_owned())));
+                    .extend(wrong.into_iter().map(|index| (*index, reason(*index).to_owned())));
             }
             None => found
                 .others
@@ -103,12 +117,27 @@ pub(super) fn compare(
     found
 }
 
+/// Whether a change is to be seen in a rendered object.
+fn comes_out(object: Option<&Value>, change: &Change) -> bool {
+    match (change, object) {
+        (Change::Remove { .. }, object) => object.is_none(),
+        (Change::Add { manifest }, object) => object == Some(manifest.value()),
+        (Change::Set { path, value, .. }, Some(object)) => {
+            path::steps(path, object).is_some_and(|steps| at(object, &steps) == Some(value))
+        }
+        (Change::Unset { path, .. }, Some(object)) => {
+            path::steps(path, object).is_none_or(|steps| at(object, &steps).is_none())
+        }
+        (_, None) => false,
+    }
+}
+
 fn shown(path: &str) -> String {
     printable(if path.is_empty() { "." } else { path })
 }
 
 /// Does a change to what is rendered.
-fn intend(meant: &mut BTreeMap<ObjectId, Value>, id: &ObjectId, change: &Change) -> Option<()> {
+pub(super) fn intend(meant: &mut BTreeMap<ObjectId, Value>, id: &ObjectId, change: &Change) -> Option<()> {
     match change {
         Change::Add { manifest } => drop(meant.insert(id.clone(), manifest.value().clone())),
         Change::Remove { .. } => drop(meant.remove(id)?),
@@ -131,18 +160,13 @@ fn intend(meant: &mut BTreeMap<ObjectId, Value>, id: &ObjectId, change: &Change)
     Some(())
 }
 
-fn at<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
-    steps.iter().try_fold(value, |value, step| match step {
-        Step::Key(key) => value.get(key),
-        Step::Index(index) => value.get(index),
-    })
-}
-
-/// What changes in the other entries of the repository.
+/// What changes in the other entries of the repository. An object that changes there just as it does here is the same object, in an entry
+/// around this one.
 pub(super) fn elsewhere(
     tree: &Tree,
     options: &declared::Options,
     set: &DeclaredSet,
+    (before_here, after_here): (&Rendered, &Rendered),
     files: &BTreeMap<String, Option<Vec<u8>>>,
 ) -> Result<Vec<String>, Failure> {
     let changed = tree.with(files);
@@ -167,9 +191,10 @@ pub(super) fn elsewhere(
             }
         };
         let ids: BTreeSet<&ObjectId> = before.objects.keys().chain(after.objects.keys()).collect();
-        let differs = ids
-            .into_iter()
-            .filter(|id| before.objects.get(*id) != after.objects.get(*id));
+        let same = |a: &Rendered, b: &Rendered, id: &ObjectId| a.objects.get(id) == b.objects.get(id);
+        let differs = ids.into_iter().filter(|id| {
+            !(same(&before, &after, id) || same(&before, before_here, id) && same(&after, after_here, id))
+        });
         found.extend(differs.map(|id| format!("{id} in {}", shown(&candidate.path))));
     }
     Ok(found)

@@ -191,14 +191,11 @@ fn several_changes_of_one_file_are_made_together() {
 }
 
 #[test]
-fn what_something_in_between_decides_is_not_placed() {
+fn what_nothing_can_set_is_not_placed() {
     let case = Case::files(SHARED, "over/one");
-    let made = case.place(&[
-        case.set("Deployment/one/web", ".spec.replicas", json!(5)),
-        case.set("Deployment/one/web", ".metadata.namespace", json!("three")),
-    ]);
+    let made = case.place(&[case.set("Deployment/one/web", ".metadata.namespace", json!("three"))]);
     assert!(made.files.is_empty() && made.placed.is_empty(), "{made:?}");
-    assert_eq!(made.unplaced.len(), 2);
+    assert_eq!(made.unplaced.len(), 1);
     assert!(
         made.unplaced[0].reason.contains("something in between decides"),
         "{made:?}"
@@ -206,18 +203,183 @@ fn what_something_in_between_decides_is_not_placed() {
 }
 
 #[test]
-fn others_that_share_a_file_are_told() {
+fn the_overlay_gets_what_a_shared_base_declares() {
     let case = Case::files(SHARED, "over/one");
-    let made = case.place(&[case.set("Deployment/one/web", ".spec.paused", json!(true))]);
-    assert_eq!(
-        case.diff(&made),
-        ["base/web.yaml", "-  paused: false", "+  paused: true"]
+    let made = case.place(&[
+        case.set("Deployment/one/web", ".spec.paused", json!(true)),
+        case.set("Deployment/one/web", ".metadata.labels[a.b/c]", json!("1")),
+        case.set("Deployment/one/web", ".spec.replicas", json!(5)),
+        Change::Remove {
+            object: case.id("ConfigMap/one/settings"),
+        },
+    ]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    let new = String::from_utf8(
+        made.files["over/one/kustomization.yaml"]
+            .clone()
+            .expect("because it stays"),
     );
-    assert!(
-        made.side_effects.contains(&"Deployment/two/web in over/two".to_owned()),
-        "{:?}",
-        made.side_effects
-    );
+    insta::assert_snapshot!(new.expect("because it is text"), @r#"
+    namespace: one
+    resources:
+    - ../../base
+    replicas:
+    - name: web
+      count: 5
+    patches:
+    - target:
+        kind: Deployment
+        name: web
+      patch: |
+        - op: replace
+          path: /spec/paused
+          value: true
+        - op: add
+          path: /metadata/labels
+          value:
+            a.b/c: "1"
+    - target:
+        kind: ConfigMap
+        name: settings
+      patch: |
+        apiVersion: v1
+        kind: ConfigMap
+        metadata:
+          name: settings
+        $patch: delete
+    "#);
+    assert_eq!(made.files.len(), 1);
+}
+
+const LAYERED: &[(&str, &str)] = &[
+    (
+        "base/kustomization.yaml",
+        "resources: [web.yaml]\nimages:\n- name: web\n  newName: r.example/web\n  newTag: 1.0.0 # the last good one\n",
+    ),
+    (
+        "base/web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    spec:\n      containers:\n      - name: web\n        image: web\n        args: [a, b]\n      - name: log\n        image: log:1\n",
+    ),
+    (
+        "prod/kustomization.yaml",
+        "namePrefix: p-\nresources:\n- ../base\nimages:\n- {name: log, newTag: \"2\"}\npatches:\n- path: limits.yaml\n- target: {kind: Deployment, name: web}\n  patch: |-\n    # Two are enough.\n    - op: add\n      path: /spec/replicas\n      value: 2\nconfigMapGenerator:\n- name: settings\n  literals:\n  - mode=fast\n  files: [motd.txt, other=extra.txt]\ngeneratorOptions: {disableNameSuffixHash: true}\n",
+    ),
+    (
+        "prod/limits.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      containers:\n      - name: web\n        resources: {limits: {memory: 1Gi}} # tight\n",
+    ),
+    ("prod/motd.txt", "Good day.\n"),
+    ("prod/extra.txt", "x"),
+];
+
+#[test]
+fn each_field_goes_where_it_is_decided() {
+    let case = Case::files(LAYERED, "prod");
+    let web = "Deployment/p-web";
+    let image = |name: &str| format!(".spec.template.spec.containers[name={name}].image");
+    for (object, path, value, expected) in [
+        (
+            web,
+            &*image("web"),
+            json!("r.example/web:1.0.1"),
+            &[
+                "base/kustomization.yaml",
+                "-  newTag: 1.0.0 # the last good one",
+                "+  newTag: 1.0.1 # the last good one",
+            ][..],
+        ),
+        (
+            web,
+            &*image("web"),
+            json!("r.example/other@sha256:00"),
+            &[
+                "base/kustomization.yaml",
+                "-  newName: r.example/web",
+                "-  newTag: 1.0.0 # the last good one",
+                "+  newName: r.example/other",
+                "+  digest: sha256:00",
+            ],
+        ),
+        (
+            web,
+            &*image("log"),
+            json!("log:3"),
+            &[
+                "prod/kustomization.yaml",
+                "-- {name: log, newTag: \"2\"}",
+                "+- {name: log, newTag: \"3\"}",
+            ],
+        ),
+        (
+            web,
+            ".spec.replicas",
+            json!(7),
+            &["prod/kustomization.yaml", "-      value: 2", "+      value: 7"],
+        ),
+        (
+            web,
+            ".spec.template.spec.containers[name=web].resources.limits.memory",
+            json!("2Gi"),
+            &[
+                "prod/limits.yaml",
+                "-        resources: {limits: {memory: 1Gi}} # tight",
+                "+        resources: {limits: {memory: 2Gi}} # tight",
+            ],
+        ),
+        (
+            web,
+            ".spec.template.spec.containers[name=web].args",
+            json!(["a"]),
+            &["base/web.yaml", "-        args: [a, b]", "+        args: [a]"],
+        ),
+        (
+            "ConfigMap/p-settings",
+            ".data.mode",
+            json!("slow"),
+            &["prod/kustomization.yaml", "-  - mode=fast", "+  - mode=slow"],
+        ),
+        (
+            "ConfigMap/p-settings",
+            ".data[motd.txt]",
+            json!("Good day.\nBye.\n"),
+            &["prod/motd.txt", "+Bye."],
+        ),
+        (
+            "ConfigMap/p-settings",
+            ".data.other",
+            json!("y"),
+            &["prod/extra.txt", "-x", "+y"],
+        ),
+    ] {
+        let made = case.place(&[case.set(object, path, value.clone())]);
+        assert_eq!(reasons(&made), [], "{path}");
+        assert_eq!(case.diff(&made), expected, "{path}");
+        assert_eq!(made.side_effects, Vec::<String>::new(), "{path}");
+    }
+}
+
+#[test]
+fn all_of_them_are_placed_together() {
+    let case = Case::files(LAYERED, "prod");
+    let web = "Deployment/p-web";
+    let made = case.place(&[
+        case.set(
+            web,
+            ".spec.template.spec.containers[name=web].image",
+            json!("r.example/web:2"),
+        ),
+        case.set(web, ".spec.replicas", json!(7)),
+        case.set(web, ".spec.template.spec.containers[name=log].image", json!("log:3")),
+        Change::Unset {
+            object: case.id(web),
+            path: ".spec.template.spec.containers[name=web].resources".to_owned(),
+        },
+        case.set("ConfigMap/p-settings", ".data.mode", json!("slow")),
+        case.set("ConfigMap/p-settings", ".metadata.labels.a", json!("b")),
+    ]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.placed.len(), 6);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Files being changed, one change after the other.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 use yaml_splice::{Edit, Edited, Step};
 
-use super::{Change, Changeset, Placed, Unplaced, path};
+use super::proof::{Rendered, intend};
+use super::spot::Spot;
+use super::{Change, Changeset, Placed, path};
 use crate::object::{Declared, DeclaredSet, ObjectId, Place, Renderer};
 use crate::source::Tree;
 use crate::source::path::{is_within, parent, resolve};
@@ -14,6 +17,9 @@ pub(super) struct Work<'a> {
     pub tree: &'a Tree,
     pub set: &'a DeclaredSet,
     pub made: Changeset,
+    before: &'a Rendered,
+    /// Rendered objects as they are meant to be by now, of those that change.
+    meant: BTreeMap<ObjectId, Value>,
     /// Documents that are gone, by file: the indices that they had in the tree.
     gone: BTreeMap<String, Vec<usize>>,
 }
@@ -22,11 +28,13 @@ pub(super) struct Work<'a> {
 pub(super) type Made = (Place, String);
 
 impl<'a> Work<'a> {
-    pub fn new(tree: &'a Tree, set: &'a DeclaredSet) -> Self {
+    pub fn new(tree: &'a Tree, set: &'a DeclaredSet, before: &'a Rendered) -> Self {
         Self {
             tree,
             set,
             made: Changeset::default(),
+            before,
+            meant: BTreeMap::new(),
             gone: BTreeMap::new(),
         }
     }
@@ -35,22 +43,43 @@ impl<'a> Work<'a> {
         self.made
     }
 
-    /// Makes a change, or notes why not.
-    pub fn make(&mut self, index: usize, change: &Change) {
-        let made = match change {
-            Change::Set { object, path, value } => self.set_field(object, path, Some(value)),
-            Change::Unset { object, path } => self.set_field(object, path, None),
-            Change::Remove { object } => self.remove(object),
-            Change::Add { manifest } => self.add(manifest),
-        };
-        match made {
-            Ok((place, why)) => self.made.placed.push(Placed {
-                change: index,
-                place,
-                why,
-            }),
-            Err(reason) => self.made.unplaced.push(Unplaced { change: index, reason }),
+    /// Makes a change at a place, or says why not; then nothing is changed.
+    pub fn make(&mut self, index: usize, change: &Change, spot: &Spot) -> Result<(), String> {
+        if change.object().is("", "Secret") && !matches!(change, Change::Remove { .. }) {
+            return Err("a Secret is not written in clear".to_owned());
         }
+        let (place, why) = match (change, spot) {
+            (Change::Set { object, path, value }, Spot::Document) => self.set_field(object, path, Some(value)),
+            (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
+            (Change::Remove { object }, Spot::Document) => self.remove(object),
+            (Change::Add { manifest }, Spot::Document) => self.add(manifest),
+            _ => self.make_at(spot, change),
+        }?;
+        if let Some(id) = self.before.written(&change.object()) {
+            self.shadow(&change.object());
+            // What cannot be meant of the rendered object is found by the comparison.
+            let _ = intend(&mut self.meant, &id, change);
+        }
+        self.made.placed.push(Placed {
+            change: index,
+            place,
+            why,
+        });
+        Ok(())
+    }
+
+    /// A rendered object as it is meant to be by now.
+    pub fn shadow(&mut self, id: &ObjectId) -> Option<&Value> {
+        let written = self.before.written(id)?;
+        let before = &self.before.objects;
+        let meant = self.meant.entry(written);
+        Some(match meant {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let value = before.get(new.key())?.clone();
+                new.insert(value)
+            }
+        })
     }
 
     /// The text of a file as it is by now.
@@ -117,7 +146,7 @@ impl<'a> Work<'a> {
             self.made.reemitted.push(place.clone());
         }
         self.put(&declared.provenance.file, text);
-        Ok((place, "the document that declares it".to_owned()))
+        Ok((place, Spot::Document.words(false).to_owned()))
     }
 
     fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
@@ -181,13 +210,16 @@ pub(super) fn is_kustomization(path: &str) -> bool {
     matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }
 
+/// What stands at steps in a value.
+pub(super) fn at<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
+    steps.iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get(key),
+        Step::Index(index) => value.get(index),
+    })
+}
+
 /// Whether steps lead to the item behind the last one of a list.
-fn at_end(value: &Value, steps: &[Step], at: usize) -> bool {
-    let list = steps[..steps.len() - 1]
-        .iter()
-        .try_fold(value, |value, step| match step {
-            Step::Key(key) => value.get(key),
-            Step::Index(index) => value.get(index),
-        });
-    list.and_then(Value::as_array).is_none_or(|items| items.len() == at)
+fn at_end(value: &Value, steps: &[Step], index: usize) -> bool {
+    let list = at(value, &steps[..steps.len() - 1]);
+    list.and_then(Value::as_array).is_none_or(|items| items.len() == index)
 }

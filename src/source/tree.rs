@@ -256,6 +256,20 @@ impl Tree {
         }
     }
 
+    /// The folder on disk that has its files, but for changes that are not committed: the plain folder, or the work tree of a clone
+    /// that has this very commit checked out.
+    pub fn checkout(&self) -> Option<PathBuf> {
+        match &self.store {
+            Store::Folder(root) => Some(root.clone()),
+            Store::Git(repository) => {
+                let repository = repository.to_thread_local();
+                let head = repository.head_id().ok()?.to_string();
+                let work = repository.workdir()?;
+                (self.repository.commit.as_deref() == Some(&*head)).then(|| work.to_owned())
+            }
+        }
+    }
+
     /// The history of the commit that is read; `None` for a plain directory.
     pub fn history(&self) -> Option<History<'_>> {
         let Store::Git(repository) = &self.store else {

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "object", "audit", "source", "declared", "cluster", "process", "net", "forge",
         ],
     ),
-    ("report", &["object", "event", "plan", "audit"]),
+    ("report", &["object", "event", "plan", "audit", "export"]),
     ("cli", &["object"]),
     (
         "command",

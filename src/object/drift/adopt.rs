@@ -5,50 +5,71 @@ use serde_json::Value;
 use super::path::{Path, Step};
 use crate::object::{FieldChange, FieldDrift};
 
-/// The declaration with these fields as they are live. `clean` is the live object without defaults and what controllers wrote
-/// ([`Cleaning`](super::Cleaning)): of what was added nothing else is taken.
+/// A field as it has to be declared for the declaration to say what is live.
+#[derive(Clone, PartialEq)]
+pub struct Adopted {
+    /// As in [`FieldDrift::path`].
+    pub path: String,
+    /// Its value; `None`: it goes.
+    pub value: Option<Value>,
+}
+
+/// Fields of a declaration as they are live, in the order in which they can be written one after the other. `clean` is the live
+/// object without defaults and what controllers wrote ([`Cleaning`](super::Cleaning)): of what was added nothing else is taken.
 ///
 /// # Errors
 /// The paths that are not where they are said to be.
-pub fn adopt(declared: &Value, live: &Value, clean: &Value, fields: &[FieldDrift]) -> Result<Value, Vec<String>> {
-    let mut wanted = declared.clone();
-    let mut lost = Vec::new();
+pub fn adopt(
+    declared: &Value,
+    live: &Value,
+    clean: &Value,
+    fields: &[FieldDrift],
+) -> Result<Vec<Adopted>, Vec<String>> {
+    let (mut adopted, mut lost) = (Vec::new(), Vec::new());
+    let mut left = declared.clone();
     // Of a list the last go first, so that numbers hold.
     for field in fields.iter().rev().filter(|field| field.change == FieldChange::Removed) {
-        match Path::find(declared, &field.path) {
-            Some(path) => remove(&path, &mut wanted, live),
+        match Path::find(&left, &field.path) {
+            Some(path) => adopted.push(Adopted {
+                path: remove(path, &mut left, live).to_string(),
+                value: None,
+            }),
+            // It went with what was around it.
+            None if Path::find(declared, &field.path).is_some() => {}
             None => lost.push(field.path.clone()),
         }
     }
     for field in fields.iter().filter(|field| field.change != FieldChange::Removed) {
-        let found = Path::find(live, &field.path).and_then(|path| {
-            let value = path.at(clean).or_else(|| path.at(live))?.clone();
-            Some((path, value))
-        });
+        let found = Path::find(live, &field.path).and_then(|path| path.at(clean).or_else(|| path.at(live)));
         match found {
-            Some((path, value)) => path.put(&mut wanted, value),
+            Some(value) => adopted.push(Adopted {
+                path: field.path.clone(),
+                value: Some(value.clone()),
+            }),
             None => lost.push(field.path.clone()),
         }
     }
     match lost.is_empty() {
-        true => Ok(wanted),
+        true => Ok(adopted),
         false => Err(lost),
     }
 }
 
-/// Takes a field out, and the mappings around it that are empty then and not there live.
-fn remove(path: &Path, wanted: &mut Value, live: &Value) {
-    path.remove_from(wanted);
+/// Takes a field out, and the mappings around it that are empty then and not there live. Gives the outermost that went.
+fn remove(mut path: Path, left: &mut Value, live: &Value) -> Path {
+    path.remove_from(left);
     let mut around = path.clone();
     while around.0.pop().is_some() && matches!(around.0.last(), Some(Step::Field(_))) {
         let is_empty = around
-            .at(wanted)
+            .at(left)
             .is_some_and(|left| left.as_object().is_some_and(serde_json::Map::is_empty));
         if !is_empty || around.at(live).is_some() {
-            return;
+            break;
         }
-        around.remove_from(wanted);
+        around.remove_from(left);
+        path = around.clone();
     }
+    path
 }
 
 #[cfg(test)]
@@ -86,12 +107,37 @@ mod tests {
             drift(FieldChange::Added, ".spec.containers[name=web].env[name=B]"),
             drift(FieldChange::Added, ".spec.containers[name=side]"),
         ];
-        let wanted = adopt(&declared, &live, &clean, &fields).expect("because all is there");
-        assert_eq!(wanted, clean);
-        let gone = [drift(FieldChange::Changed, ".spec.nothing")];
+        let adopted = adopt(&declared, &live, &clean, &fields).unwrap_or_else(|lost| panic!("{lost:?}"));
+        let shown = |one: &Adopted| {
+            let value = one.value.as_ref().map_or("gone".to_owned(), ToString::to_string);
+            format!("{} {value}", one.path)
+        };
         assert_eq!(
-            adopt(&declared, &live, &clean, &gone),
-            Err(vec![".spec.nothing".to_owned()])
+            adopted.iter().map(shown).collect::<Vec<_>>(),
+            [
+                ".spec.tls gone",
+                ".metadata.labels gone",
+                ".metadata.annotations[a.b/c] \"new\"",
+                ".spec.replicas 5",
+                ".spec.containers[name=web].image \"i:2\"",
+                ".spec.containers[name=web].env[name=B] {\"name\":\"B\",\"value\":\"2\"}",
+                ".spec.containers[name=side] {\"name\":\"side\",\"image\":\"s\"}",
+            ]
         );
+        let gone = [drift(FieldChange::Changed, ".spec.nothing")];
+        assert!(adopt(&declared, &live, &clean, &gone).is_err_and(|lost| lost == [".spec.nothing"]));
+    }
+
+    #[test]
+    fn what_goes_with_what_is_around_it_is_told_once() {
+        let declared = json!({"metadata": {"labels": {"x": "1", "y": "2"}}});
+        let live = json!({"metadata": {"name": "a"}});
+        let fields = [
+            drift(FieldChange::Removed, ".metadata.labels.x"),
+            drift(FieldChange::Removed, ".metadata.labels.y"),
+        ];
+        let adopted = adopt(&declared, &live, &live, &fields).unwrap_or_else(|lost| panic!("{lost:?}"));
+        let paths: Vec<&str> = adopted.iter().map(|one| &*one.path).collect();
+        assert_eq!(paths, [".metadata.labels.y", ".metadata.labels"]);
     }
 }

@@ -20,7 +20,7 @@ mod walk;
 
 use serde_json::{Map, Value};
 
-pub use adopt::adopt;
+pub use adopt::{Adopted, adopt};
 pub use clean::{Cleaning, Known, Learned};
 pub use jq::Expression;
 pub use pair::{Pair, Suspects};

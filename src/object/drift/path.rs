@@ -53,21 +53,6 @@ impl Step {
         }
     }
 
-    /// A new element that it leads to.
-    fn element(&self) -> Value {
-        match self {
-            Self::Element(keys, values) => {
-                let pairs = keys
-                    .iter()
-                    .zip(values)
-                    .map(|(key, value)| ((*key).to_owned(), value.clone()));
-                Value::Object(pairs.collect())
-            }
-            Self::Item(item) => item.clone(),
-            _ => Value::Null,
-        }
-    }
-
     fn position(&self, list: &[Value]) -> Option<usize> {
         match self {
             Self::Field(_) => None,
@@ -173,32 +158,6 @@ impl Path {
             let below = Self::find(below, rest)?;
             Some(Self([first.0, below.0].concat()))
         })
-    }
-
-    /// Puts a value there; mappings and elements of lists on the way are made where they are not.
-    pub fn put(&self, object: &mut Value, new: Value) {
-        let Some((first, rest)) = self.0.split_first() else {
-            *object = new;
-            return;
-        };
-        if object.is_null() {
-            *object = match first {
-                Step::Field(_) => Value::Object(serde_json::Map::new()),
-                _ => Value::Array(Vec::new()),
-            };
-        }
-        let below = match (first, object) {
-            (Step::Field(name), Value::Object(map)) => map.entry(name.clone()).or_insert(Value::Null),
-            (step, Value::Array(list)) => {
-                let at = step.position(list).filter(|at| *at < list.len()).unwrap_or(list.len());
-                if at == list.len() {
-                    list.push(step.element());
-                }
-                &mut list[at]
-            }
-            _ => return,
-        };
-        Self(rest.to_vec()).put(below, new);
     }
 
     /// Takes it out of an object. Of lists by number the last must go first.

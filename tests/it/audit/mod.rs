@@ -6,7 +6,7 @@ mod clean;
 mod compare;
 mod live;
 mod watch;
-mod whole;
+pub(crate) mod whole;
 
 use std::path::{Path, PathBuf};
 
@@ -20,12 +20,12 @@ use serde_json::Value;
 use crate::support::plane::{Plane, fresh_with, wait};
 use crate::support::run::refloat;
 
-fn root(path: &str) -> PathBuf {
+pub(crate) fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// A control plane in which mobile-bank was restored.
-fn bank() -> Plane {
+pub(crate) fn bank() -> Plane {
     let plane = fresh_with(Options {
         simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
         ..Options::default()
@@ -35,7 +35,7 @@ fn bank() -> Plane {
 }
 
 /// Restores; what an audit has to say of the repository itself (3) is not of interest here.
-fn restore(plane: &Plane, repo: &Path, paths: &[&str]) {
+pub(crate) fn restore(plane: &Plane, repo: &Path, paths: &[&str]) {
     let (kubeconfig, repo) = (plane.kubeconfig(), repo.display().to_string());
     let mut args = vec!["restore", &repo, "--kubeconfig", &kubeconfig, "--old-cluster-is-gone"];
     // Some of what real repositories hold never gets ready here, which is not waited for.

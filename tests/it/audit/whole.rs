@@ -17,15 +17,15 @@ use crate::support::run::{Ran, refloat};
 const CANARIES: [&str; 2] = ["canary-not-a-secret", "Y2FuYXJ5LW5vdC1hLXNlY3JldC"];
 
 /// A line of by-hand.txt.
-struct ByHand {
-    verdict: String,
-    object: String,
+pub(crate) struct ByHand {
+    pub verdict: String,
+    pub object: String,
     tool: String,
     verb: String,
     command: String,
 }
 
-fn table() -> Vec<ByHand> {
+pub(crate) fn table() -> Vec<ByHand> {
     let text = include_str!("by-hand.txt");
     let lines = text
         .lines()
@@ -46,7 +46,7 @@ fn table() -> Vec<ByHand> {
 }
 
 /// Does what a line says, as the person with its number.
-fn act(plane: &Plane, person: usize, line: &ByHand) {
+pub(crate) fn act(plane: &Plane, person: usize, line: &ByHand) {
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
     #[expect(clippy::disallowed_methods, reason = "tests change the cluster with kubectl itself")]
     let output = Command::new("sh")

@@ -1,0 +1,214 @@
+//! `refloat export`: what was done by hand, as a change of the repository.
+
+use std::path::Path;
+
+use super::audit::{Asked, Audit, Place, audit};
+use super::audit_log;
+use super::console::{self, Console};
+use crate::audit::Finding;
+use crate::cli::{BRANCH, ExportArgs, Output};
+use crate::cluster::{Cluster, CompareOptions, ConnectOptions};
+use crate::declared;
+use crate::error::{Exit, Failure, Kind};
+use crate::event::Event;
+use crate::export::{self, Changeset, Choice};
+use crate::object::{DeclaredSet, resolve};
+use crate::report::{About, Exported};
+use crate::source::{self, Draft, PatchHead, Tree, Was};
+
+pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
+    let mut console = Console::new(Output::Human);
+    let choice = choice(args)?;
+    let logs = audit_log::open(&args.audit_log)?;
+    let connect = ConnectOptions {
+        kubeconfig: args.target.kubeconfig.clone(),
+        context: args.target.context.clone(),
+        ..ConnectOptions::default()
+    };
+    let cluster = Cluster::connect(connect).await?;
+    let place = Place::new(&args.source, &args.past, &cluster);
+    let asked = Asked {
+        compare: CompareOptions {
+            dry_run: !args.no_dry_run,
+        },
+        kubeconfig: args.target.kubeconfig.clone(),
+        follow: false,
+    };
+    let audited = audit(&asked, &place, logs, &mut console).await?;
+    console.preflight(&audited.start.basis.set.problems, &[], true);
+    let chosen = chosen(&choice, &audited)?;
+    // As the repository has it: the audit knows objects under the versions that the cluster serves.
+    let set = tokio::task::block_in_place(|| declared::load(&audited.tree, &audited.options))?;
+    let set = resolve(set, &audited.start.kinds, place.namespace());
+    console.say(&Event::Progress(format!("reading {} objects", chosen.len())));
+    let wanted = export::wanted(&chosen, &set);
+    let (cleaned, gaps) = cluster.clean(&audited.start.kinds, &wanted).await;
+    let intent = export::intend(&chosen, &set, &cleaned);
+    console.say(&Event::Progress("finding the places in the repository".to_owned()));
+    let made = tokio::task::block_in_place(|| export::place(&audited.tree, &audited.options, &set, &intent.changes))?;
+    let exported = Exported {
+        about: about(&set, &cluster),
+        findings: &chosen,
+        others: audited.start.findings.findings.len() - chosen.len(),
+        intent: &intent,
+        made: &made,
+    };
+    console.pause();
+    for gap in audited.gaps.iter().chain(&gaps) {
+        console.say(&Event::Warned(format!("{}: {}", gap.what, gap.reason)));
+    }
+    console.pause();
+    let bare = args.patch.as_deref().is_some_and(is_stdout);
+    match bare {
+        true => console::talk(|err| exported.human(err)),
+        false => console::data(|out| exported.human(out)),
+    }
+    tokio::task::block_in_place(|| deliver(args, &audited.tree, &exported))?;
+    match exported.is_whole() && audited.gaps.is_empty() && gaps.is_empty() {
+        true => Ok(Exit::Done),
+        false => Ok(Exit::LookAt),
+    }
+}
+
+fn choice(args: &ExportArgs) -> Result<Choice, Failure> {
+    let verdicts = match args.verdict.is_empty() {
+        true => export::VERDICTS.iter().map(|name| (*name).to_owned()).collect(),
+        false => args.verdict.clone(),
+    };
+    Ok(Choice {
+        verdicts,
+        only: args.only.clone(),
+        except: args.except.clone(),
+        since: args.since.as_deref().map(source::parse_since).transpose()?,
+        by: args.by.clone(),
+    })
+}
+
+/// The findings that are exported.
+fn chosen<'a>(choice: &Choice, audited: &'a Audit) -> Result<Vec<&'a Finding>, Failure> {
+    let live = &audited.start.live.objects;
+    let findings = audited.start.findings.findings.iter();
+    let findings = findings.map(|finding| (finding, live.get(&finding.id)));
+    let unused = choice.unused(findings.clone());
+    if !unused.is_empty() {
+        let failure = Failure::new(Kind::Usage, "nothing was exported");
+        let failure = unused.iter().fold(failure, |failure, term| {
+            failure.because(format!("no finding matches {term}"))
+        });
+        return Err(failure.hint("`refloat audit` lists the findings"));
+    }
+    Ok(findings
+        .filter(|(finding, live)| choice.takes(finding, *live))
+        .map(|(finding, _)| finding)
+        .collect())
+}
+
+fn about<'a>(set: &'a DeclaredSet, cluster: &'a Cluster) -> About<'a> {
+    About {
+        repository: &set.repository,
+        entry: &set.entry,
+        unreached: set.unreached,
+        context: Some(cluster.context()),
+    }
+}
+
+/// Puts the change where it was asked for, and says where that is.
+fn deliver(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>) -> Result<(), Failure> {
+    let made = exported.made;
+    let say = |text: String| console::talk(|err| writeln!(err, "{text}"));
+    if made.files.is_empty() {
+        say("There is nothing to change in the repository.".to_owned());
+        return Ok(());
+    }
+    if !made.side_effects.is_empty() && !args.allow_side_effects {
+        return Err(Failure::new(Kind::Input, "nothing was written")
+            .because("other objects would change too (see above)")
+            .hint("--allow-side-effects accepts that; --except leaves out what is the cause"));
+    }
+    let message = exported.message();
+    let mut delivered = false;
+    if let Some(folder) = &args.output {
+        export::write(folder, made)?;
+        say(format!("Written into {}.", folder.display()));
+        delivered = true;
+    }
+    if args.write {
+        let root = tree.checkout().ok_or_else(|| {
+            Failure::new(Kind::Input, "nothing was written")
+                .because("the commit that was read is not checked out anywhere here")
+                .hint("give a clone, without --rev and --at, or use --output or --patch")
+        })?;
+        export::edit(&root, tree, made)?;
+        say(format!("Written to the working tree {}.", root.display()));
+        delivered = true;
+    }
+    if let Some(file) = &args.patch {
+        patch(file, tree, made, &message)?;
+        delivered = true;
+    }
+    if args.branch.is_some() || args.push {
+        say(branch(args, tree, exported, &message)?);
+        delivered = true;
+    }
+    if !delivered {
+        let diff = source::diff(tree, &made.files)?;
+        console::data(|out| writeln!(out).and_then(|()| out.write_all(&diff)));
+        say("Nothing was written: see --write, --output, --patch, --branch and --push.".to_owned());
+    }
+    Ok(())
+}
+
+fn is_stdout(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn patch(file: &Path, tree: &Tree, made: &Changeset, message: &str) -> Result<(), Failure> {
+    let (subject, body) = message.split_once('\n').unwrap_or((message, ""));
+    let head = PatchHead {
+        author: &source::author(tree)?,
+        date: jiff::Timestamp::now(),
+        subject,
+        body: body.trim_start(),
+    };
+    let patch = source::patch(tree, &made.files, &head)?;
+    if is_stdout(file) {
+        console::data(|out| out.write_all(&patch));
+        return Ok(());
+    }
+    std::fs::write(file, patch).map_err(|cause| {
+        Failure::new(Kind::Io, "the patch was not written").because(format!("{}: {cause}", file.display()))
+    })?;
+    console::talk(|err| writeln!(err, "Written as a patch: git am {}", file.display()));
+    Ok(())
+}
+
+/// Commits, and pushes where that is asked for; says what became of the branch.
+fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str) -> Result<String, Failure> {
+    if !args.push && source::is_remote(&args.source.repo) {
+        return Err(Failure::new(Kind::Usage, "nothing was committed")
+            .because("the repository is far away: a commit in refloat's own clone of it would be lost")
+            .hint("add --push, or give a clone of yours"));
+    }
+    let draft = Draft {
+        branch: args.branch.as_deref().unwrap_or(BRANCH),
+        files: &exported.made.files,
+        message,
+        entry: &exported.about.entry.paths.join(","),
+        sign_off: args.sign_off,
+    };
+    let Some(written) = source::commit(tree, &draft)? else {
+        return Ok("There is nothing to commit.".to_owned());
+    };
+    let short: String = written.commit.chars().take(12).collect();
+    let was = match &written.was {
+        Was::Created => "a new branch",
+        Was::Updated { .. } => "in place of what an earlier export put there",
+        Was::Unchanged => "as it was there already",
+    };
+    let mut text = format!("Committed as {short} on {}, {was}.", written.branch);
+    if args.push {
+        let pushed = source::push(tree, &written)?;
+        text.push_str(&format!("\nPushed to {}.", pushed.shown));
+    }
+    Ok(text)
+}

@@ -1,0 +1,156 @@
+//! From findings of an audit to changes of objects. Pure.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Change;
+use super::choice::not_exported;
+use crate::audit::{Finding, Verdict};
+use crate::cluster::{Cleaned, Proof, Wanted};
+use crate::object::{Declared, DeclaredSet, LiveObject, ObjectId, adopt};
+
+/// What is to become of the declaration.
+#[derive(Default)]
+pub struct Intent {
+    /// The changes, those of a finding one after the other.
+    pub changes: Vec<Change>,
+    /// Findings that have changes.
+    pub wishes: Vec<Wish>,
+    /// Findings that have none.
+    pub left: Vec<Left>,
+}
+
+/// A finding that is to be exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Index of the finding.
+    pub finding: usize,
+    /// Its changes.
+    pub changes: Range<usize>,
+    /// Why it is not known that the manifest gives the live object again.
+    pub unproven: Option<String>,
+}
+
+/// A finding that is not exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Index of the finding.
+    pub finding: usize,
+    /// Why; never a value.
+    pub reason: String,
+}
+
+/// Secrets that are made by something that would make them again: by type or by annotation.
+const MADE: [(&str, &str); 7] = [
+    ("helm.sh/release.v1", "Helm keeps a release in it"),
+    ("kubernetes.io/service-account-token", "the cluster makes the token"),
+    ("bootstrap.kubernetes.io/token", "it lets nodes join, and expires"),
+    ("cert-manager.io/certificate-name", "cert-manager makes it"),
+    ("reconcile.external-secrets.io/data-hash", "External Secrets makes it"),
+    ("sealedsecrets.bitnami.com/managed", "a SealedSecret makes it"),
+    ("kubed.appscode.com/origin", "it is a copy of another"),
+];
+
+/// The live objects of which manifests are needed for these findings.
+pub fn wanted<'a>(findings: &[&'a Finding], set: &'a DeclaredSet) -> Vec<Wanted<'a>> {
+    let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
+    let live = findings
+        .iter()
+        .filter(|finding| not_exported(&finding.verdict).is_none() && !matches!(finding.verdict, Verdict::Missing));
+    live.map(|finding| Wanted {
+        id: &finding.id,
+        declared: declared.get(&finding.id).copied(),
+    })
+    .collect()
+}
+
+/// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names.
+pub fn intend(findings: &[&Finding], set: &DeclaredSet, cleaned: &BTreeMap<ObjectId, Cleaned>) -> Intent {
+    let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
+    let mut intent = Intent::default();
+    for (index, finding) in findings.iter().enumerate() {
+        let start = intent.changes.len();
+        let one = cleaned.get(&finding.id);
+        match changes(finding, declared.get(&finding.id).copied(), one) {
+            Ok(changes) => {
+                intent.changes.extend(changes);
+                intent.wishes.push(Wish {
+                    finding: index,
+                    changes: start..intent.changes.len(),
+                    unproven: one.and_then(|one| match &one.proof {
+                        Proof::None(why) => Some(why.clone()),
+                        Proof::Replaced | Proof::Created => None,
+                    }),
+                });
+            }
+            Err(reason) => intent.left.push(Left { finding: index, reason }),
+        }
+    }
+    intent
+}
+
+fn changes(finding: &Finding, declared: Option<&Declared>, cleaned: Option<&Cleaned>) -> Result<Vec<Change>, String> {
+    if let Some(reason) = not_exported(&finding.verdict) {
+        return Err(reason);
+    }
+    let object = || finding.id.clone();
+    if matches!(finding.verdict, Verdict::Missing) {
+        return Ok(vec![Change::Remove { object: object() }]);
+    }
+    let cleaned = cleaned.ok_or_else(|| "it could not be read, or is gone by now".to_owned())?;
+    if let Some(why) = made(&cleaned.object) {
+        return Err(why.to_owned());
+    }
+    let Verdict::Drifted { fields, .. } = &finding.verdict else {
+        let manifest = cleaned.manifest.clone();
+        return Ok(vec![Change::Add { manifest }]);
+    };
+    let declared = declared.ok_or_else(|| "it is not declared under this name".to_owned())?;
+    if !declared.generated.is_empty() {
+        return Err("parts of it come out differently at each rendering".to_owned());
+    }
+    let (live, clean) = (cleaned.live.value(), cleaned.manifest.value());
+    let adopted = adopt(declared.manifest.value(), live, clean, fields)
+        .map_err(|lost| format!("it changed since the audit: {}", lost.join(", ")))?;
+    let changes = adopted.into_iter().map(|one| match one.value {
+        Some(value) => Change::Set {
+            object: object(),
+            path: one.path,
+            value,
+        },
+        None => Change::Unset {
+            object: object(),
+            path: one.path,
+        },
+    });
+    Ok(changes.collect())
+}
+
+/// Who makes a Secret.
+fn made(object: &LiveObject) -> Option<&'static str> {
+    let is = |mark: &str| {
+        object.secret_type == mark || object.annotations.contains_key(mark) || object.labels.contains_key(mark)
+    };
+    MADE.iter().find(|(mark, _)| is(mark)).map(|(_, why)| *why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_maker_of_secrets_is_known() {
+        for (mark, why) in MADE {
+            let by_type = LiveObject {
+                secret_type: mark.to_owned(),
+                ..LiveObject::default()
+            };
+            let by_annotation = LiveObject {
+                annotations: [(mark.to_owned(), "x".to_owned())].into(),
+                ..LiveObject::default()
+            };
+            assert_eq!([made(&by_type), made(&by_annotation)], [Some(why), Some(why)]);
+        }
+        assert_eq!(made(&LiveObject::default()), None);
+    }
+}

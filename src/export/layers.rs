@@ -1,0 +1,122 @@
+//! The kustomizations of a tree, and what each is made of. Pure but for reading the tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::work::is_kustomization;
+use crate::source::Tree;
+use crate::source::path::{parent, resolve};
+
+/// A kustomization file.
+pub(super) struct Layer {
+    /// Its path.
+    pub file: String,
+    /// What it says.
+    pub value: Value,
+    /// Folders with kustomizations that it is built on, in its order.
+    below: Vec<String>,
+    /// Other files that it names.
+    files: Vec<String>,
+}
+
+/// All of them, by folder.
+pub(super) struct Layers {
+    by_folder: BTreeMap<String, Layer>,
+    /// Files of which more than one thing is built that is built on nothing else: the overlays of a base.
+    shared: BTreeSet<String>,
+}
+
+impl Layers {
+    pub fn of(tree: &Tree) -> Self {
+        let files = tree.files().filter(|path| is_kustomization(path));
+        let read = files.filter_map(|file| {
+            let value = kube_yaml::parse_one(&tree.read(file).ok()?).value.ok()?;
+            Some((parent(file).to_owned(), layer(tree, file, value)))
+        });
+        let mut layers = Self {
+            by_folder: read.collect(),
+            shared: BTreeSet::new(),
+        };
+        layers.shared = layers.find_shared();
+        layers
+    }
+
+    /// The kustomization of a folder and those that it is built on, the outermost first.
+    pub fn from(&self, folder: &str) -> Vec<&Layer> {
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut next = vec![folder];
+        while !next.is_empty() {
+            let mut deeper = Vec::new();
+            for folder in next {
+                if let Some(layer) = self.by_folder.get(folder).filter(|_| seen.insert(folder)) {
+                    found.push(layer);
+                    deeper.extend(layer.below.iter().map(String::as_str));
+                }
+            }
+            next = deeper;
+        }
+        found
+    }
+
+    /// Whether several overlays are built on a file.
+    pub fn is_shared(&self, file: &str) -> bool {
+        self.shared.contains(file)
+    }
+
+    fn find_shared(&self) -> BTreeSet<String> {
+        let within: BTreeSet<&String> = self.by_folder.values().flat_map(|layer| &layer.below).collect();
+        let (mut once, mut more) = (BTreeSet::new(), BTreeSet::new());
+        for root in self.by_folder.keys().filter(|folder| !within.contains(folder)) {
+            let layers = self.from(root).into_iter();
+            let files: BTreeSet<&String> = layers
+                .flat_map(|layer| std::iter::once(&layer.file).chain(&layer.files))
+                .collect();
+            for file in files {
+                if !once.insert(file.clone()) {
+                    more.insert(file.clone());
+                }
+            }
+        }
+        more
+    }
+}
+
+fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
+    let folder = parent(file);
+    let (mut below, mut files) = (Vec::new(), Vec::new());
+    for key in ["resources", "bases", "components"] {
+        for item in texts(&value[key]) {
+            match resolve(folder, item) {
+                Some(path) if tree.is_file(&path) => files.push(path),
+                Some(path) if tree.is_dir(&path) => below.push(path),
+                _ => {}
+            }
+        }
+    }
+    let mut named: Vec<&str> = texts(&value["patchesStrategicMerge"]).collect();
+    for key in ["patches", "patchesJson6902"] {
+        named.extend(items(&value[key]).filter_map(|item| item["path"].as_str()));
+    }
+    for generator in items(&value["configMapGenerator"]).chain(items(&value["secretGenerator"])) {
+        for key in ["files", "envs"] {
+            named.extend(texts(&generator[key]).map(|item| item.split_once('=').map_or(item, |(_, path)| path)));
+        }
+    }
+    let there = named.into_iter().filter_map(|item| resolve(folder, item));
+    files.extend(there.filter(|path| tree.is_file(path)));
+    Layer {
+        file: file.to_owned(),
+        value,
+        below,
+        files,
+    }
+}
+
+pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+pub(super) fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    items(value).filter_map(Value::as_str)
+}
