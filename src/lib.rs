@@ -14,6 +14,7 @@
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report
 //! export    the line of audit, + cluster::clean → export::intend → changes of objects → export::place → Changeset (files as data),
 //!           proven by rendering again → files, patch, or branch
+//! snapshot  cluster::read_all → snapshot::files, marked with audit::standings → archive
 //! history   the revisions of source@rev → past::revisions → what each changed
 //! drill     control_plane::start → restore → verify → timings → stop
 //! ```
@@ -31,9 +32,11 @@
 //! | [`error`] | nothing of ours |
 //! | [`process`] | `error`; the only place that starts child processes |
 //! | [`net`] | `error`; the only HTTP client beside kube's |
-//! | [`source`] | `object`, `process`, `net`: a tree at a revision |
+//! | [`archive`] | nothing of ours: files as an archive or a folder, written whole or not at all |
+//! | [`snapshot`] | `object`: the live state of a cluster as files |
+//! | [`source`] | `object`, `process`, `net`, `archive`: a tree at a revision |
 //! | [`forge`] | `object`, `source`, `net`, `process`: pull requests on GitHub, GitLab, Gitea and Forgejo |
-//! | [`declared`] | `object`, `source`, `process`, `net`: tree → `DeclaredSet` |
+//! | [`declared`] | `object`, `source`, `process`, `net`, `snapshot`: tree → `DeclaredSet` |
 //! | [`past`] | `object`, `source`: every identity that the history ever declared, and its cache |
 //! | [`plan`] | `object`: `DeclaredSet` + `Facts` → `Plan`: pure |
 //! | [`audit`] | `object`: `DeclaredSet` + `PastSet` + `LiveSet` → `Findings`: pure |
@@ -57,6 +60,7 @@
 //! enforces it, **soft** when Kubernetes heals it by itself. **Gate**: a node that stands for a whole unit being ready.
 //! **Facts**: what the target serves, has and allows, as a value. **Outcome**: what was done × whether it became ready.
 
+pub mod archive;
 pub mod audit;
 pub mod cli;
 pub mod cluster;
@@ -74,5 +78,6 @@ pub mod past;
 pub mod plan;
 pub mod process;
 pub mod report;
+pub mod snapshot;
 pub mod source;
 pub mod watch;

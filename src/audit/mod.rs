@@ -4,6 +4,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `classify` | the verdicts, in the order in which they are tried |
+//! | `standing` | what an object is by itself: somebody's, owned, built in |
 //! | `owner`, `managed`, `namespaces`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
 //! | `rules` + `rules.yaml` | what a cluster makes by itself |
 //! | `tools` + `managers.yaml` | which tool is behind a field manager |
@@ -24,6 +25,7 @@ mod owner;
 mod remedy;
 mod request;
 mod rules;
+mod standing;
 mod tools;
 mod waive;
 mod was;
@@ -34,6 +36,7 @@ pub use ignore::{Ignore, propose};
 pub use log::Log;
 pub use request::Request;
 pub use rules::{Rule, is_never_a_finding, rules};
+pub use standing::standings;
 pub use waive::{units_to_read, waive};
 
 use crate::object::{FieldDrift, Method, ObjectId, Place};

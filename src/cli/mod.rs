@@ -11,6 +11,7 @@ mod render;
 mod restore;
 mod resume;
 mod shared;
+mod snapshot;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -26,6 +27,7 @@ pub use resume::ResumeArgs;
 pub use shared::{
     ChangeArgs, ModeArg, PastArgs, ReportArgs, RollbackArgs, RunArgs, SelectionArgs, SourceArgs, TargetArgs,
 };
+pub use snapshot::SnapshotArgs;
 
 /// Rebuild a Kubernetes cluster from Git, in dependency order.
 #[derive(Debug, Parser)]
@@ -82,6 +84,9 @@ pub enum Command {
     /// List the revisions of what a repository declares, and what each changed
     #[command(long_about = history::ABOUT)]
     History(Box<HistoryArgs>),
+    /// Write down everything that is in a cluster
+    #[command(long_about = snapshot::ABOUT)]
+    Snapshot(SnapshotArgs),
     /// Rehearse: restore into a throwaway control plane on this machine
     #[command(long_about = drill::ABOUT)]
     Drill(Box<DrillArgs>),
@@ -130,7 +135,7 @@ mod tests {
     #[test]
     fn every_help_fits_80_columns() {
         for name in [
-            "", "restore", "resume", "plan", "render", "audit", "export", "history", "drill",
+            "", "restore", "resume", "plan", "render", "audit", "export", "history", "snapshot", "drill",
         ] {
             for line in help(name).lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
@@ -146,16 +151,17 @@ mod tests {
         Usage: refloat <COMMAND>
 
         Commands:
-          restore  Restore everything a repository declares into a cluster
-          resume   Let the engines go on that a restore suspended
-          plan     Show what a restore would do, in which order, and why
-          render   Print everything a repository declares, as manifests
-          audit    Find what was made or changed by hand, and what is missing
-          export   Turn what was done by hand into a change of the repository
-          history  List the revisions of what a repository declares, and what each
-                   changed
-          drill    Rehearse: restore into a throwaway control plane on this machine
-          help     Print this message or the help of the given subcommand(s)
+          restore   Restore everything a repository declares into a cluster
+          resume    Let the engines go on that a restore suspended
+          plan      Show what a restore would do, in which order, and why
+          render    Print everything a repository declares, as manifests
+          audit     Find what was made or changed by hand, and what is missing
+          export    Turn what was done by hand into a change of the repository
+          history   List the revisions of what a repository declares, and what each
+                    changed
+          snapshot  Write down everything that is in a cluster
+          drill     Rehearse: restore into a throwaway control plane on this machine
+          help      Print this message or the help of the given subcommand(s)
 
         Options:
           -h, --help
@@ -1135,6 +1141,63 @@ mod tests {
 
         To go back to one of them:
           refloat restore ./gitops --rev ID
+        "#);
+    }
+
+    #[test]
+    fn help_of_snapshot() {
+        insta::assert_snapshot!(help("snapshot"), @r#"
+        Write down everything that is in a cluster
+
+        Every object of every kind that can be listed, in full, with a table of contents
+        and checksums: as an archive, or as a folder with a file an object. The same
+        state gives the same bytes. What cannot be read is named, and ends with exit
+        code 3. Nothing is written to the cluster.
+
+        Values of Secrets are left out, unless --encrypt-to says for whom to encrypt
+        them. What is in volumes is in no snapshot.
+
+        Usage: refloat snapshot [OPTIONS] --out <FILE|DIR>
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Cluster:
+              --kubeconfig <FILE>
+                  The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+
+              --context <NAME>
+                  The context in the kubeconfig [default: its current one]
+
+        Snapshot:
+          -o, --out <FILE|DIR>
+                  Where to: an archive if it ends in .tar.zst, else a folder
+
+                  Written whole or not at all; an older snapshot that is there is
+                  replaced. Only its owner may read it.
+
+              --encrypt-to <AGE-RECIPIENT>
+                  Keep the values of Secrets, encrypted with SOPS for a key of age
+                  (age1... or an SSH public key); may be given more than once
+
+                  Encryption is new each time: the files of Secrets are then never the
+                  same bytes.
+
+        Output:
+              --output <FORMAT>
+                  How it is told
+
+                  Possible values:
+                  - human: For people: progress and a summary
+                  - json:  One JSON event a line, the summary last
+
+                  [default: human]
+
+        Examples:
+          refloat snapshot -o live.tar.zst --encrypt-to age1...
+          refloat snapshot -o live/ && git diff --stat live/
+          refloat snapshot -o live/ --context prod --output json
         "#);
     }
 

@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use http::{Method as Verb, StatusCode};
 use serde_json::Value;
 
-use super::compare::{is_conflict, metadata, said};
+use super::compare::{is_conflict, said};
 use super::refusal::{self, Verdict};
 use super::wire::{Ask, JSON, Status, Trouble};
 use super::{Cluster, Endpoint};
@@ -129,7 +129,7 @@ impl Cluster {
             let Some(live) = read.map_err(|trouble| trouble.to_string())? else {
                 return Ok(None);
             };
-            let object = metadata(&live);
+            let object = LiveObject::of(&live);
             let mut cleaning = Cleaning::new(&live, &object, known);
             let proof = match self.prove(at, id, &live, &mut cleaning).await {
                 Ok(proof) => proof,

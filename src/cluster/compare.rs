@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use super::batch::Told;
 use super::endpoint::segment;
-use super::listed::Metadata;
 use super::refusal::{self, Verdict};
 use super::wire::{Ask, JSON, Reply, Status, Trouble};
 use super::{Cluster, Endpoint, client_side, unknown, write};
@@ -153,7 +152,7 @@ impl Cluster {
             let Some(live) = read.map_err(|trouble| said(trouble, secret))? else {
                 return Ok(None);
             };
-            let object = metadata(&live);
+            let object = LiveObject::of(&live);
             let pair = Pair::new(declared, &live, &object, *scaled);
             let compared = if options.dry_run {
                 self.ask(question, &pair, &live).await
@@ -336,20 +335,6 @@ fn sorted(mut fields: Vec<FieldDrift>) -> Vec<FieldDrift> {
     fields.sort_by(|a, b| (&a.path, a.change).cmp(&(&b.path, b.change)));
     fields.dedup_by(|later, first| later.path == first.path);
     fields
-}
-
-/// The metadata of an object that was read whole.
-pub(super) fn metadata(live: &Value) -> LiveObject {
-    let read = live
-        .get("metadata")
-        .cloned()
-        .map(serde_json::from_value::<Metadata<Value>>);
-    let metadata = read.and_then(Result::ok).unwrap_or_default();
-    let secret_type = live
-        .get("type")
-        .and_then(Value::as_str)
-        .filter(|_| live["kind"] == "Secret");
-    metadata.into_live(secret_type.unwrap_or_default().to_owned())
 }
 
 /// The object in an answer to a dry run.

@@ -81,6 +81,11 @@ impl Endpoint {
         self.kind.group.is_empty() && self.kind.kind == "Secret"
     }
 
+    /// Whether its objects are Namespaces.
+    pub(super) fn is_namespaces(&self) -> bool {
+        self.kind.group.is_empty() && self.kind.kind == "Namespace"
+    }
+
     /// Puts apiVersion and kind into an object of a list: servers leave them out there.
     pub(super) fn complete(&self, value: &mut Value) {
         if let Value::Object(map) = value {

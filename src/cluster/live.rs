@@ -14,13 +14,13 @@ use crate::error::Failure;
 use crate::object::{FactGap, GroupKind, LiveObject, LiveSet, ObjectId, ServedKinds};
 
 /// Pages of one kind: whatever gives more is no list that ends.
-const PAGES: usize = 10_000;
+pub(super) const PAGES: usize = 10_000;
 /// Objects of one kind, so that memory ends too.
-const OBJECTS: usize = 1_000_000;
+pub(super) const OBJECTS: usize = 1_000_000;
 /// How often a list starts over because its snapshot is gone (410).
-const RESTARTS: usize = 3;
+pub(super) const RESTARTS: usize = 3;
 /// Lists at a time.
-const LISTS: usize = 8;
+pub(super) const LISTS: usize = 8;
 
 /// Metadata as the server sends it fastest, of custom resources too; as JSON where a server behind it knows no other form.
 const BINARY: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
@@ -124,14 +124,14 @@ pub(super) struct PageMeta {
 }
 
 /// Why a list is not whole.
-enum Cut {
+pub(super) enum Cut {
     Trouble(Trouble),
     TooLong(usize),
 }
 
 impl Cut {
     /// The HTTP status of a refusal, or 0.
-    fn code(&self) -> u16 {
+    pub fn code(&self) -> u16 {
         match self {
             Self::Trouble(trouble) => trouble.code(),
             Self::TooLong(_) => 0,

@@ -27,6 +27,7 @@ mod rights;
 mod sight;
 mod unknown;
 mod watch;
+mod whole;
 mod wire;
 pub mod write;
 
@@ -40,3 +41,4 @@ pub use lease::{Lease, LeaseRefused};
 pub use live::{Listable, Listing, LiveOptions};
 pub use sight::{Mark, Sighted};
 pub use watch::{Observed, WatchEvent, Watching};
+pub use whole::{Make, Whole};

@@ -17,6 +17,7 @@ mod restore;
 mod resume;
 mod right_cluster;
 mod rollback;
+mod snapshot;
 mod verify;
 mod watch;
 
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Restore(args) => args.output,
         Command::Drill(args) => args.output,
         Command::Resume(args) => args.output,
+        Command::Snapshot(args) => args.output,
         _ => Output::Human,
     };
     let ended = match cli.command {
@@ -43,6 +45,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Audit(args) => wait(audit::run(&args)),
         Command::Export(args) => wait(export::run(&args)),
         Command::History(args) => history::run(&args),
+        Command::Snapshot(args) => wait(snapshot::run(&args)),
         Command::Drill(args) => wait(drill::run(&args)),
         Command::Guard(args) => return control_plane::guard::run(&args.rest),
     };

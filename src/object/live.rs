@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::normalize::LAST_APPLIED;
 use super::{FactGap, GroupKind, ObjectId};
 
 /// Every object that could be read, and what could not.
@@ -40,6 +41,65 @@ pub struct LiveObject {
     pub managers: Vec<Manager>,
     /// Type of a Secret (`helm.sh/release.v1`, …); empty for other kinds and where it was not read.
     pub secret_type: String,
+}
+
+impl LiveObject {
+    /// From a whole object, with its managers' fields; what is not of the expected form is left out.
+    pub fn of(value: &Value) -> Self {
+        let metadata = &value["metadata"];
+        let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let texts = |key: &str| -> BTreeMap<String, String> {
+            let map = metadata[key].as_object().into_iter().flatten();
+            map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect()
+        };
+        let list = |key: &str| metadata[key].as_array().into_iter().flatten();
+        let mut annotations = texts("annotations");
+        let last_applied = annotations.remove(LAST_APPLIED).is_some();
+        let owner = |one: &Value| {
+            let api_version = text(one, "apiVersion");
+            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            Owner {
+                kind: GroupKind::new(group, text(one, "kind")),
+                name: text(one, "name"),
+                uid: text(one, "uid"),
+                controller: one["controller"].as_bool().unwrap_or_default(),
+            }
+        };
+        let manager = |one: &Value| Manager {
+            name: text(one, "manager"),
+            operation: text(one, "operation"),
+            subresource: text(one, "subresource"),
+            time: text(one, "time"),
+            fields: one.get("fieldsV1").cloned(),
+        };
+        Self {
+            uid: text(metadata, "uid"),
+            resource_version: text(metadata, "resourceVersion"),
+            created: text(metadata, "creationTimestamp"),
+            terminating: metadata["deletionTimestamp"].is_string(),
+            labels: texts("labels"),
+            annotations,
+            last_applied,
+            owners: list("ownerReferences").map(owner).collect(),
+            managers: list("managedFields").map(manager).collect(),
+            secret_type: match value["kind"] == "Secret" {
+                true => text(value, "type"),
+                false => String::new(),
+            },
+        }
+    }
+}
+
+/// What a live object is by itself, whatever Git declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody made it.
+    Own,
+    /// It belongs to this one in the end, which makes it anew.
+    Owned(ObjectId),
+    /// The cluster makes it by itself, by the rule of this name.
+    BuiltIn(String),
 }
 
 /// An owner reference.
@@ -116,4 +176,40 @@ pub enum FieldChange {
     Removed,
     /// There, and not declared; neither the declarer, nor a controller that is known to, nor the server set it.
     Added,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_whole_object_is_read() {
+        let live = LiveObject::of(
+            &json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "a",
+            "uid": "u", "resourceVersion": "7", "creationTimestamp": "2026-01-02T03:04:05Z", "deletionTimestamp": "2026-01-02T03:04:06Z",
+            "labels": {"l": "1"}, "annotations": {LAST_APPLIED: "canary", "a": "1"},
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "o", "controller": true}],
+            "managedFields": [{"manager": "m", "operation": "Apply", "time": "2026-01-02T03:04:05Z", "fieldsV1": {"f:data": {}}},
+                {"manager": "n", "operation": "Update", "subresource": "status"}]}}),
+        );
+        assert_eq!(
+            (&*live.uid, &*live.resource_version, &*live.secret_type),
+            ("u", "7", "Opaque")
+        );
+        assert!(live.last_applied && live.terminating && live.created == "2026-01-02T03:04:05Z");
+        assert!(!format!("{live:?}").contains("canary"));
+        assert_eq!(live.labels.len(), 1);
+        assert_eq!(live.annotations.keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(live.owners[0].kind, GroupKind::new("apps", "ReplicaSet"));
+        assert_eq!(live.managers[0].fields, Some(json!({"f:data": {}})));
+        assert_eq!(
+            (&*live.managers[1].subresource, &*live.managers[1].time),
+            ("status", "")
+        );
+        assert_eq!(
+            LiveObject::of(&json!({"metadata": {"labels": 3, "ownerReferences": null}})),
+            LiveObject::default()
+        );
+    }
 }

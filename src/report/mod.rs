@@ -19,6 +19,7 @@ mod progress;
 #[cfg(test)]
 mod sample;
 mod show;
+mod snapshot;
 mod summary;
 mod tally;
 mod text;
@@ -38,6 +39,7 @@ pub use human::Lines;
 pub use preflight::{notes, problems};
 pub use progress::Bars;
 pub use show::{Show, Streams};
+pub use snapshot::Taken;
 pub use summary::summary;
 pub use there::there;
 pub use tree::{dot, named, tree, why};

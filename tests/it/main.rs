@@ -21,6 +21,7 @@ mod readme;
 mod requests;
 mod rollback;
 mod runbooks;
+mod snapshot;
 mod source;
 #[allow(dead_code, reason = "some of it is for tests that are still to come")]
 mod support;

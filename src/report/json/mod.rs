@@ -119,6 +119,19 @@
 //! | `evidence` | what was seen, in words |
 //! | `remedy` | the command that puts it right |
 //!
+//! # Snapshot
+//!
+//! The last line, after those of a run (`progress`, `said`, `warned`): `event` is `snapshot`.
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `snapshot`, `bytes` | where it is; size of an archive |
+//! | `context`, `kubernetes` | of which cluster, and its version |
+//! | `objects` | how many are in it; of these `own`, `owned` (belong to others), `built_in` (the cluster makes them by itself) |
+//! | `kinds` | how many were read whole |
+//! | `secrets`, `encrypted_to` | how many objects hold secrets, and for whom their values are encrypted; nobody: they are left out |
+//! | `gaps` | as in an audit |
+//!
 //! # Watch
 //!
 //! One event a line: those of a run that `audit --watch` has (`progress`, `said`, `warned`), and these. `time` is RFC 3339. A
@@ -136,6 +149,7 @@ mod event;
 mod history;
 mod plan;
 mod shape;
+mod snapshot;
 mod summary;
 mod watch;
 
@@ -147,6 +161,7 @@ pub use audit::{audited, audited_line};
 pub use event::{event, failure};
 pub use history::history;
 pub use plan::plan;
+pub use snapshot::snapshot;
 pub(super) use summary::report;
 pub use summary::{Extra, verified};
 pub use watch::{divergence, revision, stopped};
