@@ -10,6 +10,7 @@ use gix::{ObjectId, Repository as Git};
 use super::Tree;
 use super::change::{Change, Files, changes, commit_of};
 use super::identity::person;
+use super::remote::describe;
 use super::sign::sign;
 use super::tree::Store;
 use crate::error::{Failure, Kind, printable};
@@ -76,7 +77,7 @@ pub fn commit(tree: &Tree, draft: &Draft<'_>) -> Result<Option<Written>, Failure
             .hint("ask for a patch or for files instead"));
     };
     let git = &git.to_thread_local();
-    let unread = |cause: gix::Error| failed(draft.branch).because(cause);
+    let unread = |cause: gix::Error| failed(draft.branch).because(describe(&cause));
     let name = branch_name(git, draft.branch)?;
     let changes = changes(tree, draft.files)?;
     if changes.is_empty() {
@@ -99,7 +100,7 @@ pub fn commit(tree: &Tree, draft: &Draft<'_>) -> Result<Option<Written>, Failure
     let id = write(git, &name, made, before).map_err(|failure| match failure {
         Unwritten::Sign(failure) => failure,
         Unwritten::Git(cause) => failed(draft.branch)
-            .because(cause)
+            .because(describe(&cause))
             .hint("see that the repository's folder can be written to, and that no other branch has a part of this one's name as its own"),
     })?;
     let was = before.map_or(Was::Created, |before| Was::Updated {
@@ -156,7 +157,7 @@ fn protected(git: &Git, branch: &str) -> Option<String> {
 
 /// Where the branch is, here or as it was last seen in a remote. Refused if it has commits that would be lost.
 fn existing(git: &Git, name: &FullName, parent: ObjectId, draft: &Draft<'_>) -> Result<Option<ObjectId>, Failure> {
-    let unread = |cause: gix::Error| failed(draft.branch).because(cause);
+    let unread = |cause: gix::Error| failed(draft.branch).because(describe(&cause));
     let mut at = None;
     for full in sightings(git, draft.branch) {
         let Some(mut reference) = git.try_find_reference(full.as_str()).map_err(unread)? else {
@@ -280,7 +281,7 @@ fn make(git: &Git, parent: &gix::Commit<'_>, changes: &[Change], draft: &Draft<'
     let message = message(draft, sign_off.then(|| committer.to_string()));
     let tree = tree(git, parent, changes).map_err(|cause| {
         let hint = "see that the repository's folder can be written to; a patch or files need no repository";
-        failed(draft.branch).because(cause).hint(hint)
+        failed(draft.branch).because(describe(&cause)).hint(hint)
     })?;
     let signature = |who: super::Author, date: &str| -> Result<gix::actor::Signature, Failure> {
         let now = gix::date::Time::now_local_or_utc();

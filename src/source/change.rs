@@ -136,7 +136,7 @@ fn in_the_way(tree: &Tree, wanted: &BTreeMap<String, (&String, Option<&[u8]>)>, 
 /// Whether a file is executable: of a new one it is not.
 fn mode(tree: &Tree, path: &str) -> Result<EntryKind, String> {
     let executable = match (tree.raw().get(path), tree.store()) {
-        (Some(Raw::Blob(_)), Store::Git(git)) => {
+        (Some(Raw::Blob(_) | Raw::Laid(_)), Store::Git(git)) => {
             let git = git.to_thread_local();
             let found = commit_of(tree.repository(), &git).and_then(|commit| commit.tree()?.lookup_entry_by_path(path));
             let entry = found.map_err(|cause| cause.to_string())?;

@@ -9,6 +9,7 @@ use gix::objs::Commit;
 use gix::{ObjectId, Repository as Git};
 
 use super::branch::{Was, Written, diverged, foreign, same};
+use super::remote::describe;
 use super::tree::Store;
 use super::{Tree, program, without_credentials};
 use crate::error::{Failure, Kind, printable};
@@ -64,7 +65,7 @@ pub fn push(tree: &Tree, written: &Written) -> Result<Pushed, Failure> {
         )));
     };
     let git = git.to_thread_local();
-    let unread = |cause: gix::Error| failed(branch).because(cause);
+    let unread = |cause: gix::Error| failed(branch).because(describe(&cause));
     let remote = Remote::of(&git, branch)?;
     let there = remote.look(branch)?;
     if there.default_branch.as_deref() == Some(branch) {
@@ -216,6 +217,7 @@ impl Remote {
             "push",
             "--porcelain",
             "--no-follow-tags",
+            "--recurse-submodules=no",
             &lease,
             "--",
             &self.name,

@@ -175,7 +175,7 @@ fn folder_name(location: &str) -> PathBuf {
 
 /// An error with all that is behind it, in one line. Where the network itself failed, only how: what went through which
 /// layer helps nobody.
-fn describe(error: &gix::Error) -> String {
+pub(super) fn describe(error: &gix::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

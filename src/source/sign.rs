@@ -8,6 +8,7 @@ use gix::objs::Commit;
 use gix::objs::WriteTo;
 use gix::objs::signature::Format;
 
+use super::remote::describe;
 use crate::error::{Failure, Kind};
 use crate::process::{BASIC_ENVIRONMENT, Output, Tool, ToolError};
 
@@ -35,7 +36,7 @@ const ENVIRONMENT: [&str; 9] = [
 pub(super) fn sign(git: &gix::Repository, commit: &mut Commit) -> Result<bool, Failure> {
     let options = git
         .commit_signing_options_if_enabled()
-        .map_err(|cause| failed().because(cause))?;
+        .map_err(|cause| failed().because(describe(&cause)))?;
     let Some(options) = options else {
         return Ok(false);
     };

@@ -119,6 +119,32 @@ fn a_commit_is_written_beside_the_work_tree() {
         (status, "refs/heads/main".to_owned())
     );
     assert_eq!(git(at, &["fsck", "--strict"]), "");
+    // Where nothing is checked out by name.
+    git(at, &["checkout", "-q", "--detach"]);
+    assert_eq!(written(at, &changed).was, Was::Unchanged);
+    // Over a tree that other contents are laid on.
+    let laid = tree(at).with(&files(&[("run.sh", Some("#!/bin/sh\n# laid\n"))]));
+    let other = commit(&laid, &draft("laid", &changed)).expect("because nothing is against it");
+    assert!(other.is_some());
+    assert!(git(at, &["ls-tree", "laid", "run.sh"]).starts_with("100755 "));
+}
+
+#[test]
+fn a_repository_that_cannot_be_written_to_is_told() {
+    let folder = repository();
+    let objects = folder.path().join(".git/objects");
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o555);
+    std::fs::set_permissions(&objects, closed).expect("because the folder is ours");
+    // Root writes anywhere.
+    if std::fs::write(objects.join("try"), "").is_ok() {
+        return;
+    }
+    let said = refused(folder.path(), "x");
+    assert!(
+        said.contains("Permission denied")
+            && said.contains("\n  hint: see that the repository's folder can be written to"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -334,6 +360,71 @@ fn git_believes_the_signature() {
             .run()
             .is_ok_and(|ran| ran.code == Some(1))
     );
+}
+
+#[test]
+fn gpg_signs_too() {
+    let Some(gpg) = crate::process::which("gpg") else {
+        return;
+    };
+    let folder = repository();
+    let at = folder.path();
+    let home = tempfile::tempdir().expect("because the tests need a temporary folder");
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(home.path(), private).expect("because the folder is ours");
+    let tool = |program: &Path, args: &[&str]| {
+        let tool = crate::process::Tool::new(program)
+            .args(args.iter().copied())
+            .inherit(["PATH"]);
+        tool.env("GNUPGHOME", home.path())
+            .run()
+            .expect("because gpg is there")
+            .code
+    };
+    let me = "Ann <ann@example.invalid>";
+    let made = tool(
+        &gpg,
+        &[
+            "--batch",
+            "-q",
+            "--passphrase",
+            "",
+            "--quick-gen-key",
+            me,
+            "ed25519",
+            "sign",
+            "never",
+        ],
+    );
+    assert_eq!(made, Some(0));
+    let script = home.path().join("gpg-here");
+    let lines = format!(
+        "#!/bin/sh\nGNUPGHOME={} exec {} \"$@\"\n",
+        home.path().display(),
+        gpg.display()
+    );
+    std::fs::write(&script, lines).expect("because the folder is ours");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, executable).expect("because the folder is ours");
+    for (name, value) in [("commit.gpgsign", "true"), ("gpg.program", &text(&script))] {
+        git(at, &["config", name, value]);
+    }
+    let one = written(at, &files(&[("base/web.yaml", Some("replicas: 3\n"))]));
+    let verified = git_tool(at, &["verify-commit", &one.commit])
+        .run()
+        .expect("because git is there");
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(
+        verified.code == Some(0) && said.contains("Good signature from \"Ann <ann@example.invalid>\""),
+        "{said}"
+    );
+    git(at, &["config", "user.signingkey", "nobody@example.invalid"]);
+    let said = refused(at, "x");
+    assert!(
+        said.contains("\n  because: ") && said.contains("No secret key") && !said.contains("GNUPG:"),
+        "{said}"
+    );
+    tool(Path::new("gpgconf"), &["--kill", "all"]);
 }
 
 #[test]

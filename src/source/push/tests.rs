@@ -165,7 +165,6 @@ fn what_a_hook_says_is_told() {
 #[test]
 fn a_remote_that_cannot_be_written_to_is_told() {
     let pair = pair();
-    // Root writes anywhere: a file where a folder would have to be made is in the way of everybody.
     hook(
         &pair,
         "#!/bin/sh\necho 'error: insufficient permission for adding an object to repository database objects' >&2\nexit 1\n",
@@ -252,10 +251,17 @@ fn a_clone_of_refloat_is_pushed_from_too() {
         let written = commit(tree, &draft("refloat/prod", &files)).expect("because nothing is against it");
         push(tree, &written.expect("because something changes")).unwrap_or_else(|failure| panic!("{failure}"))
     };
-    let one = send(&cloned(None), 3);
+    // The clone that is kept gets an identity of its own; a passing one needs that of the user.
+    drop(cloned(kept.clone()));
+    for clone in std::fs::read_dir(cache.path()).expect("because it was made").flatten() {
+        identify(&clone.path());
+    }
+    let one = send(&cloned(kept.clone()), 3);
     assert_eq!(one.was, Was::Created);
-    assert_eq!(send(&cloned(None), 3).was, Was::Unchanged);
     assert_eq!(send(&cloned(kept.clone()), 3).was, Was::Unchanged);
+    if super::super::author(&cloned(None)).is_ok() {
+        assert_eq!(send(&cloned(None), 3).was, Was::Unchanged);
+    }
     let two = send(&cloned(kept.clone()), 4);
     assert_eq!(two.was, Was::Updated { from: one.commit });
     assert_eq!(send(&cloned(kept), 4).was, Was::Unchanged);
@@ -343,4 +349,39 @@ fn each_cause_is_told_apart() {
             assert!(remote.refused("x", &ran).to_string().contains(row.means), "{words}");
         }
     }
+}
+
+#[test]
+fn a_branch_that_moved_meanwhile_is_not_overwritten() {
+    let pair = pair();
+    let one = pushed(&pair.clone, 3);
+    let other = pushed(&clone(&pair, "other"), 4);
+    let git = gix::open(&pair.clone).expect("because it was cloned");
+    let remote = Remote::of(&git, "refloat/prod").expect("because it was cloned");
+    let id = |text: &str| ObjectId::from_hex(text.as_bytes()).expect("because it is an id");
+    for seen in [Some(id(&one.commit)), None] {
+        let new = git.head_id().expect("because there are commits").detach();
+        let said = remote
+            .send("refloat/prod", new, seen)
+            .expect_err("because it moved")
+            .to_string();
+        assert!(said.contains(": the branch was moved meanwhile\n"), "{said}");
+    }
+    assert_eq!(
+        super::super::example::git(&pair.bare, &["rev-parse", "refloat/prod"]),
+        other.commit
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_told() {
+    let pair = pair();
+    let objects = pair.bare.join("objects");
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o555);
+    std::fs::set_permissions(&objects, closed).expect("because the folder is ours");
+    // Root writes anywhere.
+    if std::fs::write(objects.join("try"), "").is_ok() {
+        return;
+    }
+    assert!(refused(&pair, "refloat/prod").contains("  because: BARE: it does not let you write\n"));
 }
