@@ -127,7 +127,7 @@ pub(super) fn create(kind: Kind, project: &Project, wanted: &Proposal<'_>) -> (S
     match kind {
         Kind::GitLab => (
             format!("{}/merge_requests", project.path),
-            json!({ "source_branch": branch, "target_branch": base, "title": title, "description": body, "remove_source_branch": true }),
+            json!({ "source_branch": branch, "target_branch": base, "title": title, "description": body }),
         ),
         Kind::GitHub | Kind::Gitea => (
             format!("{}/pulls", project.path),
