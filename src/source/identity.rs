@@ -70,7 +70,7 @@ fn choose(
 
 fn missing(role: &str) -> Failure {
     let upper = role.to_ascii_uppercase();
-    Failure::new(Kind::Input, format!("nothing was committed: it has no {role}")).hint(format!(
+    Failure::new(Kind::Input, format!("nothing was written: the change has no {role}")).hint(format!(
         "`git config user.name NAME` and `git config user.email ADDRESS`, or GIT_{upper}_NAME and GIT_{upper}_EMAIL"
     ))
 }
@@ -106,7 +106,7 @@ mod tests {
         let failure = chosen(&[], &[("user.name", "U"), ("user.email", " ")]).expect_err("because it is empty");
         assert_eq!(
             failure.to_string(),
-            "Error: nothing was committed: it has no author\n  because: Git's configuration has no user.email\n  hint: `git config user.name NAME` and `git config user.email ADDRESS`, or GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL"
+            "Error: nothing was written: the change has no author\n  because: Git's configuration has no user.email\n  hint: `git config user.name NAME` and `git config user.email ADDRESS`, or GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL"
         );
     }
 }
