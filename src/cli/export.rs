@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{PastArgs, SourceArgs, TargetArgs};
 
@@ -102,9 +102,46 @@ pub struct ExportArgs {
     #[arg(long, help_heading = "Delivery")]
     pub push: bool,
 
+    /// Open a pull request of the pushed branch, or update the open one; pushes too
+    ///
+    /// On GitHub, GitLab, Gitea or Forgejo. The token is taken from the environment
+    /// (GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN, …) or from git's credential helper.
+    #[arg(long, help_heading = "Delivery")]
+    pub pull_request: bool,
+
+    /// The branch that the pull request is to be merged into [default: that of the
+    /// project]
+    #[arg(long, value_name = "BRANCH", requires = "pull_request", help_heading = "Delivery")]
+    pub base: Option<String>,
+
+    /// What the server of the remote is, where its address does not tell
+    #[arg(
+        long,
+        value_name = "FORGE",
+        value_enum,
+        requires = "pull_request",
+        help_heading = "Delivery"
+    )]
+    pub forge: Option<ForgeArg>,
+
+    /// Where its API is, with its path, where that is elsewhere than usual
+    #[arg(long, value_name = "URL", requires = "pull_request", help_heading = "Delivery")]
+    pub forge_api: Option<String>,
+
     /// Add a Signed-off-by line to the commit
     #[arg(long, help_heading = "Delivery")]
     pub sign_off: bool,
+}
+
+/// What a server of repositories speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForgeArg {
+    /// GitHub, GitHub Enterprise
+    Github,
+    /// GitLab
+    Gitlab,
+    /// Gitea, Forgejo
+    Gitea,
 }
 
 /// The branch that is written to where none is named.
@@ -126,4 +163,5 @@ Examples:
   refloat export ./gitops --path clusters/production
   refloat export ./gitops --only payments --by kubectl --write
   refloat export ./gitops --since 2026-11-20 --patch change.patch
-  refloat export ./gitops --branch=after-the-outage --push";
+  refloat export ./gitops --branch=after-the-outage --push
+  refloat export ./gitops --by alice --pull-request";

@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 pub use audit::{AuditArgs, AuditOutput};
 pub use drill::DrillArgs;
-pub use export::{BRANCH, ExportArgs};
+pub use export::{BRANCH, ExportArgs, ForgeArg};
 pub use guard::GuardArgs;
 pub use history::{HistoryArgs, HistoryOutput};
 pub use plan::{PlanArgs, PlanOutput};

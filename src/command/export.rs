@@ -6,12 +6,13 @@ use super::audit::{Asked, Audit, Place, audit};
 use super::audit_log;
 use super::console::{self, Console};
 use crate::audit::Finding;
-use crate::cli::{BRANCH, ExportArgs, Output};
+use crate::cli::{BRANCH, ExportArgs, ForgeArg, Output};
 use crate::cluster::{Cluster, CompareOptions, ConnectOptions};
 use crate::declared;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice};
+use crate::forge::{self, Forge, Proposal};
 use crate::object::{DeclaredSet, resolve};
 use crate::report::{About, Exported};
 use crate::source::{self, Draft, PatchHead, Tree, Was};
@@ -146,14 +147,14 @@ fn deliver(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>) -> Result<()
         patch(file, tree, made, &message)?;
         delivered = true;
     }
-    if args.branch.is_some() || args.push {
+    if args.branch.is_some() || args.push || args.pull_request {
         say(branch(args, tree, exported, &message)?);
         delivered = true;
     }
     if !delivered {
         let diff = source::diff(tree, &made.files)?;
         console::data(|out| writeln!(out).and_then(|()| out.write_all(&diff)));
-        say("Nothing was written: see --write, --output, --patch, --branch and --push.".to_owned());
+        say("Nothing was written: see --write, --output, --patch, --branch, --push and --pull-request.".to_owned());
     }
     Ok(())
 }
@@ -184,7 +185,8 @@ fn patch(file: &Path, tree: &Tree, made: &Changeset, message: &str) -> Result<()
 
 /// Commits, and pushes where that is asked for; says what became of the branch.
 fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str) -> Result<String, Failure> {
-    if !args.push && source::is_remote(&args.source.repo) {
+    let push = args.push || args.pull_request;
+    if !push && source::is_remote(&args.source.repo) {
         return Err(Failure::new(Kind::Usage, "nothing was committed")
             .because("the repository is far away: a commit in refloat's own clone of it would be lost")
             .hint("add --push, or give a clone of yours"));
@@ -206,9 +208,40 @@ fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str
         Was::Unchanged => "as it was there already",
     };
     let mut text = format!("Committed as {short} on {}, {was}.", written.branch);
-    if args.push {
+    if push {
         let pushed = source::push(tree, &written)?;
         text.push_str(&format!("\nPushed to {}.", pushed.shown));
     }
+    if args.pull_request {
+        // What is pushed stands, whatever the forge says.
+        console::talk(|err| writeln!(err, "{}", std::mem::take(&mut text)));
+        text = pull_request(args, tree, &written.branch, message)?;
+    }
     Ok(text)
+}
+
+fn pull_request(args: &ExportArgs, tree: &Tree, branch: &str, message: &str) -> Result<String, Failure> {
+    let remote = source::push_address(tree, branch)?;
+    let kind = args.forge.map(|forge| match forge {
+        ForgeArg::Github => forge::Kind::GitHub,
+        ForgeArg::Gitlab => forge::Kind::GitLab,
+        ForgeArg::Gitea => forge::Kind::Gitea,
+    });
+    let forge = Forge::of(&remote, kind, args.forge_api.as_deref())?;
+    let token = forge.token(tree, &remote)?;
+    let (title, body) = message.split_once('\n').unwrap_or((message, ""));
+    let proposal = Proposal {
+        branch,
+        base: args.base.as_deref(),
+        title,
+        body: body.trim_start(),
+    };
+    let proposed = forge.propose(&proposal, &token)?;
+    let was = match proposed.was {
+        forge::Was::Opened => "Opened",
+        forge::Was::Updated => "Updated",
+        forge::Was::Unchanged => "Already open, saying the same:",
+    };
+    let request = forge.kind().request();
+    Ok(format!("{was} {request} {}: {}", proposed.number, proposed.address))
 }
