@@ -50,7 +50,7 @@ pub use inputs::Known;
 pub use load::load;
 pub use parts::Dialect;
 pub use sealed::Sealing;
-pub use secrets::Keys;
+pub use secrets::{Keys, is_encrypted};
 
 /// How a tree is read.
 #[derive(Debug, Clone, Default)]

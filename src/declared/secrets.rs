@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -89,6 +89,24 @@ impl Keys {
         }
     }
 
+    /// An encrypted file with other values: those that stay keep their bytes.
+    ///
+    /// # Errors
+    /// Says why it does not open, or what `change` says; nothing of it is quoted.
+    pub fn edit(
+        &self,
+        path: &str,
+        text: &[u8],
+        change: impl FnOnce(&mut sops::Tree) -> Result<(), String>,
+    ) -> Result<Vec<u8>, String> {
+        let encrypted = Encrypted::read(format_of(path, text), text).map_err(|error| error.to_string())?;
+        let decrypted = encrypted.decrypt(&self.identities).map_err(|error| error.to_string())?;
+        let mut tree = decrypted.tree().clone();
+        change(&mut tree)?;
+        let edited = decrypted.edit(tree, SystemTime::now(), &Layout::default());
+        edited.map_err(|error| error.to_string())
+    }
+
     /// With `sops` itself. It prints what is in clear, and nothing else of it.
     fn by_program(&self, text: &[u8], format: Format) -> Result<Zeroizing<Vec<u8>>, String> {
         let Some(program) = self.program.clone().or_else(|| which("sops")) else {
@@ -133,7 +151,7 @@ impl Keys {
 }
 
 /// Whether a file, or a value, is one that SOPS encrypted.
-pub(super) fn is_encrypted(text: &[u8]) -> bool {
+pub fn is_encrypted(text: &[u8]) -> bool {
     let has = |what: &[u8]| text.windows(what.len()).any(|window| window == what);
     has(VALUE) && (has(b"sops_mac=") || has(b"[sops]") || has(b"mac: ENC[") || has(b"\"mac\""))
 }

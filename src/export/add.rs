@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use yaml_splice::Edit;
 
-use super::spot::Spot;
 use super::work::{Made, Work, is_kustomization};
-use crate::object::{Declared, Manifest, Place, Renderer};
+use crate::object::{Declared, DeclaredSet, Manifest, Place, Renderer};
+use crate::source::Tree;
 use crate::source::path::{is_within, join, parent, resolve};
 
 /// Makes the name of a file, without its ending, of a kind in small letters and a name.
@@ -20,6 +20,49 @@ const NAMES: [FileName; 4] = [
     |kind, _| kind.to_owned(),
     |_, name| name.to_owned(),
 ];
+
+/// Folders that are tried for a new object at most.
+const MOST_FOLDERS: usize = 6;
+
+/// Folders for a new object, the likeliest first: those with most objects of its namespace (of its kind, where it has none). Files of the
+/// units themselves go before bases that they share with others.
+pub(super) fn folders(tree: &Tree, set: &DeclaredSet, manifest: &Manifest) -> Vec<String> {
+    let editable = |declared: &&Declared| {
+        let file = &declared.provenance.file;
+        declared.provenance.renderer != Renderer::Helm && tree.is_file(file) && !is_kustomization(file)
+    };
+    let own = |declared: &Declared| {
+        let unit = set.units.get(declared.unit.0);
+        unit.is_some_and(|unit| is_within(&declared.provenance.file, &unit.path))
+    };
+    let in_folders = |alike: &dyn Fn(&Declared) -> bool| {
+        let mut counts: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
+        for declared in set.objects.iter().filter(editable).filter(|declared| alike(declared)) {
+            let (is_own, count) = counts.entry(parent(&declared.provenance.file)).or_default();
+            *is_own |= own(declared);
+            *count += 1;
+        }
+        let mut folders: Vec<(&str, (bool, usize))> = counts.into_iter().collect();
+        folders.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        folders
+    };
+    let kind = manifest.group_kind();
+    let in_namespace = manifest.namespace().map(|namespace| {
+        in_folders(&|declared| {
+            declared.id.namespace.as_deref() == Some(namespace)
+                || declared.id.is("", "Namespace") && declared.id.name == namespace
+        })
+    });
+    let of_kind = in_folders(&|declared| declared.id.group_kind() == kind);
+    let alike = in_folders(&|declared| declared.id.namespace.is_none() == manifest.namespace().is_none());
+    let mut found: Vec<String> = Vec::new();
+    for (folder, _) in in_namespace.into_iter().flatten().chain(of_kind).chain(alike) {
+        if found.len() < MOST_FOLDERS && !found.iter().any(|known| known == folder) {
+            found.push(folder.to_owned());
+        }
+    }
+    found
+}
 
 /// A name that every file system takes and nobody has to quote.
 fn file_name(stem: &str) -> String {
@@ -36,60 +79,27 @@ fn file_name(stem: &str) -> String {
 
 impl Work<'_> {
     /// Writes a new object into a file of its own.
-    pub(super) fn add(&mut self, manifest: &Manifest) -> Result<Made, String> {
+    pub(super) fn add(&mut self, folder: &str, manifest: &Manifest) -> Result<Made, String> {
+        let file = self.new_file(folder, manifest, "")?;
+        self.put(&file, self.in_look_of(folder, manifest.value()));
+        self.list(folder, &file)?;
+        Ok((Place::file(file), "a new file".to_owned()))
+    }
+
+    /// The path of a file for a new object. `mark` comes before its ending.
+    pub(super) fn new_file(&self, folder: &str, manifest: &Manifest, mark: &str) -> Result<String, String> {
         if self.set.objects.iter().any(|declared| declared.id == manifest.id()) {
             return Err("it is declared already".to_owned());
         }
-        let folder = self.folder(manifest)?;
-        let stems = self.stems(&folder, manifest);
+        let stems = self.stems(folder, manifest);
         let free = stems.into_iter().find(|stem| {
             ["yaml", "yml"].iter().all(|end| {
-                let file = join(&folder, &format!("{stem}.{end}"));
+                let file = join(folder, &format!("{stem}{mark}.{end}"));
                 !self.tree.is_file(&file) && !self.made.files.contains_key(&file)
             })
         });
         let name = free.ok_or_else(|| format!("all names that fit are taken in {folder}"))?;
-        let file = join(&folder, &format!("{name}.{}", self.ending(&folder)));
-        self.put(&file, self.in_look_of(&folder, manifest.value()));
-        self.list(&folder, &file)?;
-        Ok((Place::file(file), Spot::Document.words(true).to_owned()))
-    }
-
-    /// The folder with most objects of its namespace (of its kind, where it has none). Files of the units themselves go before bases
-    /// that they share with others.
-    fn folder(&self, manifest: &Manifest) -> Result<String, String> {
-        let editable = |declared: &&Declared| {
-            let file = &declared.provenance.file;
-            declared.provenance.renderer != Renderer::Helm && self.tree.is_file(file) && !is_kustomization(file)
-        };
-        let own = |declared: &&Declared| {
-            let unit = self.set.units.get(declared.unit.0);
-            unit.is_some_and(|unit| is_within(&declared.provenance.file, &unit.path))
-        };
-        let has_own = self.set.objects.iter().filter(editable).any(|declared| own(&declared));
-        let in_folders = |alike: &dyn Fn(&Declared) -> bool| {
-            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-            for declared in self
-                .set
-                .objects
-                .iter()
-                .filter(editable)
-                .filter(|declared| alike(declared) && (own(declared) || !has_own))
-            {
-                *counts.entry(parent(&declared.provenance.file)).or_default() += 1;
-            }
-            // Of equal ones the first.
-            counts.into_iter().rev().max_by_key(|(_, count)| *count)
-        };
-        let kind = manifest.group_kind();
-        let by_namespace = manifest
-            .namespace()
-            .and_then(|namespace| in_folders(&|declared| declared.id.namespace.as_deref() == Some(namespace)));
-        let by_kind = || in_folders(&|declared| declared.id.group_kind() == kind && declared.id.namespace.is_none());
-        let any = || in_folders(&|declared| declared.id.namespace.is_none() == manifest.namespace().is_none());
-        let found = by_namespace.or_else(by_kind).or_else(any);
-        let (folder, _) = found.ok_or_else(|| "no file of the repository declares anything like it".to_owned())?;
-        Ok(folder.to_owned())
+        Ok(join(folder, &format!("{name}{mark}.{}", self.ending(folder))))
     }
 
     /// Names that a file may have, those first that the files of the folder (or all) have most.
@@ -129,7 +139,7 @@ impl Work<'_> {
     }
 
     /// The text of a file with one object, in the look of a file of the folder.
-    fn in_look_of(&self, folder: &str, value: &Value) -> String {
+    pub(super) fn in_look_of(&self, folder: &str, value: &Value) -> String {
         let near = self
             .set
             .objects
@@ -147,7 +157,7 @@ impl Work<'_> {
 
     /// Names a new file in the kustomization that names its neighbours: in order where the list is sorted, else behind the last file of
     /// its folder.
-    fn list(&mut self, folder: &str, file: &str) -> Result<(), String> {
+    pub(super) fn list(&mut self, folder: &str, file: &str) -> Result<(), String> {
         let above = std::iter::successors(Some(folder), |folder| {
             Some(parent(folder)).filter(|_| !folder.is_empty())
         });

@@ -20,7 +20,7 @@ impl Work<'_> {
             Change::Add { .. } => return Err("a new object has no patch".to_owned()),
         };
         let place = match spot {
-            Spot::Document => return Err("it is no layer".to_owned()),
+            Spot::Document | Spot::NewFile { .. } => return Err("it is no layer".to_owned()),
             Spot::Image { file, entry } => self.image(file, *entry, new)?,
             Spot::Replicas { file, entry } => {
                 let count = new.cloned().ok_or("its number cannot be left open there")?;
@@ -47,7 +47,7 @@ impl Work<'_> {
                 _ => self.new_patch(file, &id, field, new)?,
             },
         };
-        Ok((place, spot.words(false).to_owned()))
+        Ok((place, spot.words().to_owned()))
     }
 
     fn edit(&mut self, file: &str, document: usize, edits: &[Edit]) -> Result<Place, String> {

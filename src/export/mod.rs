@@ -11,6 +11,7 @@
 //! | `intend` | what has to change for a finding to be none |
 //! | `layers`, `spot` | the kustomizations of a tree; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
+//! | `secret` | values of Secrets, encrypted with SOPS |
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
 //! | `files` | a changeset on disk |
@@ -23,6 +24,7 @@ mod layers;
 mod make;
 mod path;
 mod proof;
+mod secret;
 mod spot;
 mod work;
 
@@ -30,6 +32,7 @@ mod work;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use serde_json::Value;
 
@@ -47,8 +50,8 @@ pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};
 pub use intend::{Intent, Left, Wish, intend, wanted};
 
-/// What is to become of an object.
-#[derive(Debug, Clone)]
+/// What is to become of an object. `Debug` shows no value: those of Secrets are among them.
+#[derive(Clone)]
 pub enum Change {
     /// A field becomes this.
     Set {
@@ -76,6 +79,17 @@ pub enum Change {
         /// The object, as [`DeclaredSet`] names it.
         object: ObjectId,
     },
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set { object, path, .. } => write!(f, "set {object} {path}"),
+            Self::Unset { object, path } => write!(f, "unset {object} {path}"),
+            Self::Add { manifest } => write!(f, "add {}", manifest.id()),
+            Self::Remove { object } => write!(f, "remove {object}"),
+        }
+    }
 }
 
 impl Change {
@@ -145,7 +159,7 @@ pub fn place(
     let mut trials: Vec<Trial> = changes.iter().map(|change| Trial::new(finder.spots(change))).collect();
     let before = Rendered::of(tree, options)?;
     loop {
-        let mut work = Work::new(tree, set, &before);
+        let mut work = Work::new(tree, set, &options.keys, &before);
         for (index, change) in changes.iter().enumerate() {
             let trial = &mut trials[index];
             while let Some(spot) = trial.spots.front() {
@@ -200,7 +214,7 @@ impl Trial {
     fn new(spots: Vec<Spot>) -> Self {
         Self {
             spots: spots.into(),
-            reason: String::new(),
+            reason: "no file of the repository declares anything like it".to_owned(),
         }
     }
 

@@ -82,9 +82,14 @@ pub(super) fn compare(
     }
     let ids: BTreeSet<&ObjectId> = meant.keys().chain(after.objects.keys()).collect();
     for id in ids {
-        let same = match (meant.get(id), after.objects.get(id)) {
-            (Some(a), Some(b)) => a == b,
-            (a, b) => a.is_none() && b.is_none(),
+        let new = by_object.get(id).and_then(|indices| match &changes[*indices.first()?] {
+            Change::Add { manifest } => Some(manifest.value()),
+            _ => None,
+        });
+        let same = match (new, meant.get(id), after.objects.get(id)) {
+            (Some(new), _, Some(rendered)) => declares(rendered, new),
+            (_, Some(a), Some(b)) => a == b,
+            (_, a, b) => a.is_none() && b.is_none(),
         };
         match by_object.get(id) {
             _ if same => {}
@@ -117,11 +122,29 @@ pub(super) fn compare(
     found
 }
 
+/// Whether a rendered object is this one. Labels and annotations that all objects of its unit get may be there too.
+fn declares(rendered: &Value, wanted: &Value) -> bool {
+    let mut rendered = rendered.clone();
+    for field in ["labels", "annotations"] {
+        let known = wanted["metadata"][field].as_object();
+        let Some(Value::Object(metadata)) = rendered.get_mut("metadata") else {
+            return false;
+        };
+        if let Some(Value::Object(map)) = metadata.get_mut(field) {
+            map.retain(|key, _| known.is_some_and(|known| known.contains_key(key)));
+            if map.is_empty() && known.is_none() {
+                metadata.shift_remove(field);
+            }
+        }
+    }
+    rendered == *wanted
+}
+
 /// Whether a change is to be seen in a rendered object.
 fn comes_out(object: Option<&Value>, change: &Change) -> bool {
     match (change, object) {
         (Change::Remove { .. }, object) => object.is_none(),
-        (Change::Add { manifest }, object) => object == Some(manifest.value()),
+        (Change::Add { manifest }, object) => object.is_some_and(|object| declares(object, manifest.value())),
         (Change::Set { path, value, .. }, Some(object)) => {
             path::steps(path, object).is_some_and(|steps| at(object, &steps) == Some(value))
         }

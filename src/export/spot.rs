@@ -3,6 +3,7 @@
 use serde_json::Value;
 use yaml_splice::Step;
 
+use super::add::folders;
 use super::layers::{Layer, Layers, items, texts};
 use super::work::at;
 use super::{Change, path};
@@ -13,8 +14,13 @@ use crate::source::path::{parent, resolve};
 /// A place for a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Spot {
-    /// The document that declares the object; for a new object a file of its own.
+    /// The document that declares the object.
     Document,
+    /// A file of its own in this folder, for a new object.
+    NewFile {
+        /// The folder.
+        folder: String,
+    },
     /// An entry of `images`.
     Image {
         /// The kustomization.
@@ -63,9 +69,9 @@ pub(super) enum Spot {
 
 impl Spot {
     /// In words, for reviewers.
-    pub fn words(&self, is_new: bool) -> &'static str {
+    pub fn words(&self) -> &'static str {
         match self {
-            Self::Document if is_new => "a new file",
+            Self::NewFile { .. } => "a new file",
             Self::Document => "the document that declares it",
             Self::Image { .. } => "the images entry that sets it",
             Self::Replicas { .. } => "the replicas entry that sets it",
@@ -78,7 +84,7 @@ impl Spot {
 
     /// Whether other objects may be decided there too.
     pub fn may_decide_others(&self) -> bool {
-        !matches!(self, Self::Document | Self::NewPatch { .. })
+        !matches!(self, Self::Document | Self::NewFile { .. } | Self::NewPatch { .. })
     }
 }
 
@@ -92,8 +98,9 @@ pub(super) struct Finder<'a> {
 impl Finder<'_> {
     /// The places for a change; what is shared with other overlays last.
     pub fn spots(&self, change: &Change) -> Vec<Spot> {
-        if let Change::Add { .. } = change {
-            return vec![Spot::Document];
+        if let Change::Add { manifest } = change {
+            let folders = folders(self.tree, self.set, manifest).into_iter();
+            return folders.map(|folder| Spot::NewFile { folder }).collect();
         }
         let id = change.object();
         let declared = self.set.objects.iter().find(|declared| declared.id == id);
@@ -115,7 +122,7 @@ impl Finder<'_> {
         spots.push(Spot::Document);
         let shared = |spot: &Spot| {
             let file = match spot {
-                Spot::Document => &declared.provenance.file,
+                Spot::Document | Spot::NewFile { .. } => &declared.provenance.file,
                 Spot::Image { file, .. } | Spot::Replicas { file, .. } | Spot::Patch { file, .. } => file,
                 Spot::Literal { file, .. } | Spot::Content { file } | Spot::NewPatch { file } => file,
             };
@@ -291,7 +298,7 @@ fn is_target(target: &Value, id: &ObjectId) -> bool {
 }
 
 /// The key of a field of `data`.
-fn data_key(path: &str) -> Option<String> {
+pub(super) fn data_key(path: &str) -> Option<String> {
     let rest = path.strip_prefix(".data")?;
     let bracketed = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     bracketed.or_else(|| rest.strip_prefix('.')).map(str::to_owned)

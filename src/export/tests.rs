@@ -38,11 +38,16 @@ impl Case {
     }
 
     fn of(folder: tempfile::TempDir, path: &str) -> Self {
+        Self::with(folder, path, declared::Keys::default())
+    }
+
+    fn with(folder: tempfile::TempDir, path: &str, keys: declared::Keys) -> Self {
         let reference = folder.path().to_string_lossy().into_owned();
         let tree = source::open(&reference, &source::Options::default()).expect("because it is a folder");
         let options = Options {
             paths: vec![path.to_owned()],
             namespace: "default".to_owned(),
+            keys,
             ..Options::default()
         };
         let set = declared::load(&tree, &options).expect("because there is something to read");
@@ -432,6 +437,90 @@ fn a_secret_is_never_written_in_clear() {
     let made = case.place(&[Change::Add {
         manifest: manifest(secret),
     }]);
-    assert_eq!(reasons(&made), [(0, "a Secret is not written in clear")]);
-    assert!(!format!("{made:?}").contains("canary-4711"));
+    let why = "a Secret is not written in clear, and no .sops.yaml says for whom to encrypt it";
+    assert_eq!(reasons(&made), [(0, why)]);
+    assert!(made.files.is_empty());
+    let case = Case::files(
+        &[(
+            "base/secret.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: known}\nstringData: {a: b}\n",
+        )],
+        "base",
+    );
+    let change = case.set("Secret/known", ".data.a", json!("Y2FuYXJ5LTQ3MTE="));
+    assert_eq!(format!("{change:?}"), "set Secret/known .data.a");
+    let made = case.place(&[change]);
+    let why = "base/secret.yaml is not encrypted, and a Secret is not written in clear";
+    assert_eq!(reasons(&made), [(0, why)]);
+    assert!(made.files.is_empty());
+}
+
+/// What SOPS made of a Secret, in clear.
+fn opened(case: &Case, made: &Changeset, file: &str) -> String {
+    let text = made.files[file].as_deref().expect("because it stays");
+    let mut plain = String::new();
+    let kept = case.options.keys.edit(file, text, |tree| {
+        plain = String::from_utf8_lossy(
+            &sops::Format::Yaml
+                .write(tree, &sops::Layout::default())
+                .expect("because it is YAML"),
+        )
+        .into_owned();
+        Ok(())
+    });
+    assert!(kept.is_ok(), "{kept:?}");
+    plain
+}
+
+#[test]
+fn values_of_secrets_are_encrypted_for_whom_the_repository_says() {
+    let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    copied(&fixtures.join("flux-shop"), folder.path());
+    let key = std::fs::read_to_string(fixtures.join("flux-shop.agekey")).expect("because the fixture has it");
+    let mut identities = sops::Identities::new();
+    identities.add_age(&key).expect("because it is a key");
+    let case = Case::with(folder, "clusters/production", declared::Keys::new(identities, None));
+    let new = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "till", "namespace": "shop"},
+        "data": {"pin": "Y2FuYXJ5LTQ3MTE=", "note": "dHdvCmxpbmVzCg=="}});
+    let vault = "apps/payments/vault.yaml";
+    let before = case.tree.read(vault).expect("because the fixture has it");
+    let made = case.place(&[
+        case.set("Secret/shop/pay-vault", ".data.acquirer", json!("Y2FuYXJ5LTQ3MTE=")),
+        case.set("Secret/shop/pay-vault", ".data.more", json!("Y2FuYXJ5LTQ3MTE=")),
+        case.set("Secret/shop/pay-vault", ".metadata.labels.team", json!("pay")),
+        Change::Unset {
+            object: case.id("Secret/shop/pay-vault"),
+            path: ".data.note".to_owned(),
+        },
+        Change::Add {
+            manifest: manifest(new),
+        },
+    ]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    for (file, text) in &made.files {
+        let text = String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned();
+        for canary in ["canary-4711", "Y2FuYXJ5LTQ3MTE"] {
+            assert!(!text.contains(canary), "{file}");
+        }
+    }
+    let plain = opened(&case, &made, vault);
+    assert!(
+        plain.contains("acquirer: canary-4711") && plain.contains("more: canary-4711") && !plain.contains("note:"),
+        "{plain}"
+    );
+    // What stays keeps its bytes.
+    let after = String::from_utf8_lossy(made.files[vault].as_deref().unwrap_or_default()).into_owned();
+    let seal = String::from_utf8_lossy(&before)
+        .lines()
+        .find(|line| line.contains("seal:"))
+        .map(str::to_owned);
+    assert!(after.contains(&seal.expect("because the fixture has it")));
+    let new = made
+        .files
+        .keys()
+        .find(|file| file.contains("till"))
+        .expect("because it is new");
+    assert!(opened(&case, &made, new).contains("pin: canary-4711"));
 }

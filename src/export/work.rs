@@ -9,6 +9,7 @@ use yaml_splice::{Edit, Edited, Step};
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Placed, path};
+use crate::declared::Keys;
 use crate::object::{Declared, DeclaredSet, ObjectId, Place, Renderer};
 use crate::source::Tree;
 use crate::source::path::{is_within, parent, resolve};
@@ -17,6 +18,8 @@ pub(super) struct Work<'a> {
     pub tree: &'a Tree,
     pub set: &'a DeclaredSet,
     pub made: Changeset,
+    /// The keys that open what is encrypted.
+    pub keys: &'a Keys,
     before: &'a Rendered,
     /// Rendered objects as they are meant to be by now, of those that change.
     meant: BTreeMap<ObjectId, Value>,
@@ -28,11 +31,12 @@ pub(super) struct Work<'a> {
 pub(super) type Made = (Place, String);
 
 impl<'a> Work<'a> {
-    pub fn new(tree: &'a Tree, set: &'a DeclaredSet, before: &'a Rendered) -> Self {
+    pub fn new(tree: &'a Tree, set: &'a DeclaredSet, keys: &'a Keys, before: &'a Rendered) -> Self {
         Self {
             tree,
             set,
             made: Changeset::default(),
+            keys,
             before,
             meant: BTreeMap::new(),
             gone: BTreeMap::new(),
@@ -45,14 +49,15 @@ impl<'a> Work<'a> {
 
     /// Makes a change at a place, or says why not; then nothing is changed.
     pub fn make(&mut self, index: usize, change: &Change, spot: &Spot) -> Result<(), String> {
-        if change.object().is("", "Secret") && !matches!(change, Change::Remove { .. }) {
-            return Err("a Secret is not written in clear".to_owned());
-        }
+        let is_secret = change.object().is("", "Secret");
         let (place, why) = match (change, spot) {
+            (Change::Add { manifest }, Spot::NewFile { folder }) if is_secret => self.add_encrypted(folder, manifest),
+            (_, Spot::Document) if is_secret => self.secret(change),
+            _ if is_secret => Err("its value would stand there in clear".to_owned()),
             (Change::Set { object, path, value }, Spot::Document) => self.set_field(object, path, Some(value)),
             (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
             (Change::Remove { object }, Spot::Document) => self.remove(object),
-            (Change::Add { manifest }, Spot::Document) => self.add(manifest),
+            (Change::Add { manifest }, Spot::NewFile { folder }) => self.add(folder, manifest),
             _ => self.make_at(spot, change),
         }?;
         if let Some(id) = self.before.written(&change.object()) {
@@ -97,7 +102,7 @@ impl<'a> Work<'a> {
     }
 
     /// The declared object with its file, where that is a manifest that can be edited.
-    fn declared(&self, object: &ObjectId) -> Result<&'a Declared, String> {
+    pub(super) fn declared(&self, object: &ObjectId) -> Result<&'a Declared, String> {
         let found = self.set.objects.iter().find(|declared| declared.id == *object);
         let declared = found.ok_or_else(|| "it is not declared".to_owned())?;
         match declared.provenance.renderer {
@@ -146,10 +151,10 @@ impl<'a> Work<'a> {
             self.made.reemitted.push(place.clone());
         }
         self.put(&declared.provenance.file, text);
-        Ok((place, Spot::Document.words(false).to_owned()))
+        Ok((place, Spot::Document.words().to_owned()))
     }
 
-    fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
+    pub(super) fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
         let declared = self.declared(object)?;
         let (text, index, _) = self.document(declared)?;
         let file = &declared.provenance.file;
