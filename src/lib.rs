@@ -14,6 +14,7 @@
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report
 //! export    the line of audit, + cluster::clean → export::intend → changes of objects → export::place → Changeset (files as data),
 //!           proven by rendering again → files, patch, or branch
+//!           source may be a snapshot: then DeclaredSet is what is in it and nobody else's
 //! snapshot  cluster::read_all → snapshot::files, marked with audit::standings → archive
 //! history   the revisions of source@rev → past::revisions → what each changed
 //! drill     control_plane::start → restore → verify → timings → stop

@@ -208,7 +208,7 @@ mod tests {
 
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
-                  read as it stands.
+                  read as it stands, and so is what `refloat snapshot` wrote.
 
         Options:
           -h, --help
@@ -491,7 +491,7 @@ mod tests {
 
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
-                  read as it stands.
+                  read as it stands, and so is what `refloat snapshot` wrote.
 
         Options:
           -h, --help
@@ -675,7 +675,7 @@ mod tests {
 
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
-                  read as it stands.
+                  read as it stands, and so is what `refloat snapshot` wrote.
 
         Options:
           -h, --help
@@ -875,7 +875,7 @@ mod tests {
 
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
-                  read as it stands.
+                  read as it stands, and so is what `refloat snapshot` wrote.
 
         Options:
           -h, --help
@@ -1010,7 +1010,7 @@ mod tests {
 
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
-                  read as it stands.
+                  read as it stands, and so is what `refloat snapshot` wrote.
 
           [OBJECT]
                   Only the revisions that changed this object, with the fields:
@@ -1151,8 +1151,9 @@ mod tests {
 
         Every object of every kind that can be listed, in full, with a table of contents
         and checksums: as an archive, or as a folder with a file an object. The same
-        state gives the same bytes. What cannot be read is named, and ends with exit
-        code 3. Nothing is written to the cluster.
+        state gives the same bytes. It can be restored from and audited against. What
+        cannot be read is named, and ends with exit code 3. Nothing is written to the
+        cluster.
 
         Values of Secrets are left out, unless --encrypt-to says for whom to encrypt
         them. What is in volumes is in no snapshot.
@@ -1182,7 +1183,7 @@ mod tests {
                   (age1... or an SSH public key); may be given more than once
 
                   Encryption is new each time: the files of Secrets are then never the
-                  same bytes.
+                  same bytes. --decryption-key opens them when the snapshot is read.
 
         Output:
               --output <FORMAT>
@@ -1197,7 +1198,8 @@ mod tests {
         Examples:
           refloat snapshot -o live.tar.zst --encrypt-to age1...
           refloat snapshot -o live/ && git diff --stat live/
-          refloat snapshot -o live/ --context prod --output json
+          refloat restore live.tar.zst --decryption-key keys.txt --context new
+          refloat audit live.tar.zst
         "#);
     }
 
@@ -1222,7 +1224,7 @@ mod tests {
 
                   URLs may be https://, ssh://, git@host:path or file://. From a clone
                   the last commit is read, not the working tree. A folder without Git is
-                  read as it stands.
+                  read as it stands, and so is what `refloat snapshot` wrote.
 
         Options:
           -h, --help

@@ -17,7 +17,7 @@ pub struct SourceArgs {
     ///
     /// URLs may be https://, ssh://, git@host:path or file://. From a clone the
     /// last commit is read, not the working tree. A folder without Git is read
-    /// as it stands.
+    /// as it stands, and so is what `refloat snapshot` wrote.
     #[arg(value_name = "REPO", help_heading = None)]
     pub repo: String,
 

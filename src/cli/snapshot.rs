@@ -11,8 +11,9 @@ pub(super) const ABOUT: &str = "\
 Write down everything that is in a cluster\n\n\
 Every object of every kind that can be listed, in full, with a table of \
 contents and checksums: as an archive, or as a folder with a file an object. \
-The same state gives the same bytes. What cannot be read is named, and ends \
-with exit code 3. Nothing is written to the cluster.\n\n\
+The same state gives the same bytes. It can be restored from and audited \
+against. What cannot be read is named, and ends with exit code 3. Nothing is \
+written to the cluster.\n\n\
 Values of Secrets are left out, unless --encrypt-to says for whom to encrypt \
 them. What is in volumes is in no snapshot.";
 
@@ -35,7 +36,7 @@ pub struct SnapshotArgs {
     /// or an SSH public key); may be given more than once
     ///
     /// Encryption is new each time: the files of Secrets are then never the same
-    /// bytes.
+    /// bytes. --decryption-key opens them when the snapshot is read.
     #[arg(long, value_name = "AGE-RECIPIENT", help_heading = "Snapshot")]
     pub encrypt_to: Vec<String>,
 
@@ -48,4 +49,5 @@ const AFTER_HELP: &str = "\
 Examples:
   refloat snapshot -o live.tar.zst --encrypt-to age1...
   refloat snapshot -o live/ && git diff --stat live/
-  refloat snapshot -o live/ --context prod --output json";
+  refloat restore live.tar.zst --decryption-key keys.txt --context new
+  refloat audit live.tar.zst";

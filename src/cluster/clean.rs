@@ -101,6 +101,7 @@ impl Cluster {
                     scaled: scaled.contains(&(at.kind.clone(), id.namespace.clone(), id.name.clone())),
                     schema: definition.and_then(|definition| definition.schema.as_ref()),
                     status_is_data: definition.is_some_and(|definition| definition.status_is_data),
+                    keeps_marks: false,
                 };
                 (id, self.clean_one(&at, id, known).await)
             }

@@ -244,7 +244,8 @@ impl Place {
         };
         let (set, options) = declare::read_with_options(&self.source, &tree, target, say)?;
         say(&Event::Progress("reading the history".to_owned()));
-        let past = past::read(&tree, &reading::options(&self.past)?)?;
+        let mut past = past::read(&tree, &reading::options(&self.past)?)?;
+        reading::add_unusable(&mut past, &set.problems);
         let basis = Basis {
             set: Arc::new(plan::with_written_manifests(set, kinds, &plan::PlanOptions::default())),
             past,

@@ -18,10 +18,11 @@ use super::parts::{Dialect, Part};
 use super::release::Origin;
 use super::sealed::{self, Sealing};
 use super::secrets::Decrypting;
+use super::snapshot::read_snapshot;
 use super::{Options, in_parallel, kustomization, load, plain};
 use crate::error::Failure;
 use crate::object::{
-    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Turn, Unit, UnitIndex, Writer, normalize,
+    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Standing, Turn, Unit, UnitIndex, Writer, normalize,
 };
 use crate::source::Tree;
 
@@ -62,6 +63,7 @@ impl Assembly {
         let mut kustomizations = BTreeMap::new();
         let mut charts = BTreeMap::new();
         let mut files = BTreeMap::new();
+        let mut snapshots = Vec::new();
         for (dialect, parts) in parts {
             for part in parts {
                 match part {
@@ -83,6 +85,7 @@ impl Assembly {
                     }
                     Part::Flux(folder) => jobs.push(world.entry(tree, &folder)),
                     Part::Foreign(applied) => self.problems.push(applied.problem()),
+                    Part::Snapshot(folder) => snapshots.push(folder),
                 }
             }
         }
@@ -90,6 +93,10 @@ impl Assembly {
         self.render_kustomizations(tree, kustomizations, options, world.outside)?;
         let charts = self.local_charts(tree, charts, options)?;
         self.follow(jobs, charts, world, options);
+        // What engines made is in a snapshot itself, so that nothing in it is followed.
+        snapshots
+            .iter()
+            .for_each(|folder| self.take_snapshot(tree, folder, options));
         Ok(())
     }
 
@@ -247,6 +254,23 @@ impl Assembly {
                 problems: Vec::new(),
             };
             self.add(findings, sealed::UNIT, &Writer::ServerSide("refloat".to_owned()), None);
+        }
+    }
+
+    fn take_snapshot(&mut self, tree: &Tree, folder: &str, options: &Options) {
+        let snapshot = match read_snapshot(tree, folder, &options.keys, |standing| *standing == Standing::Own) {
+            Ok(snapshot) => snapshot,
+            Err(problem) => return self.problems.push(*problem),
+        };
+        let (all, problems) = snapshot.declares();
+        self.problems.extend(problems);
+        let unit = self.unit(folder, Renderer::Plain).name;
+        for (found, writer) in all {
+            let findings = Findings {
+                found: vec![found],
+                problems: Vec::new(),
+            };
+            self.add(findings, &unit, &writer, None);
         }
     }
 

@@ -165,7 +165,10 @@ pub fn entries(tree: &Tree, base: &str) -> Vec<Candidate> {
         paths.insert(config_root);
     }
     let own = parts::of_path(tree, base);
-    if matches!(own.0, Dialect::JenkinsX | Dialect::Kustomization | Dialect::Chart) {
+    if matches!(
+        own.0,
+        Dialect::JenkinsX | Dialect::Kustomization | Dialect::Chart | Dialect::Snapshot
+    ) {
         paths.insert(base.to_owned());
     }
     let clusters = join(base, "clusters");

@@ -7,6 +7,9 @@
 //! What engines act on (Flux Kustomizations) is a unit too: it is followed to what the engine would make of it, which may yield
 //! further units. Each dialect is a row in the table of `follow` and a file or folder of its own.
 //!
+//! A snapshot of a cluster ([`read_snapshot`]) declares what is in it and nobody else's; nothing in it is followed, since what engines made is in
+//! it too.
+//!
 //! What other tools render (kluctl, Fleet, helmfile, ytt, jsonnet) is known by the table of `appliers`, and told.
 //!
 //! Charts are rendered last: their templates see the APIs that everything else in the set brings, and again what other charts
@@ -33,6 +36,7 @@ mod release;
 mod releases;
 mod sealed;
 mod secrets;
+mod snapshot;
 mod template;
 
 use std::collections::BTreeMap;
@@ -51,6 +55,7 @@ pub use load::load;
 pub use parts::Dialect;
 pub use sealed::Sealing;
 pub use secrets::{Keys, is_encrypted};
+pub use snapshot::{Kept, Snapshot, declaration, is_snapshot, read_snapshot, statuses_are_data};
 
 /// How a tree is read.
 #[derive(Debug, Clone, Default)]

@@ -8,6 +8,7 @@ use super::documents::is_manifest_name;
 use super::flux;
 use super::in_parallel;
 use super::kustomization::{self, Kustomization};
+use super::snapshot::is_snapshot;
 use crate::object::Writer;
 use crate::source::Tree;
 use crate::source::path::{self, is_within, join};
@@ -29,6 +30,8 @@ pub enum Dialect {
     File,
     /// Another tool renders it.
     Foreign,
+    /// A snapshot of a cluster.
+    Snapshot,
 }
 
 impl Dialect {
@@ -42,6 +45,7 @@ impl Dialect {
             Self::Folder => "manifests",
             Self::File => "manifest file",
             Self::Foreign => "for another tool",
+            Self::Snapshot => "snapshot",
         }
     }
 
@@ -80,6 +84,8 @@ pub(super) enum Part {
     Flux(String),
     /// What another tool renders.
     Foreign(Applied),
+    /// A folder that is a snapshot.
+    Snapshot(String),
 }
 
 /// What a path is, and what it is made of. `path` must exist in the tree.
@@ -96,6 +102,9 @@ pub(super) fn of_path(tree: &Tree, path: &str) -> (Dialect, Vec<Part>) {
             Some(applied) => (Dialect::Foreign, vec![Part::Foreign(applied)]),
             None => (Dialect::File, vec![plain(path, path)]),
         };
+    }
+    if is_snapshot(tree, path) {
+        return (Dialect::Snapshot, vec![Part::Snapshot(path.to_owned())]);
     }
     if flux::is_entry(tree, path) {
         return (Dialect::Flux, vec![Part::Flux(path.to_owned())]);
@@ -165,6 +174,10 @@ fn folder(tree: &Tree, path: &str) -> Vec<Part> {
     let mut foreign = Vec::new();
     let mut todo = vec![path.to_owned()];
     while let Some(folder) = todo.pop() {
+        // What once was live is nothing that is declared, unless it is asked for.
+        if is_snapshot(tree, &folder) {
+            continue;
+        }
         let applied = appliers::of_folder(tree, &folder);
         if let Some(whole) = applied.iter().find(|one| one.is_whole()) {
             foreign.push(whole.clone());
@@ -232,7 +245,7 @@ impl Part {
     fn place(&self) -> &str {
         match self {
             Self::Plain { unit, .. } => unit,
-            Self::Kustomization { folder, .. } | Self::Flux(folder) => folder,
+            Self::Kustomization { folder, .. } | Self::Flux(folder) | Self::Snapshot(folder) => folder,
             Self::Chart(chart) => &chart.folder,
             Self::Foreign(applied) => applied.folder(),
         }
@@ -243,7 +256,9 @@ impl Part {
         match self {
             Self::Plain { files: own, .. } => files.extend(own.iter().cloned()),
             Self::Chart(chart) => files.extend(tree.files_within(&chart.folder).map(str::to_owned)),
-            Self::Flux(folder) => files.extend(tree.files_within(folder).map(str::to_owned)),
+            Self::Flux(folder) | Self::Snapshot(folder) => {
+                files.extend(tree.files_within(folder).map(str::to_owned));
+            }
             Self::Foreign(applied) if applied.is_whole() => {
                 files.extend(tree.files_within(applied.folder()).map(str::to_owned));
             }

@@ -25,8 +25,8 @@ const COPIES: &[(&str, &str)] = &[
     ("banzaicloud.com/last-applied", "operators of Banzai Cloud"),
 ];
 
-/// Shorter values are found everywhere.
-const SHORTEST: usize = 4;
+/// Shorter values (`true`, a user's name) are found everywhere.
+const SHORTEST: usize = 8;
 
 /// Whether an object's values are secrets.
 pub(super) fn is_confidential(group: &str, kind: &str, name: &str) -> bool {
@@ -34,25 +34,23 @@ pub(super) fn is_confidential(group: &str, kind: &str, name: &str) -> bool {
     group.is_empty() && HOLDERS.iter().any(fits)
 }
 
-/// Takes out what repeats values elsewhere in the object: copies of it that tools keep in annotations, and whatever other annotation or label
-/// has one of them in it.
+/// Takes out the annotations that repeat values: copies of the object that tools keep there, and whatever other one has a value in it.
+/// Labels stay: they are selected by, and a value in one is no secret any more.
 pub(super) fn drop_copies(value: &mut Value) {
     let secrets = secrets(value);
     let repeats = |text: &str| secrets.iter().any(|secret| text.contains(secret.as_str()));
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
         return;
     };
-    for field in ["annotations", "labels"] {
-        let Some(map) = metadata.get_mut(field).and_then(Value::as_object_mut) else {
-            continue;
-        };
-        map.retain(|key, value| {
-            let copy = COPIES.iter().any(|(pattern, _)| key.starts_with(pattern));
-            !copy && !value.as_str().is_some_and(repeats)
-        });
-        if map.is_empty() {
-            metadata.shift_remove(field);
-        }
+    let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else {
+        return;
+    };
+    annotations.retain(|key, value| {
+        let copy = COPIES.iter().any(|(pattern, _)| key.starts_with(pattern));
+        !copy && !value.as_str().is_some_and(repeats)
+    });
+    if annotations.is_empty() {
+        metadata.shift_remove("annotations");
     }
 }
 
@@ -106,17 +104,17 @@ mod tests {
         annotations.insert("a/plain".to_owned(), format!("password is {clear}!").into());
         annotations.insert("a/encoded".to_owned(), encoded.clone().into());
         annotations.insert("a/kept".to_owned(), "ours".into());
-        let mut secret = json!({"metadata": {"name": "a", "annotations": annotations, "labels": {"l": clear}},
-            "data": {"p": encoded, "short": "YQ=="}, "stringData": {"q": clear}, "type": "Opaque"});
+        let mut secret = json!({"metadata": {"name": "a", "annotations": annotations, "labels": {"l": "a"}},
+            "data": {"p": encoded, "short": "b3Vycw=="}, "stringData": {"q": clear}, "type": "Opaque"});
         drop_copies(&mut secret);
         assert_eq!(
             secret["metadata"],
-            json!({"name": "a", "annotations": {"a/kept": "ours"}})
+            json!({"name": "a", "annotations": {"a/kept": "ours"}, "labels": {"l": "a"}})
         );
         leave_out(&mut secret);
         assert_eq!(
             secret,
-            json!({"metadata": {"name": "a", "annotations": {"a/kept": "ours"}}, "data": {"p": null, "short": null},
+            json!({"metadata": {"name": "a", "annotations": {"a/kept": "ours"}, "labels": {"l": "a"}}, "data": {"p": null, "short": null},
                 "stringData": {"q": null}, "type": "Opaque"})
         );
     }

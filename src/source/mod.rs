@@ -1,7 +1,7 @@
 //! A tree of files at a revision, wherever it comes from.
 //!
 //! A reference is a path to a clone (its root or a folder in it), a bare repository, a plain directory, one manifest file,
-//! or a Git URL (`https://`, `ssh://`, `git://`, `file://`, `user@host:path`). Of a Git repository the object database is
+//! an archive (`.tar.zst`), or a Git URL (`https://`, `ssh://`, `git://`, `file://`, `user@host:path`). Of a Git repository the object database is
 //! read: what lies uncommitted in the work tree does not count, and is only reported. Local repositories need no `git`
 //! program.
 
@@ -12,6 +12,7 @@ mod git;
 mod history;
 mod identity;
 mod links;
+mod packed;
 mod patch;
 pub mod path;
 mod program;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::archive;
 use crate::error::{Failure, Kind, printable};
 
 pub use branch::{Draft, Was, Written, commit};
@@ -104,6 +106,9 @@ pub fn mark(reference: &str, options: &Options) -> Result<Option<String>, Failur
         None => reference,
     };
     let folder = Path::new(path);
+    if archive::is_packed(folder) {
+        return Ok(None);
+    }
     let folder = if folder.is_dir() {
         folder
     } else {
@@ -127,6 +132,12 @@ fn open_path(location: &str, path: &Path, options: &Options) -> Result<Tree, Fai
         let failure = Failure::new(Kind::Input, format!("nothing could be read from {shown}")).because(cause);
         failure.hint("give a folder, a clone, a bare repository or a Git URL")
     })?;
+    if archive::is_packed(&full) {
+        return match options.rev.is_some() || options.at.is_some() {
+            true => Err(no_repository(&shown)),
+            false => packed::open(location, &full),
+        };
+    }
     let folder = if full.is_dir() {
         &*full
     } else {

@@ -27,6 +27,8 @@ pub struct Known<'a> {
     pub schema: Option<&'a Value>,
     /// Of a custom resource: its status is a field as any other.
     pub status_is_data: bool,
+    /// The marks of engines stay: the object goes to another cluster, where they are to know it for theirs.
+    pub keeps_marks: bool,
 }
 
 /// A live object on its way to a manifest.
@@ -303,7 +305,7 @@ impl<'a> Cleaning<'a> {
     fn is_the_servers(&self, path: &Path, text: &str, value: &Value) -> bool {
         let undeclared = || self.known.declared.is_none_or(|declared| path.at(declared).is_none());
         value.is_null()
-            || (is_an_engines(text, value) && undeclared())
+            || (!self.known.keeps_marks && is_an_engines(text, value) && undeclared())
             || (path.begins(&["status"]) && !self.known.status_is_data)
             || path.begins(&["metadata", "ownerReferences"])
             || (by_design::field(self.group, self.kind, text, true) && path.last_field() != "caBundle")

@@ -1,13 +1,15 @@
 //! The live state of a real cluster as files, and back.
 
+mod back;
 mod take;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use refloat::control_plane::Options;
 use serde_json::{Value, json};
 
-use crate::support::plane::{Plane, wait};
+use crate::support::plane::{Plane, fresh_with, wait};
 use crate::support::run::{Ran, refloat};
 
 /// What no file and no output may hold: a value of a Secret as it is, and as the API has it.
@@ -66,6 +68,25 @@ fn fill_with_secrets(plane: &Plane) {
     send(plane, "POST", &format!("{namespace}/configmaps"), &release);
     let plain = json!({"metadata": {"name": "settings"}, "data": {"colour": "blue"}});
     send(plane, "POST", &format!("{namespace}/configmaps"), &plain);
+}
+
+/// A control plane with nothing in it, on which the bank gets ready.
+fn empty() -> Plane {
+    fresh_with(Options {
+        simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
+        ..Options::default()
+    })
+}
+
+/// A control plane with the bank in it, and Secrets.
+fn bank() -> Plane {
+    let plane = empty();
+    let (kubeconfig, repo) = (plane.kubeconfig(), root("fixtures/mobile-bank").display().to_string());
+    let args = ["restore", &repo, "--kubeconfig", &kubeconfig, "--old-cluster-is-gone"];
+    let ran = refloat(args).run();
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    fill_with_secrets(&plane);
+    plane
 }
 
 /// The files of a folder, by their path in it.

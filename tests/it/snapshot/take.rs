@@ -6,23 +6,8 @@ use std::path::Path;
 use refloat::control_plane::Options;
 use serde_json::{Value, json};
 
-use super::{ENCODED, clean, contents, files, fill_with_secrets, key, root, send, snapshot, unpacked};
+use super::{ENCODED, bank, clean, contents, files, key, send, snapshot, unpacked};
 use crate::support::plane::{Plane, fresh_with, shared};
-use crate::support::run::refloat;
-
-/// A control plane with the bank in it, and Secrets.
-fn bank() -> Plane {
-    let plane = fresh_with(Options {
-        simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
-        ..Options::default()
-    });
-    let (kubeconfig, repo) = (plane.kubeconfig(), root("fixtures/mobile-bank").display().to_string());
-    let args = ["restore", &repo, "--kubeconfig", &kubeconfig, "--old-cluster-is-gone"];
-    let ran = refloat(args).run();
-    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    fill_with_secrets(&plane);
-    plane
-}
 
 #[test]
 fn the_same_state_is_the_same_bytes_and_no_value_leaks() {
