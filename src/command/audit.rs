@@ -124,8 +124,11 @@ pub(super) async fn audit(
     let plurals: BTreeMap<GroupKind, String> = served
         .map(|(kind, served)| (kind.clone(), served.plural.clone()))
         .collect();
-    let ids = set.objects.iter().map(|one| &one.id).chain(live.objects.keys());
-    let (log, tails) = audit_log::read(logs, Log::about(ids, &plurals), asked.follow, console)?;
+    let about = || {
+        let declared = set.objects.iter().map(|one| &one.id);
+        Log::about(declared.chain(live.objects.keys()), &plurals)
+    };
+    let (log, tails) = audit_log::read(logs, about, asked.follow, console)?;
     let reach = Reach {
         kubeconfig: asked.kubeconfig.as_ref().map(|file| file.display().to_string()),
         context: Some(cluster.context().name.clone()),

@@ -30,11 +30,11 @@ pub(super) fn open(files: &[PathBuf]) -> Result<Vec<Lines>, Failure> {
     files.iter().map(open).collect()
 }
 
-/// Reads the files, of which only what is about what an audit asks for is kept; `None` without any. Where they are to be followed,
-/// those that may grow, from where reading ended.
+/// Reads the files into an empty log, which keeps only what is about what an audit asks for; `None` without any. Where they are to be
+/// followed, those that may grow, from where reading ended.
 pub(super) fn read(
     files: Vec<Lines>,
-    mut log: Log,
+    empty: impl FnOnce() -> Log,
     follow: bool,
     console: &mut Console,
 ) -> Result<(Option<Log>, Vec<Tail>), Failure> {
@@ -43,7 +43,7 @@ pub(super) fn read(
     };
     let first = first.path.display();
     console.say(&Event::Progress(format!("reading the audit log {first}")));
-    let mut tails = Vec::new();
+    let (mut log, mut tails) = (empty(), Vec::new());
     for mut file in files {
         log.read(&file.path.display().to_string(), file.by_ref());
         if follow && !file.is_packed {
