@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::shape::{Object, Where, Wrong, wrongs};
@@ -27,7 +27,8 @@ struct Document<'a> {
     waived: &'a BTreeMap<String, usize>,
     coverage: Covered<'a>,
     namespaces: Vec<Covered<'a>>,
-    findings: Vec<Found<'a>>,
+    #[serde(serialize_with = "each")]
+    findings: &'a [Finding],
     gaps: Vec<Gap<'a>>,
     history: History<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,7 +170,7 @@ fn whole<'a>(audited: &Audited<'a>, event: Option<&'static str>) -> Document<'a>
             .iter()
             .map(|(name, one)| covered(Some(name), *one))
             .collect(),
-        findings: findings.findings.iter().map(found).collect(),
+        findings: &findings.findings,
         gaps: gaps(audited.gaps),
         history: History {
             commits: audited.past.walked,
@@ -184,6 +185,11 @@ fn whole<'a>(audited: &Audited<'a>, event: Option<&'static str>) -> Document<'a>
         }),
         problems: wrongs(audited.problems),
     }
+}
+
+/// Each finding is made as it is written: there may be tens of thousands.
+fn each<S: Serializer>(findings: &[Finding], into: S) -> Result<S::Ok, S::Error> {
+    into.collect_seq(findings.iter().map(found))
 }
 
 fn covered(namespace: Option<&str>, one: Coverage) -> Covered<'_> {

@@ -227,7 +227,9 @@ pub(super) fn escaped(text: String) -> String {
     let raw = |c: char| c.is_control() && c != '\n';
     // The C1 controls are U+0080 to U+009F: two bytes, of which the first is this.
     let may_be = |byte: u8| byte < b' ' && byte != b'\n' || byte == 0x7f || byte == 0xc2;
-    if !text.bytes().any(may_be) || !text.contains(raw) {
+    // By blocks, of which every byte is looked at: that takes many bytes at a time, and there is nearly never one.
+    let in_block = |block: &[u8]| block.iter().fold(false, |found, byte| found | may_be(*byte));
+    if !text.as_bytes().chunks(256).any(in_block) || !text.contains(raw) {
         return text;
     }
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
@@ -238,4 +240,20 @@ pub(super) fn escaped(text: String) -> String {
         }
         out
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_wherever_they_stand() {
+        for before in [0, 1, 255, 256, 257, 1000] {
+            let text = |c: &str| format!("{}{c}é\n", "a".repeat(before));
+            assert_eq!(escaped(text("\u{7f}")), text("\\u007f"));
+            assert_eq!(escaped(text("\u{9b}")), text("\\u009b"));
+            assert_eq!(escaped(text("\t")), text("\\u0009"));
+            assert_eq!(escaped(text("b")), text("b"));
+        }
+    }
 }
