@@ -196,7 +196,8 @@ pub(super) fn is_or_is_below(pattern: &str, path: &str) -> bool {
         .char_indices()
         .filter(|(_, c)| matches!(c, '.' | '['))
         .map(|(at, _)| at);
-    matches(pattern, path) || ends.skip(1).any(|end| matches(pattern, &path[..end]))
+    let start = pattern.split('*').next().unwrap_or_default();
+    path.starts_with(start) && (matches(pattern, path) || ends.skip(1).any(|end| matches(pattern, &path[..end])))
 }
 
 /// A pattern in which each `*` stands for anything.

@@ -128,10 +128,14 @@ impl Walk {
     }
 
     fn values(&mut self, wanted: &Value, live: &Value, path: &Path) {
+        // Most of what is compared is the same, and then the way to each field in it need not be known.
+        if wanted == live {
+            return;
+        }
         match (wanted, live) {
             (Value::Object(wanted), Value::Object(live)) => self.maps(wanted, live, path),
             (Value::Array(wanted), Value::Array(live)) => self.lists(wanted, live, path),
-            _ if wanted == live || self.same(wanted, live, path) => {}
+            _ if self.same(wanted, live, path) => {}
             // An empty text stands for the default (`imagePullPolicy`, `clusterIP`).
             (Value::String(text), Value::String(_))
                 if text.is_empty() && !is_text(path) && self.against == Against::Declaration => {}
