@@ -6,13 +6,16 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ask::{PAGE, page_path};
+use super::ask::page_path;
 use super::listed::{Column, Listed, Passed, Row, type_column};
 use super::wire::{Ask, Break, Broken, METADATA, Reply, Trouble, null_is_default};
 use super::{Cluster, Endpoint, protobuf};
 use crate::error::Failure;
 use crate::object::{FactGap, GroupKind, LiveObject, LiveSet, ObjectId, ServedKinds};
 
+/// Objects in one page: more than of whole objects, since metadata is small, and since the server has the first page of a list in
+/// memory, but may have to get the others out of its storage.
+const PAGE: usize = 1_000;
 /// Pages of one kind: whatever gives more is no list that ends.
 pub(super) const PAGES: usize = 10_000;
 /// Objects of one kind, so that memory ends too.
@@ -182,7 +185,7 @@ impl Cluster {
     }
 
     /// Every object of every kind that can be listed and changed, in all groups, cluster-scoped ones too; metadata only, in
-    /// pages of 500, 8 lists at a time. Of Secrets their type is read, never a value.
+    /// pages of 1,000, 8 lists at a time. Of Secrets their type is read, never a value.
     pub async fn list_all(&self, found: Listable) -> Listing {
         let asked = stream::iter(found.ends.into_iter().enumerate()).map(|(number, at)| async move {
             let mut objects = Vec::new();
@@ -204,19 +207,29 @@ impl Cluster {
             gaps: listing.gaps,
             ..LiveSet::default()
         };
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        let mut all = Vec::new();
-        // In the server's order of groups: of one object in two groups the one of the first stays.
-        for (number, mut kind) in listing.kinds {
+        let mut kinds = Vec::new();
+        for mut kind in listing.kinds.into_values() {
             match kind.cut.take() {
                 None => set.listed.push(kind.at.kind.clone()),
                 Some(cut) => set.gaps.extend(self.within(&mut kind, &cut, &options.namespaces).await),
             }
-            all.extend(kind.objects.into_iter().filter(|(_, object)| {
-                object.uid.is_empty() || *seen.entry(object.uid.clone()).or_insert(number) == number
+            kinds.push(kind.objects);
+        }
+        // In the server's order of groups: of one object in two groups the one of the first stays.
+        let count = kinds.iter().map(Vec::len).sum();
+        let (mut seen, mut firsts) = (HashMap::with_capacity(count), Vec::with_capacity(count));
+        for (number, objects) in kinds.iter().enumerate() {
+            firsts.extend(objects.iter().map(|(_, object)| {
+                object.uid.is_empty() || *seen.entry(object.uid.as_str()).or_insert(number) == number
             }));
         }
-        set.objects = all.into_iter().collect();
+        let mut firsts = firsts.into_iter();
+        kinds
+            .iter_mut()
+            .for_each(|objects| objects.retain(|_| firsts.next() == Some(true)));
+        // In the order of the set, so that putting them in order costs little.
+        kinds.sort_by(|a, b| a.first().map(|(id, _)| id).cmp(&b.first().map(|(id, _)| id)));
+        set.objects = kinds.into_iter().flatten().collect();
         set.listed.sort();
         set.gaps.sort();
         set.gaps.dedup();

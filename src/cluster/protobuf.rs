@@ -3,6 +3,8 @@
 //!
 //! Source: `generated.proto` of k8s.io/apimachinery (`pkg/apis/meta/v1`, `pkg/runtime`).
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -65,8 +67,8 @@ struct Metadata {
     created: Option<Time>,
     #[prost(message, optional, tag = "9")]
     deleted: Option<Time>,
-    #[prost(message, repeated, tag = "11")]
-    labels: Vec<Entry>,
+    #[prost(btree_map = "string, string", tag = "11")]
+    labels: BTreeMap<String, String>,
     #[prost(message, repeated, tag = "12")]
     annotations: Vec<Entry>,
     #[prost(message, repeated, tag = "13")]
@@ -135,7 +137,12 @@ pub(super) fn page(body: &Bytes, at: &Endpoint) -> Option<LivePage> {
 
 impl Metadata {
     fn into_live(self, at: &Endpoint) -> (ObjectId, LiveObject) {
-        let id = at.id(Some(&self.namespace), &self.name);
+        let id = ObjectId {
+            group: at.kind.group.clone(),
+            kind: at.kind.kind.clone(),
+            namespace: Some(self.namespace).filter(|text| at.namespaced && !text.is_empty()),
+            name: self.name,
+        };
         let last_applied = self.annotations.iter().any(|entry| entry.key == LAST_APPLIED);
         let annotations = self.annotations.into_iter().filter(|entry| entry.key != LAST_APPLIED);
         let object = LiveObject {
@@ -143,7 +150,7 @@ impl Metadata {
             resource_version: self.resource_version,
             created: self.created.map(Time::text).unwrap_or_default(),
             terminating: self.deleted.is_some(),
-            labels: self.labels.into_iter().map(Entry::text).collect(),
+            labels: self.labels,
             annotations: annotations.map(Entry::text).collect(),
             last_applied,
             owners: self.owners.into_iter().map(Reference::into_owner).collect(),
@@ -214,7 +221,7 @@ mod tests {
             uid: "u".to_owned(),
             resource_version: "7".to_owned(),
             created: Some(Time { seconds: 1_767_323_045 }),
-            labels: vec![entry("l", "1")],
+            labels: BTreeMap::from([("l".to_owned(), "1".to_owned())]),
             annotations: vec![entry(LAST_APPLIED, "canary"), entry("a", "1")],
             owners: vec![Reference {
                 kind: "ReplicaSet".to_owned(),

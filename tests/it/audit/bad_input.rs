@@ -204,9 +204,9 @@ fn a_group_that_does_not_answer(plane: &Plane, shop: &Repo) {
 fn a_list_that_breaks(plane: &Plane, shop: &Repo) {
     let api = plane.api();
     wait(async {
-        for batch in (0..600).collect::<Vec<_>>().chunks(50) {
+        for batch in (0..1100).collect::<Vec<_>>().chunks(50) {
             let made = batch.iter().map(|number| {
-                let map = json!({"metadata": {"name": format!("m{number:03}"), "labels": {"made": "up"}}});
+                let map = json!({"metadata": {"name": format!("m{number:04}"), "labels": {"made": "up"}}});
                 let api = api.clone();
                 async move { api.create(MAPS, &map).await.is_ok_and(|answer| answer.is_success()) }
             });
@@ -221,7 +221,7 @@ fn a_list_that_breaks(plane: &Plane, shop: &Repo) {
     let expired = Act::Status(410, "Expired", "the continue token is too old", 0);
     proxy.set([Fault::on("GET", "continue=", expired.clone()).times(1)]);
     let told = report(&audit(&through, shop.path(), &["--output", "json"]));
-    assert_eq!((found(&told).len(), gaps(&told).len()), (600, 0));
+    assert_eq!((found(&told).len(), gaps(&told).len()), (1100, 0));
     proxy.set([Fault::on("GET", "continue=", expired)]);
     let ran = audit(&through, shop.path(), &["--output", "json"]);
     let told = report(&ran);
