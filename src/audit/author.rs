@@ -249,13 +249,13 @@ fn wrote(manager: &Manager) -> Author {
 }
 
 fn without_repeats(authors: Vec<Author>) -> Vec<Author> {
-    let mut kept: Vec<Author> = Vec::new();
+    // Exactly as large as it has to be: every finding of a large cluster keeps one.
+    let mut kept: Vec<Author> = Vec::with_capacity(authors.len().min(AT_MOST));
     for author in authors {
-        if !kept.iter().any(|one| one.evidence == author.evidence) {
+        if kept.len() < AT_MOST && !kept.iter().any(|one| one.evidence == author.evidence) {
             kept.push(author);
         }
     }
-    kept.truncate(AT_MOST);
     kept
 }
 

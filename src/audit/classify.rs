@@ -7,10 +7,11 @@ use super::managed::{Unit, Units};
 use super::owner::{Owned, Owners};
 use super::remedy::Commands;
 use super::rules::{Ruled, judge};
+use super::tally::place;
 use super::tools::{Hands, hands};
 use super::waive::is_left_out;
 use super::was::{Namesakes, Was, was};
-use super::{Coverage, Finding, Findings, Ignore, Log, Match, Verdict};
+use super::{Finding, Findings, Ignore, Log, Match, Verdict};
 use crate::object::{
     Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Method, ObjectId, PastSet, Problem, ProblemKind,
 };
@@ -69,21 +70,23 @@ pub fn classify(
         owners: Owners::new(live, &by_id),
         units: Units::new(live, &by_id, past),
         listed: live.listed.iter().collect(),
-        namesakes: Namesakes::new(live),
+        namesakes: Namesakes::new(past, live),
         commands: Commands::new(declared, options.reach),
     };
     let mut audit = Audit::new(&all);
     for one in by_id.values() {
         audit.declared(one);
     }
-    let others = live.objects.iter().filter(|(id, _)| !by_id.contains_key(id));
-    let others: Vec<(&ObjectId, &LiveObject)> = others.collect();
+    let mut others = undeclared(live, &by_id);
     let share = others.len().div_ceil(threads()).max(AT_ONCE);
     std::thread::scope(|scope| {
         let all = &all;
-        let parts = others.chunks(share).map(|part| {
+        let parts = others.chunks_mut(share).map(|part| {
             scope.spawn(move || {
+                // In the order of the report: references are put in order more easily than findings.
+                part.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)));
                 let mut audit = Audit::new(all);
+                audit.found.findings.reserve_exact(part.len());
                 part.iter().for_each(|(id, object)| audit.undeclared(id, object));
                 audit
             })
@@ -97,7 +100,18 @@ pub fn classify(
         }
     });
     audit.units();
-    audit.finish()
+    audit.found.sort();
+    audit.found
+}
+
+/// What is live and not declared. Both are in order.
+fn undeclared<'a>(live: &'a LiveSet, declared: &BTreeMap<&ObjectId, &Declared>) -> Vec<(&'a ObjectId, &'a LiveObject)> {
+    let mut declared = declared.keys().copied().peekable();
+    let mut is_declared = |id: &ObjectId| {
+        while declared.next_if(|first| *first < id).is_some() {}
+        declared.peek().is_some_and(|first| *first == id)
+    };
+    live.objects.iter().filter(|(id, _)| !is_declared(id)).collect()
 }
 
 fn threads() -> usize {
@@ -143,23 +157,14 @@ impl<'a> Audit<'a> {
         for (unit, members) in part.undeclared {
             self.undeclared.entry(unit).or_default().extend(members);
         }
-        for (name, number) in part.found.counts {
-            self.count(name, number);
-        }
-        for (namespace, part) in part.found.coverage {
-            let coverage = self.found.coverage.entry(namespace).or_default();
-            coverage.counted += part.counted;
-            coverage.in_sync += part.in_sync;
-        }
-        self.found.ignored += part.found.ignored;
-        self.found.findings.extend(part.found.findings);
+        self.found.take_in(part.found);
     }
 
     fn declared(&mut self, declared: &Declared) {
         let id = &declared.id;
         if !self.all.live.objects.contains_key(id) {
             if self.is_unread(&id.group_kind()) {
-                self.count(NOT_COMPARED, 1);
+                self.found.count(NOT_COMPARED, 1);
             } else if goes_by_itself(declared) || is_left_out(declared) {
                 self.silent(id, &Verdict::InSync);
             } else {
@@ -185,7 +190,7 @@ impl<'a> Audit<'a> {
             return;
         }
         let Some(comparison) = self.all.compared.get(id) else {
-            self.count(NOT_COMPARED, 1);
+            self.found.count(NOT_COMPARED, 1);
             return;
         };
         let (waived, fields): (Vec<_>, Vec<_>) =
@@ -283,7 +288,7 @@ impl<'a> Audit<'a> {
                 evidence.extend(doubt);
                 match unit {
                     Some(unit) => {
-                        self.count("managed-undeclared", 1);
+                        self.found.count("managed-undeclared", 1);
                         self.undeclared.entry(unit).or_default().push(id);
                     }
                     None => {
@@ -355,12 +360,7 @@ impl<'a> Audit<'a> {
                 _ => format!("it manages {count} objects"),
             };
             for id in &members {
-                let coverage = self
-                    .found
-                    .coverage
-                    .entry(id.namespace.clone().unwrap_or_default())
-                    .or_default();
-                coverage.counted += 1;
+                self.found.cover(id.namespace.as_deref(), false);
             }
             if let Some(object) = &unit.object
                 && let Some(own) = self.found.findings.iter_mut().find(|finding| finding.id == *object)
@@ -372,7 +372,7 @@ impl<'a> Audit<'a> {
                 .object
                 .as_ref()
                 .filter(|object| self.all.live.objects.contains_key(object));
-            let Some(id) = by_object.or(members.first().copied()) else {
+            let Some(id) = by_object.or(members.iter().copied().min()) else {
                 continue;
             };
             let empty = LiveObject::default();
@@ -394,7 +394,7 @@ impl<'a> Audit<'a> {
 
     /// A verdict that nobody needs to look at.
     fn silent(&mut self, id: &ObjectId, verdict: &Verdict) {
-        self.count(verdict.name(), 1);
+        self.found.count(verdict.name(), 1);
         self.cover(id, verdict);
     }
 
@@ -403,13 +403,9 @@ impl<'a> Audit<'a> {
             self.found.ignored += 1;
             return;
         }
-        self.count(finding.verdict.name(), 1);
+        self.found.count(finding.verdict.name(), 1);
         self.cover(&finding.id, &finding.verdict);
         self.found.findings.push(finding);
-    }
-
-    fn count(&mut self, name: &'static str, number: usize) {
-        *self.found.counts.entry(name).or_default() += number;
     }
 
     fn cover(&mut self, id: &ObjectId, verdict: &Verdict) {
@@ -420,21 +416,8 @@ impl<'a> Audit<'a> {
                 Verdict::Drifted { .. } | Verdict::NeverInGit | Verdict::RemovedFromGit { .. }
             );
         if counts {
-            let namespace = id.namespace.clone().unwrap_or_default();
-            let coverage: &mut Coverage = self.found.coverage.entry(namespace).or_default();
-            coverage.counted += 1;
-            coverage.in_sync += usize::from(in_sync);
+            self.found.cover(id.namespace.as_deref(), in_sync);
         }
-    }
-
-    fn finish(mut self) -> Findings {
-        fn place(finding: &Finding) -> (usize, Option<&str>, &str, &str, &str) {
-            let id = &finding.id;
-            let namespace = id.namespace.as_deref();
-            (finding.verdict.rank(), namespace, &id.kind, &id.name, &id.group)
-        }
-        self.found.findings.sort_by(|a, b| place(a).cmp(&place(b)));
-        self.found
     }
 }
 

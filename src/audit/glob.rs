@@ -11,6 +11,9 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
         match pattern.get(p) {
             Some(b'*') => {
                 p += 1;
+                if p == pattern.len() {
+                    return true;
+                }
                 retry = Some((p, t));
             }
             Some(b'?') => {

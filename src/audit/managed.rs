@@ -11,6 +11,20 @@ pub(super) const HELM_RELEASE: (&str, &str) = ("helm.toolkit.fluxcd.io", "HelmRe
 pub(super) const HELM_CHART: (&str, &str) = ("helm.cattle.io", "HelmChart");
 pub(super) const APPLICATION: (&str, &str) = ("argoproj.io", "Application");
 pub(super) const APPLICATION_SET: (&str, &str) = ("argoproj.io", "ApplicationSet");
+/// The labels in which Flux's kinds put the namespace and the name of their object on what they made.
+const FLUX_LABELS: &[((&str, &str), [&str; 2])] = &[
+    (
+        KUSTOMIZATION,
+        [
+            "kustomize.toolkit.fluxcd.io/namespace",
+            "kustomize.toolkit.fluxcd.io/name",
+        ],
+    ),
+    (
+        HELM_RELEASE,
+        ["helm.toolkit.fluxcd.io/namespace", "helm.toolkit.fluxcd.io/name"],
+    ),
+];
 const KAPP: (&str, &str) = ("kappctrl.k14s.io", "App");
 
 /// The unit that a live object names as its maker.
@@ -77,13 +91,12 @@ impl<'a> Units<'a> {
     pub(super) fn of(&self, id: &ObjectId, object: &LiveObject) -> Option<Unit> {
         let label = |key: &str| object.labels.get(key).map(String::as_str);
         let annotation = |key: &str| object.annotations.get(key).map(String::as_str);
-        for ((group, kind), tool) in [(KUSTOMIZATION, "Flux"), (HELM_RELEASE, "Flux")] {
-            let names = (label(&format!("{group}/namespace")), label(&format!("{group}/name")));
-            if let (Some(namespace), Some(name)) = names {
+        for ((group, kind), [of_namespace, of_name]) in FLUX_LABELS {
+            if let (Some(namespace), Some(name)) = (label(of_namespace), label(of_name)) {
                 return Some(Unit {
-                    tool,
+                    tool: "Flux",
                     name: format!("{kind}/{namespace}/{name}"),
-                    object: Some(ObjectId::new(group, kind, Some(namespace), name)),
+                    object: Some(ObjectId::new(*group, *kind, Some(namespace), name)),
                 });
             }
         }

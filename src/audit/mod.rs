@@ -3,7 +3,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `classify` | the verdicts, in the order in which they are tried |
+//! | `classify`, `tally` | the verdicts, in the order in which they are tried; adding them up |
 //! | `standing` | what an object is by itself: somebody's, owned, built in |
 //! | `owner`, `managed`, `namespaces`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
 //! | `rules` + `rules.yaml` | what a cluster makes by itself |
@@ -26,6 +26,7 @@ mod remedy;
 mod request;
 mod rules;
 mod standing;
+mod tally;
 mod tools;
 mod waive;
 mod was;

@@ -1,5 +1,7 @@
 //! The command that puts a finding right.
 
+use std::borrow::Cow;
+
 use super::managed::Unit;
 use super::{Reach, Verdict};
 use crate::object::{DeclaredSet, FieldChange, ObjectId};
@@ -99,21 +101,22 @@ fn flags(reach: &Reach, kubeconfig: &str, context: &str) -> String {
 
 /// `deployment.apps/web -n shop`, as kubectl takes it.
 fn named(id: &ObjectId) -> String {
-    let (kind, dot) = (id.kind.to_lowercase(), if id.group.is_empty() { "" } else { "." });
-    let object = quoted(&format!("{kind}{dot}{}/{}", id.group, id.name));
+    let (kind, dot) = (id.kind.to_ascii_lowercase(), if id.group.is_empty() { "" } else { "." });
+    let object = format!("{kind}{dot}{}/{}", id.group, id.name);
+    let object = quoted(&object);
     match &id.namespace {
         Some(namespace) => format!("{object} -n {}", quoted(namespace)),
-        None => object,
+        None => object.into_owned(),
     }
 }
 
 /// A word for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
+fn quoted(word: &str) -> Cow<'_, str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:@%+=,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.into();
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
+    format!("'{}'", word.replace('\'', r"'\''")).into()
 }
 
 #[cfg(test)]

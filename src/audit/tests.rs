@@ -648,17 +648,39 @@ fn earlier_generations_of_a_generator() {
 }
 
 #[test]
-fn findings_are_ordered_worst_first_and_the_same_each_time() {
-    let names: Vec<usize> = [
-        Verdict::NeverInGit,
-        Verdict::Missing,
-        Verdict::NotReached { path: String::new() },
-        Verdict::InSync,
-    ]
-    .iter()
-    .map(Verdict::rank)
-    .collect();
-    assert_eq!(names, [0, 3, 5, 6]);
+fn findings_are_ordered_worst_first_then_by_place() {
+    let mut world = World::new();
+    // So many that several threads judge them.
+    for number in 0..6_000 {
+        let kind = ["ConfigMap", "Widget.example.com", "Deployment.apps"][number % 3];
+        world.live(&format!("{kind}/ns-{}/x-{number}", number % 7), &["kubectl-create"]);
+    }
+    world.declare("ConfigMap/ns-0/a-gone");
+    let found = world.audit();
+    let place = |one: &Finding| {
+        let id = &one.id;
+        let namespace = id.namespace.clone().unwrap_or_default();
+        (one.verdict.rank(), namespace, id.kind.clone(), id.name.clone())
+    };
+    let places: Vec<_> = found.findings.iter().map(place).collect();
+    assert!(places.is_sorted());
+    assert_eq!((places.len(), found.findings[6_000].verdict.name()), (6_001, "missing"));
+    assert_eq!((found.counts["never-in-git"], found.counts["missing"]), (6_000, 1));
+    let covered: Vec<usize> = found.coverage.values().map(|one| one.counted).collect();
+    assert_eq!((covered.len(), covered.iter().sum::<usize>()), (7, 6_000));
+}
+
+#[test]
+fn a_unit_without_an_object_is_told_by_its_first_one() {
+    let mut world = World::new();
+    for object in ["Deployment.apps/a/x", "ConfigMap/b/x"] {
+        let part_of = [("applyset.kubernetes.io/part-of", "set-1")];
+        marked(&mut world, object, &["x"], &part_of, &[]);
+    }
+    assert_eq!(
+        world.told(),
+        ["managed-undeclared ConfigMap/b/x: it manages 2 objects; Git neither declares nor declared ApplySet set-1"]
+    );
 }
 
 #[test]

@@ -51,7 +51,11 @@ pub(super) fn of(manager: &str, operation: &str, subresource: &str) -> Option<&'
         })
     };
     let named = table.by_name.get(manager).and_then(|rows| fitting(rows, true));
-    let first = named.into_iter().chain(fitting(&table.patterns, false)).min();
+    // The first row that fits: patterns of later rows need not be tried.
+    let earlier = table
+        .patterns
+        .partition_point(|index| named.is_none_or(|named| *index < named));
+    let first = fitting(&table.patterns[..earlier], false).or(named);
     first.map(|index| &table.rows[index])
 }
 

@@ -1,6 +1,6 @@
 //! What Git knew of an object: its identity in the past, judged by match levels.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::{Match, Verdict};
@@ -41,16 +41,20 @@ pub(super) struct Was {
     pub matched: Match,
 }
 
-/// How many live objects have a group, a kind and a name, in whatever namespaces. Counted when it is first asked.
+/// What has the name of an object.
 pub(super) struct Namesakes<'a> {
     live: &'a LiveSet,
+    /// Names that the past knows. Most of what was never in Git has none of them.
+    past: HashSet<&'a str>,
+    /// How many live objects have a group, a kind and a name, in whatever namespaces. Counted when it is first asked.
     counted: OnceLock<HashMap<(&'a str, &'a str, &'a str), usize>>,
 }
 
 impl<'a> Namesakes<'a> {
-    pub(super) fn new(live: &'a LiveSet) -> Self {
+    pub(super) fn new(past: &'a PastSet, live: &'a LiveSet) -> Self {
         Self {
             live,
+            past: past.identities.keys().map(|(_, name)| name.as_str()).collect(),
             counted: OnceLock::new(),
         }
     }
@@ -71,7 +75,10 @@ impl<'a> Namesakes<'a> {
 }
 
 /// Looks an object up, best level first. `Err` tells of a manifest that has the kind and the name and is no evidence.
-pub(super) fn was(id: &ObjectId, past: &PastSet, live: &Namesakes<'_>) -> Result<Was, Option<String>> {
+pub(super) fn was(id: &ObjectId, past: &PastSet, namesakes: &Namesakes<'_>) -> Result<Was, Option<String>> {
+    if !namesakes.past.contains(id.name.as_str()) {
+        return Err(None);
+    }
     let here = candidates(past, &id.group, id);
     let mut doubt = None;
     for (matched, found) in [
@@ -81,7 +88,7 @@ pub(super) fn was(id: &ObjectId, past: &PastSet, live: &Namesakes<'_>) -> Result
     ] {
         let mut fitting: Vec<&PastIdentity> = found.iter().filter(|one| level(one, id) == Some(matched)).collect();
         if matched == Match::NamespaceAbsent && !fitting.is_empty() {
-            let (good, bad): (Vec<_>, Vec<_>) = fitting.into_iter().partition(|one| speaks_of(one, id, live));
+            let (good, bad): (Vec<_>, Vec<_>) = fitting.into_iter().partition(|one| speaks_of(one, id, namesakes));
             doubt = bad.first().map(|one| {
                 format!(
                     "{} has a {} of this name without a namespace: kind and name alone are no evidence",
@@ -95,7 +102,7 @@ pub(super) fn was(id: &ObjectId, past: &PastSet, live: &Namesakes<'_>) -> Result
                 let found = candidates(past, group, id).iter();
                 fitting.extend(found.filter(|one| match level(one, id) {
                     Some(Match::Exact) => true,
-                    Some(_) => speaks_of(one, id, live),
+                    Some(_) => speaks_of(one, id, namesakes),
                     None => false,
                 }));
             }
@@ -123,13 +130,13 @@ fn level(one: &PastIdentity, id: &ObjectId) -> Option<Match> {
 
 /// Whether a manifest without a namespace can only have meant this object: its path names the namespace, or nothing else in the
 /// cluster has the kind and the name.
-fn speaks_of(one: &PastIdentity, id: &ObjectId, live: &Namesakes<'_>) -> bool {
+fn speaks_of(one: &PastIdentity, id: &ObjectId, namesakes: &Namesakes<'_>) -> bool {
     let namespace = id.namespace.as_deref().unwrap_or_default();
     let in_path = one.path.split('/').any(|part| {
         let stem = part.split('.').next().unwrap_or_default();
         part == namespace || stem == namespace
     });
-    in_path || live.are(id) == 1
+    in_path || namesakes.are(id) == 1
 }
 
 /// At the head before removed, and of those removed the latest.
@@ -202,7 +209,7 @@ mod tests {
         for id in also_live.iter().chain([id]) {
             live.objects.insert(id.clone(), LiveObject::default());
         }
-        match was(id, past, &Namesakes::new(&live)) {
+        match was(id, past, &Namesakes::new(past, &live)) {
             Ok(Was { verdict, matched }) => match verdict {
                 Verdict::RemovedFromGit { commit, path } => format!("{matched:?}: {path} until {}", commit.1),
                 Verdict::NotReached { path } => format!("{matched:?}: still in {path}"),

@@ -1,0 +1,53 @@
+//! Adding up findings.
+
+use super::{Finding, Findings};
+use crate::object::ObjectId;
+
+impl Findings {
+    /// So many objects more have a verdict.
+    pub(super) fn count(&mut self, verdict: &'static str, number: usize) {
+        *self.counts.entry(verdict).or_default() += number;
+    }
+
+    /// An object more that counts for coverage.
+    pub(super) fn cover(&mut self, namespace: Option<&str>, in_sync: bool) {
+        let namespace = namespace.unwrap_or_default();
+        // Looked up first: there are few namespaces, and an entry would want a name of its own each time.
+        if !self.coverage.contains_key(namespace) {
+            self.coverage.insert(namespace.to_owned(), super::Coverage::default());
+        }
+        if let Some(coverage) = self.coverage.get_mut(namespace) {
+            coverage.counted += 1;
+            coverage.in_sync += usize::from(in_sync);
+        }
+    }
+
+    /// Takes in what was found of other objects.
+    pub(super) fn take_in(&mut self, other: Self) {
+        for (verdict, number) in other.counts {
+            self.count(verdict, number);
+        }
+        for (namespace, other) in other.coverage {
+            let coverage = self.coverage.entry(namespace).or_default();
+            coverage.counted += other.counted;
+            coverage.in_sync += other.in_sync;
+        }
+        for (by, number) in other.waived {
+            *self.waived.entry(by).or_default() += number;
+        }
+        self.ignored += other.ignored;
+        self.findings.extend(other.findings);
+    }
+
+    /// Puts them in the order of a report: by verdict, then by place. What is in order in parts costs little.
+    pub(super) fn sort(&mut self) {
+        let rank = |finding: &Finding| finding.verdict.rank();
+        self.findings
+            .sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| place(&a.id).cmp(&place(&b.id))));
+    }
+}
+
+/// Where an object stands among those of its verdict.
+pub(super) fn place(id: &ObjectId) -> (Option<&str>, &str, &str, &str) {
+    (id.namespace.as_deref(), &id.kind, &id.name, &id.group)
+}
