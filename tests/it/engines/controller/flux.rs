@@ -1,7 +1,7 @@
 //! Flux's own kustomize-controller as a process, fed with artifacts of a repository.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,6 +66,11 @@ impl Artifacts {
     }
 }
 
+/// Where the controller is; it is built, which takes minutes, where that was not done before.
+pub fn program() -> PathBuf {
+    tool_folder("kustomize-controller").join("kustomize-controller")
+}
+
 /// The controller; it ends with the test.
 pub struct Controller {
     child: Child,
@@ -78,7 +83,7 @@ impl Controller {
         let log = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
         let stream = || Stdio::from(log.reopen().expect("because it is there"));
         #[expect(clippy::disallowed_methods, reason = "what a test compares with is run by the test")]
-        let child = Command::new(tool_folder("kustomize-controller").join("kustomize-controller"))
+        let child = Command::new(program())
             .args([
                 "--events-addr=",
                 "--watch-all-namespaces=true",
