@@ -214,7 +214,7 @@ impl Assembly {
                 writer: one.writer.clone(),
                 namespace: None,
                 // Helm makes it where it is absent, and never looks at it again.
-                generated: vec![MADE.to_owned()],
+                generated: vec![Declared::MADE_ONCE.to_owned()],
                 hook: None,
                 turn: None,
                 app: None,
@@ -426,7 +426,7 @@ fn sync_in_turns(
                 // Without metadata of its own Argo CD makes it where it is absent, and never looks at it again.
                 generated: match is_managed {
                     true => Vec::new(),
-                    false => vec![MADE.to_owned()],
+                    false => vec![Declared::MADE_ONCE.to_owned()],
                 },
                 hook: None,
                 turn: None,
@@ -437,9 +437,6 @@ fn sync_in_turns(
     *items = all;
 }
 
-/// Marks a Namespace that is only made where it is absent.
-const MADE: &str = "/metadata/labels";
-
 /// A namespace that a release would make is not made by it where it is declared.
 fn without_doubled_namespaces(items: &mut Vec<Item>) {
     let is_namespace = |item: &Item| item.found.value["apiVersion"] == "v1" && item.found.value["kind"] == "Namespace";
@@ -449,7 +446,7 @@ fn without_doubled_namespaces(items: &mut Vec<Item>) {
             .unwrap_or_default()
             .to_owned()
     };
-    let is_made = |item: &Item| is_namespace(item) && item.generated.iter().any(|at| at == MADE);
+    let is_made = |item: &Item| is_namespace(item) && item.generated.iter().any(|at| at == Declared::MADE_ONCE);
     let mut known: BTreeSet<String> = items
         .iter()
         .filter(|item| is_namespace(item) && !is_made(item))

@@ -160,8 +160,8 @@ pub struct Declared {
     pub writer: Writer,
     /// Where it belongs if it is namespaced and names no namespace; `None`: where the run says.
     pub namespace: Option<String>,
-    /// JSON pointers of fields that come out differently at each rendering (random passwords, certificates). An object with
-    /// such fields is created only where absent, never overwritten, never drift.
+    /// JSON pointers of fields that come out differently at each rendering (random passwords, certificates), or
+    /// [`Self::MADE_ONCE`]. An object with such fields is created only where absent, never overwritten, never drift.
     pub generated: Vec<String>,
     /// What the engine that keeps it is told not to compare.
     pub waivers: Vec<Waiver>,
@@ -173,6 +173,12 @@ pub struct Declared {
 
 /// The repository a set was read from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+impl Declared {
+    /// In [`Self::generated`] of a Namespace that an engine makes where it is absent and does not look at again: what others write
+    /// into it is no drift.
+    pub const MADE_ONCE: &str = "/metadata/labels";
+}
+
 pub struct Repository {
     /// URL or path as given, without credentials.
     pub location: String,

@@ -40,7 +40,7 @@ pub enum SkipReason {
     HeldBack(String),
     /// The run was interrupted first.
     Interrupted,
-    /// It exists and has generated values, so it is left as it is.
+    /// It exists and is made only where absent, so it is left as it is.
     Generated,
 }
 

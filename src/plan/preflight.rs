@@ -8,7 +8,7 @@ use super::edges::{Missing, RULES, is_sealing_key, target_of};
 use super::index::Index;
 use super::item::{Item, text};
 use super::{Cut, Edge, Note, NoteKind, PlanOptions, outside};
-use crate::object::{ExistingChange, GroupKind, Manifest, ObjectId};
+use crate::object::{Declared, ExistingChange, GroupKind, Manifest, ObjectId};
 
 /// What acts outside the cluster and is held back, with what it would do.
 pub(crate) fn held_back(index: &Index<'_>, options: &PlanOptions) -> BTreeMap<u32, String> {
@@ -309,8 +309,11 @@ fn not_in_git(index: &Index<'_>, item: &Item<'_>, notes: &mut Vec<Note>) {
         };
         notes.push(note(NoteKind::NotInGit, item, message.to_owned(), Some(hint)));
     }
-    if item.declared().is_some_and(|declared| !declared.generated.is_empty()) {
-        let message = "its values are generated anew at each rendering: created only where absent, never overwritten";
+    if let Some(declared) = item.declared().filter(|declared| !declared.generated.is_empty()) {
+        let message = match declared.generated == [Declared::MADE_ONCE] {
+            true => "its engine makes it where it is absent, and does not look at it again",
+            false => "its values are generated anew at each rendering: created only where absent, never overwritten",
+        };
         notes.push(note(NoteKind::Generated, item, message.to_owned(), None));
     }
 }

@@ -160,7 +160,7 @@ pub enum NoteKind {
     Kept,
     /// What Git cannot bring back: volumes' content, generated Secrets.
     NotInGit,
-    /// Its values are generated anew at each rendering.
+    /// It is made only where absent: its values are generated anew at each rendering, or its engine does so.
     Generated,
     /// A ring of dependencies was cut at its weakest edge.
     CycleCut,

@@ -98,7 +98,7 @@ pub(super) struct Gathered<'a> {
     pub(super) roots: Vec<Root<'a>>,
     /// What would have been done → the objects that are held back.
     pub(super) held_back: BTreeMap<&'a str, Vec<&'a ObjectId>>,
-    /// Left as they are because their values are generated.
+    /// Left as they are because they are made only where absent.
     pub(super) generated: Vec<&'a ObjectId>,
     /// Applied although a soft dependency was not there.
     pub(super) without: Vec<(&'a ObjectId, &'a [ObjectId])>,

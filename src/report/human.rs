@@ -190,7 +190,7 @@ pub(super) fn settled(
     match &outcome.action {
         Action::Failed(text) => return (word, format!("{name}{}: {}", place(), said(text))),
         Action::Skipped(SkipReason::HeldBack(text)) => return ("held back", format!("{name}: {}", said(text))),
-        Action::Skipped(SkipReason::Generated) => return ("left", format!("{name}  its values are generated")),
+        Action::Skipped(SkipReason::Generated) => return ("left", format!("{name}  it is made only where absent")),
         Action::Skipped(SkipReason::Dependency(id)) => {
             return (word, format!("{name}, because of {}", one_line(id)));
         }
@@ -271,7 +271,7 @@ mod tests {
         skipped     Deployment/bank/lonely (apps/lonely.yaml:11): Deployment/bank/lonely waits for PersistentVolumeClaim/bank/data
         held back   Job/bank/payout: runs a program once
         held back   Job/bank/mail: runs a program once
-        left        Secret/bank/random  its values are generated
+        left        Secret/bank/random  it is made only where absent
         skipped     1 object, because of ConfigMap/bank/ledger
         skipped     1 object, because of Namespace/accounts
         skipped     1 object, because of Deployment/bank/db

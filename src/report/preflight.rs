@@ -128,7 +128,7 @@ const ROWS: &[Row] = &[
         "generated",
         false,
         false,
-        "Has values that come out differently at each rendering: created where absent, never overwritten",
+        "Made only where absent, and never overwritten",
     ),
     row(
         NoteKind::CycleCut,

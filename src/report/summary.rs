@@ -243,7 +243,7 @@ fn set_aside(gathered: &Gathered<'_>, out: &mut dyn Write) -> io::Result<()> {
         let (number, names) = (gathered.generated.len(), listed(&gathered.generated, NAMED));
         writeln!(
             out,
-            "\nLeft as it is, since its values are generated: {number}\n  {names}"
+            "\nLeft as it is, since it is made only where absent: {number}\n  {names}"
         )?;
     }
     Ok(())
@@ -391,7 +391,7 @@ mod tests {
           runs a program once: Job/bank/payout, Job/bank/mail
             hint: once the old cluster is gone, run again with --old-cluster-is-gone
 
-        Left as it is, since its values are generated: 1
+        Left as it is, since it is made only where absent: 1
           Secret/bank/random
 
         Warnings of the server: 1

@@ -47,7 +47,7 @@
 //! | `failures` | list of `object`, `place`, `cause` (`refused`, `not-ready`, `timed-out`, `stalled`, `not-served`, `held-back`, `other`), `reason`, `hint`, `dependants`: objects not applied or deleted because of it |
 //! | `applied_without` | list of `object`, `without` |
 //! | `held_back` | list of `reason`, `objects` |
-//! | `generated` | objects left as they are since their values are generated |
+//! | `generated` | objects left as they are since they are made only where absent |
 //! | `warnings` | of the server: list of `text`, `count`, `objects`; most frequent first |
 //! | `slowest_chain` | list of node with `seconds` (from the end of the link before to its own), `end`, `because` (why it waited for the link before), `until` |
 //! | `steps` | in reports only: for each step `step`, `object`, `place`, `free`, `sent`, `written`, `settled` (times since the engine started) and the fields of an outcome |
