@@ -183,9 +183,10 @@ impl Assembly {
                 // What still waits when nothing more comes waits for what nobody declares.
                 last = true;
             } else if jobs.is_empty() {
-                return;
+                break;
             }
         }
+        self.problems.extend(world.sources.remarks());
     }
 
     fn take_chart(&mut self, one: charted::Rendered) {

@@ -161,7 +161,7 @@ impl<'t> World<'t> {
     pub fn look_at(&mut self, found: &Found, namespace: Option<&str>) -> Option<Job> {
         let value = &found.value;
         let namespace = namespace.filter(|own| !own.is_empty()).unwrap_or(&self.namespace);
-        self.sources.note(value, namespace);
+        self.sources.note(value, found.provenance.place(), namespace);
         self.argo.note(value, namespace);
         self.inputs.note(value, namespace);
         if let Some(strict) = flux::strictness(value) {

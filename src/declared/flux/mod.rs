@@ -3,6 +3,7 @@
 mod artifact;
 mod generate;
 mod glob;
+mod honoured;
 mod ignore;
 mod kustomization;
 mod release;

@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::super::helm::{self, Charts};
 use super::super::inputs::Inputs;
 use super::super::releases::{self, Lack};
-use super::artifact;
 use super::ignore::Kept;
+use super::{artifact, honoured};
 use crate::error::printable;
-use crate::object::ObjectId;
+use crate::object::{ObjectId, Place, Problem};
 use crate::source::{self, Tree, same_repository};
 
 /// API group of Flux's sources.
@@ -128,6 +128,7 @@ pub(in crate::declared) struct Sources<'t> {
     /// Gets artifacts from registries.
     charts: &'t Charts,
     declared: BTreeMap<ObjectId, Arc<Value>>,
+    places: BTreeMap<ObjectId, Place>,
     /// Sources that are the repository itself whatever their address: an entry is synced from them.
     own: BTreeSet<ObjectId>,
     opened: Mutex<BTreeMap<ObjectId, Result<Root<'t>, String>>>,
@@ -143,6 +144,7 @@ impl<'t> Sources<'t> {
             given,
             charts,
             declared: BTreeMap::new(),
+            places: BTreeMap::new(),
             own: BTreeSet::new(),
             opened: Mutex::default(),
             kept: Mutex::default(),
@@ -150,7 +152,7 @@ impl<'t> Sources<'t> {
     }
 
     /// Takes note of an object, if it is a source. `namespace` is that of objects that name none.
-    pub fn note(&mut self, value: &Value, namespace: &str) {
+    pub fn note(&mut self, value: &Value, place: Place, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let is_one = ["source.toolkit.fluxcd.io/", "source.extensions.fluxcd.io/"]
             .iter()
@@ -163,7 +165,23 @@ impl<'t> Sources<'t> {
             own => own,
         };
         let id = SourceRef::new(text("/kind"), namespace, text("/metadata/name")).id();
+        self.places.insert(id.clone(), place);
         self.declared.insert(id, Arc::new(value.clone()));
+    }
+
+    /// What of sources that are read from elsewhere is not acted on.
+    pub fn remarks(&self) -> Vec<Problem> {
+        let sources = self.declared.iter().filter_map(|(id, value)| {
+            let key = (id.namespace.as_deref()?.to_owned(), id.name.to_string());
+            let url = value["spec"]["url"].as_str().unwrap_or_default();
+            let is_own = self.own.contains(id) || self.tree.addresses().iter().any(|own| same_repository(own, url));
+            let place = self
+                .places
+                .get(id)
+                .filter(|_| !is_own && !self.given.contains_key(&key))?;
+            Some((id, &**value, place))
+        });
+        honoured::remarks(sources)
     }
 
     /// An entry of the repository is synced from this source: so it is the repository.
