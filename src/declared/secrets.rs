@@ -219,6 +219,12 @@ impl Files for Decrypting<'_> {
         }
     }
 
+    /// As Flux, which opens what Secrets are generated from and patches, and no file for a ConfigMap.
+    /// Source: kustomize-controller (internal/decryptor/decryptor.go: decryptKustomizationSources).
+    fn read_shut(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+        self.files.read(path)
+    }
+
     fn kind(&self, path: &str) -> Result<Option<Kind>, ReadError> {
         self.files.kind(path)
     }

@@ -27,6 +27,15 @@ pub trait Files: Sync {
     /// Where there is no such file, or it cannot be read.
     fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError>;
 
+    /// The same for a ConfigMap, which more may read than a Secret: where [`Self::read`] opens what is encrypted, this does not.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn read_shut(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+        self.read(path)
+    }
+
     /// What is at a path, if anything. A link that leads out of the root is [`ReadError::Outside`].
     ///
     /// # Errors

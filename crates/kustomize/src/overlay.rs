@@ -44,6 +44,13 @@ impl<'f> Overlay<'f> {
 }
 
 impl Files for Overlay<'_> {
+    fn read_shut(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
+        match self.laid.files.get(path) {
+            Some(file) => Ok(Arc::clone(&file.content)),
+            None => self.below.read_shut(path),
+        }
+    }
+
     fn read(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
         match self.laid.files.get(path) {
             Some(file) => Ok(Arc::clone(&file.content)),

@@ -254,3 +254,24 @@ fn sops_itself_opens_what_only_it_can() {
         none.stderr
     );
 }
+
+#[test]
+fn what_a_config_map_is_generated_from_stays_encrypted() {
+    let settings = encrypted(Format::Dotenv, &format!("PASSWORD={CANARY}\n"), None);
+    let generator = "configMapGenerator:\n- {name: map, files: [settings.env], options: {disableNameSuffixHash: true}}\n\
+        secretGenerator:\n- {name: secret, files: [other.env], options: {disableNameSuffixHash: true}}\nnamespace: shop\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", DECRYPTION)),
+        ("apps/kustomization.yaml", generator),
+        ("apps/settings.env", &settings),
+        ("apps/other.env", &settings),
+    ]);
+    let set = read(&repo, given(KEY));
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    assert_eq!(
+        objects["ConfigMap/shop/map"]["data"]["settings.env"], settings,
+        "as Flux, which does not look at it"
+    );
+    assert!(decoded(&objects["Secret/shop/secret"]["data"], "other.env").contains(CANARY));
+}

@@ -29,7 +29,7 @@ impl Spec {
 pub(crate) fn generate(Spec(args): &Spec, cx: &Context<'_>) -> Outcome<Vec<Resource>> {
     let mut object = frame("ConfigMap", args)?;
     let (mut data, mut binary) = (Map::new(), Map::new());
-    for (key, bytes) in pairs(args, cx)? {
+    for (key, bytes) in pairs(args, &|path| cx.files.read_shut(path))? {
         match String::from_utf8(bytes) {
             Ok(text) => data.insert(key, Value::String(text)),
             Err(error) => binary.insert(key, Value::String(base64(error.as_bytes()))),

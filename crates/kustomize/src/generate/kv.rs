@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::context::Context;
 use crate::origin::Trail;
 use crate::plain::resolve;
 use crate::resource::{Behavior, Resource};
@@ -144,8 +144,11 @@ impl Options {
 /// A value before it is known where it goes.
 pub(crate) type Bytes = Vec<u8>;
 
+/// How a generator reads its files: the bytes, and the path from the root of the files.
+pub(crate) type Read<'r> = &'r dyn Fn(&str) -> Outcome<(Arc<[u8]>, String)>;
+
 /// All keys and values of a generator.
-pub(crate) fn pairs(args: &Args, cx: &Context<'_>) -> Outcome<BTreeMap<String, Bytes>> {
+pub(crate) fn pairs(args: &Args, read: Read<'_>) -> Outcome<BTreeMap<String, Bytes>> {
     let mut found = BTreeMap::new();
     let mut add = |key: String, value: Bytes| {
         // kustomize writes keys as they are, and reads a number or a date where one looks like that.
@@ -167,7 +170,7 @@ pub(crate) fn pairs(args: &Args, cx: &Context<'_>) -> Outcome<BTreeMap<String, B
         }
     };
     for path in &args.envs {
-        let (bytes, file) = cx.files.read(path)?;
+        let (bytes, file) = read(path)?;
         env_lines(&bytes, &mut add).map_err(|trouble| {
             let line = trouble.line;
             trouble.in_file(file, line)
@@ -184,7 +187,7 @@ pub(crate) fn pairs(args: &Args, cx: &Context<'_>) -> Outcome<BTreeMap<String, B
     }
     for source in &args.files {
         let (key, path) = file_source(source)?;
-        let (bytes, _) = cx.files.read(path)?;
+        let (bytes, _) = read(path)?;
         add(key.to_owned(), bytes.to_vec())?;
     }
     Ok(found)

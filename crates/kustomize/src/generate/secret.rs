@@ -34,7 +34,7 @@ pub(crate) fn generate(Spec(args): &Spec, cx: &Context<'_>) -> Outcome<Vec<Resou
         &args.secret_type
     };
     object.insert("type".to_owned(), Value::String(kind.to_owned()));
-    let data: Map<String, Value> = pairs(args, cx)?
+    let data: Map<String, Value> = pairs(args, &|path| cx.files.read(path))?
         .into_iter()
         .map(|(key, bytes)| (key, Value::String(base64(&bytes))))
         .collect();

@@ -116,6 +116,10 @@ impl Found<'_> {
         self.tree.files().read(&self.path)
     }
 
+    pub fn read_shut(&self) -> Result<Arc<[u8]>, ReadError> {
+        self.tree.files().read_shut(&self.path)
+    }
+
     pub fn id(&self) -> Option<ContentId> {
         self.tree.files().id(&self.path)
     }

@@ -31,6 +31,13 @@ impl Reads for Reader<'_, '_> {
         Ok((bytes, label))
     }
 
+    fn read_shut(&self, path: &str) -> Outcome<(Arc<[u8]>, String)> {
+        let found = self.find(path)?;
+        let bytes = found.read_shut().map_err(|error| cannot_read(path, &error))?;
+        self.walk.meter.read(bytes.len())?;
+        Ok((bytes, found.label()))
+    }
+
     fn check(&self, path: &str) -> Outcome<String> {
         self.find(path).map(|found| found.label())
     }
