@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kustomize::{Answer, Build, ContentId, Errors, Files, Kind, Kustomize, Memory, ReadError, Repository, Request};
+use kustomize::{
+    Answer, Build, ContentId, Errors, Files, Kind, Kustomize, Memory, Program, ReadError, Repository, Request,
+};
 use serde_json::Value;
 
 use super::chart;
 use super::documents::{self, Findings};
 use super::helm::{Values, merge, parse};
+use super::ksops;
 use super::secrets;
 use super::template::{Refusal, Target};
 use crate::error::printable;
@@ -140,6 +143,14 @@ impl Outside<'_> {
         let chart = asked
             .chart
             .as_deref()
+
+    fn generate(&self, program: &Program<'_>) -> Answer<Vec<u8>> {
+        match ksops::generate(program) {
+            Some(Ok(made)) => Answer::Here(made),
+            Some(Err(why)) => Answer::Refused(why),
+            None => kustomize::Nothing.generate(program),
+        }
+    }
             .and_then(|folder| chart::of_folder(self.tree, folder));
         let chart = chart.ok_or_else(|| {
             let name = text("name").unwrap_or_default();

@@ -27,6 +27,7 @@ mod flux;
 mod follow;
 pub mod helm;
 mod inputs;
+mod ksops;
 mod kustomization;
 mod kustomize;
 mod load;

@@ -81,7 +81,7 @@ pub use files::{ContentId, Files, Kind, ReadError};
 pub use flux::flux_kustomization;
 pub use folder::Folder;
 pub use origin::{Origin, Setter};
-pub use outside::{Answer, Chart, Nothing, Outside};
+pub use outside::{Answer, Chart, Nothing, Outside, Program, ReadFile};
 pub use overlay::{Memory, Overlay};
 pub use remote::Repository;
 pub use target::Target;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::files::Files;
 
 /// What the caller says to a request for something from elsewhere.
@@ -32,6 +34,17 @@ pub struct Chart {
     pub chart: Option<String>,
 }
 
+/// Gives the bytes of a file, or why it cannot.
+pub type ReadFile<'p> = dyn Fn(&str) -> Result<Arc<[u8]>, String> + 'p;
+
+/// A generator that is a program, not one of kustomize's own.
+pub struct Program<'p> {
+    /// The object that describes it.
+    pub config: &'p Value,
+    /// Reads a file that the kustomization may read, by its path from there.
+    pub read: &'p ReadFile<'p>,
+}
+
 /// Brings what is not among the files.
 pub trait Outside: Sync {
     /// A remote base or file: the tree that has it and the path in that tree. `url` is as the kustomization writes it.
@@ -39,6 +52,17 @@ pub trait Outside: Sync {
 
     /// What a chart renders to, as a YAML stream (as `helm template` prints it).
     fn chart(&self, chart: &Chart) -> Answer<Arc<[u8]>>;
+
+    /// What a generator that is a program makes, as a YAML stream. Programs are not run here: all are refused where the caller does not
+    /// stand in for them.
+    fn generate(&self, program: &Program<'_>) -> Answer<Vec<u8>> {
+        Answer::Refused(not_run(program.config["kind"].as_str().unwrap_or_default()))
+    }
+}
+
+/// That a program, container or function is refused.
+pub(crate) fn not_run(kind: &str) -> String {
+    format!("\"{kind}\" is an external plugin; programs, containers and functions are not run here")
 }
 
 /// Refuses everything: for builds that must not leave their files.

@@ -256,6 +256,67 @@ fn sops_itself_opens_what_only_it_can() {
 }
 
 #[test]
+fn generators_of_ksops_are_opened_in_process() {
+    let generator = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: secrets, annotations: {config.kubernetes.io/function: 'exec: {path: ksops}'}}\n\
+        files: [enc/secret.yaml]\nsecretFrom:\n\
+        - metadata: {name: made, annotations: {kustomize.config.k8s.io/needs-hash: 'true'}}\n  type: Opaque\n\
+        \x20 files: [enc/token.json]\n  binaryFiles: [key=enc/key.bin]\n  envs: [enc/settings.env]\n";
+    let sealed = |format, plain: &str| encrypted(format, plain, None);
+    let repo = Repo::with(&[
+        (
+            "apps/kustomization.yaml",
+            "generators: [ksops.yaml]\nnamespace: shop\nnamePrefix: a-\n",
+        ),
+        ("apps/ksops.yaml", generator),
+        ("apps/enc/secret.yaml", &secret()),
+        (
+            "apps/enc/token.json",
+            &sealed(Format::Json, &format!("{{\"token\": \"{CANARY}\"}}")),
+        ),
+        ("apps/enc/key.bin", &sealed(Format::Binary, "\u{1}key")),
+        (
+            "apps/enc/settings.env",
+            &sealed(Format::Dotenv, "USER=me\nHOST=\"db.$USER\"\n"),
+        ),
+    ]);
+    let set = load_with(&repo, "apps", given(KEY));
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    assert_eq!(objects["Secret/shop/a-db"]["data"], json!({"password": base64(CANARY)}));
+    let made: Vec<(&String, &&Value)> = objects
+        .iter()
+        .filter(|(id, _)| id.starts_with("Secret/shop/a-made-"))
+        .collect();
+    let [(_, made)] = *made else {
+        panic!("its name ends in a hash: {:?}", objects.keys());
+    };
+    assert_eq!(
+        made["metadata"].get("annotations"),
+        None,
+        "what ksops tells kustomize by them is not kept"
+    );
+    let data = &made["data"];
+    assert_eq!(
+        (decoded(data, "key"), decoded(data, "USER"), decoded(data, "HOST")),
+        ("\u{1}key".to_owned(), "me".to_owned(), "db.me".to_owned())
+    );
+    assert!(decoded(data, "token.json").contains(CANARY));
+
+    let told = problems(&load_with(&repo, "apps", Options::default()));
+    assert!(
+        told.len() == 1 && told[0].contains("generators") && told[0].contains("no key fits"),
+        "{told:?}"
+    );
+    repo.write(
+        "apps/ksops.yaml",
+        &generator.replace("enc/settings.env", "enc/none.env"),
+    );
+    repo.commit("none");
+    let told = problems(&load_with(&repo, "apps", given(KEY)));
+    assert!(told.len() == 1 && told[0].contains("enc/none.env"), "{told:?}");
+}
+
+#[test]
 fn what_a_config_map_is_generated_from_stays_encrypted() {
     let settings = encrypted(Format::Dotenv, &format!("PASSWORD={CANARY}\n"), None);
     let generator = "configMapGenerator:\n- {name: map, files: [settings.env], options: {disableNameSuffixHash: true}}\n\

@@ -8,6 +8,7 @@
 //! walk.
 
 pub(crate) mod config_map;
+pub(crate) mod external;
 pub(crate) mod hash;
 pub(crate) mod helm;
 pub(crate) mod iam;

@@ -1,5 +1,5 @@
 //! Generators, transformers and validators that objects describe, in files or inline. All that are built into kustomize are known;
-//! others are refused by name, because they are programs.
+//! others are programs: what a generator makes that is one is asked of [`Outside`](crate::Outside), the rest is refused by name.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::annotate;
 use crate::context::{Context, Parsed, parse_strictly};
-use crate::generate::{config_map, helm, iam, secret};
+use crate::generate::{config_map, external, helm, iam, secret};
 use crate::kustomization::shape::{PATCH, SELECTOR};
 use crate::objects;
+use crate::outside::not_run;
 use crate::resource::Resource;
 use crate::shape::{Manner, Shape, read};
 use crate::transform::{
@@ -202,16 +203,17 @@ fn is_same(old: &Resource, new: &Resource) -> bool {
 fn built_in(plugin: &Resource) -> Outcome<&str> {
     match plugin.group_version() {
         ("", "builtin") => Ok(plugin.kind()),
-        _ => Err(Trouble::new(format!(
-            "\"{}\" is an external plugin; programs, containers and functions are not run here",
-            plugin.kind()
-        ))),
+        _ => Err(Trouble::new(not_run(plugin.kind()))),
     }
 }
 
 fn make<'s>(plugin: &Resource) -> Outcome<Make<'s>> {
     let config = &plugin.value;
-    Ok(match built_in(plugin)? {
+    let Ok(kind) = built_in(plugin) else {
+        let plugin = plugin.clone();
+        return Ok(Box::new(move |_, reader| external::generate(&plugin, reader)));
+    };
+    Ok(match kind {
         "ConfigMapGenerator" => {
             let spec = config_map::Spec::from_plugin(config)?;
             Box::new(move |cx, _| config_map::generate(&spec, cx))
