@@ -1,6 +1,7 @@
 //! What an ArtifactGenerator copies together of sources: an ExternalArtifact.
 //!
-//! Source: `github.com/fluxcd/source-watcher` (internal/builder/builder.go, internal/controller/artifactgenerator_pathpattern.go).
+//! Source: `github.com/fluxcd/source-watcher` (internal/builder/builder.go, internal/builder/extract.go,
+//! internal/controller/artifactgenerator_pathpattern.go).
 
 use std::collections::BTreeMap;
 
@@ -95,7 +96,18 @@ struct Copy<'c> {
     /// It ends in a slash, so that it is a folder.
     into: bool,
     exclude: Vec<(Regex, bool)>,
-    merge: bool,
+    strategy: Strategy,
+}
+
+/// What becomes of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strategy {
+    /// It goes before one that is there.
+    Overwrite,
+    /// It is laid over one that is there, as values of charts.
+    Merge,
+    /// What is packed in it is taken.
+    Extract,
 }
 
 impl<'c> Copy<'c> {
@@ -112,9 +124,10 @@ impl<'c> Copy<'c> {
             let matcher = glob(one, true).ok_or_else(|| format!("the pattern {one} is malformed"))?;
             Ok::<_, String>((matcher, !one.contains('/')))
         });
-        let merge = match copy["strategy"].as_str() {
-            None | Some("" | "Overwrite") => false,
-            Some("Merge") => true,
+        let strategy = match copy["strategy"].as_str() {
+            None | Some("" | "Overwrite") => Strategy::Overwrite,
+            Some("Merge") => Strategy::Merge,
+            Some("Extract") => Strategy::Extract,
             Some(other) => return Err(format!("the strategy {other} is not supported")),
         };
         Ok(Self {
@@ -122,7 +135,7 @@ impl<'c> Copy<'c> {
             to: resolve("", destination).ok_or("it leads out of the artifact")?,
             into: to.ends_with('/'),
             exclude: exclude.collect::<Result<_, _>>()?,
-            merge,
+            strategy,
         })
     }
 
@@ -143,7 +156,15 @@ impl<'c> Copy<'c> {
             let name = path.rsplit('/').next().unwrap_or(&path);
             let within = join(&self.to, name);
             return match kind(files, &path)? {
+                Some(Kind::Folder) if self.strategy == Strategy::Extract => {
+                    Err("folders cannot be unpacked".to_owned())
+                }
                 Some(Kind::Folder) => self.take(root, &path, &within, &path, staged),
+                Some(Kind::File) if self.strategy == Strategy::Extract => match is_packed(&path) {
+                    _ if self.leaves_out(&path, "") => Ok(()),
+                    true => self.unpack(root, &path, staged),
+                    false => Err("its name does not end in .tar.gz or .tgz".to_owned()),
+                },
                 Some(Kind::File) => {
                     let is_folder = self.into || kind(staged, &self.to)? == Some(Kind::Folder);
                     let to = if is_folder { &within } else { &self.to };
@@ -152,7 +173,7 @@ impl<'c> Copy<'c> {
                 None => Err("it is not there".to_owned()),
             };
         }
-        let matcher = glob(self.pattern, false).ok_or("the pattern is malformed")?;
+        let matcher = glob(self.pattern, self.strategy == Strategy::Extract).ok_or("the pattern is malformed")?;
         let parts = self.pattern.split('/');
         let plain = parts.take_while(|part| !part.contains(['*', '?', '[', ']']));
         let base = plain.collect::<Vec<_>>().join("/");
@@ -165,10 +186,25 @@ impl<'c> Copy<'c> {
         if found.is_empty() {
             return Err("nothing matches it".to_owned());
         }
+        if self.strategy == Strategy::Extract {
+            let packed = found.iter().filter(|path| is_packed(path));
+            return packed.into_iter().try_for_each(|path| self.unpack(root, path, staged));
+        }
         let cut = self.pattern.strip_suffix("/**");
         for path in found {
             let rest = cut.and_then(|cut| path.strip_prefix(cut)?.strip_prefix('/'));
             self.take(root, &path, &join(&self.to, rest.unwrap_or(&path)), &base, staged)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what is packed in a file.
+    fn unpack(&self, root: &Root<'_>, path: &str, staged: &mut Memory) -> Result<(), String> {
+        let archive = root.files.read(path).map_err(|error| format!("{path}: {error}"))?;
+        let unpacked = helm::Files::of_artifact(&archive).map_err(|why| format!("{path}: {why}"))?;
+        let archive = root.files.label(path).unwrap_or_else(|| root.shown(path));
+        for (inner, content) in unpacked.0 {
+            staged.put(&join(&self.to, &inner), content, Some(&format!("{archive}:{inner}")));
         }
         Ok(())
     }
@@ -198,7 +234,7 @@ impl<'c> Copy<'c> {
                 join(to, inner)
             };
             let mut content = files.read(&file).map_err(|error| format!("{file}: {error}"))?;
-            if self.merge && file == path && kind(staged, &place)? == Some(Kind::File) {
+            if self.strategy == Strategy::Merge && file == path && kind(staged, &place)? == Some(Kind::File) {
                 let under = staged.read(&place).map_err(|error| error.to_string())?;
                 let merged = helm::merge(helm::parse(&under)?, helm::parse(&content)?);
                 content = kube_yaml::to_string(&Value::Object(merged)).into_bytes().into();
@@ -208,6 +244,12 @@ impl<'c> Copy<'c> {
         }
         Ok(())
     }
+}
+
+/// Whether a file is an archive, by its name.
+fn is_packed(path: &str) -> bool {
+    let path = path.to_lowercase();
+    path.ends_with(".tar.gz") || path.ends_with(".tgz")
 }
 
 fn kind(files: &dyn Files, path: &str) -> Result<Option<Kind>, String> {
@@ -258,7 +300,20 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
     use serde_json::json;
+
+    fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        for (path, content) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, path, *content).expect("memory takes it");
+        }
+        tar.into_inner().and_then(GzEncoder::finish).expect("memory takes it")
+    }
 
     fn artifact(spec: &Value, name: &str) -> Result<BTreeMap<String, String>, String> {
         let mut mono = Memory::default();
@@ -275,6 +330,11 @@ mod tests {
         }
         mono.put("values.yaml", "a: 1\nb: {c: 2, d: 3}\n", None);
         mono.put("more.yaml", "b: {c: 4}\n", None);
+        let chart = packed(&[("web/Chart.yaml", b"name: web\n"), ("web/templates/a.yaml", b"a: 1\n")]);
+        mono.put("packed/web-1.0.0.TGZ", chart, None);
+        mono.put("packed/deep/more.tar.gz", packed(&[("more.yaml", b"b: 1\n")]), None);
+        mono.put("packed/README.md", "none", None);
+        mono.put("broken.tgz", "none", None);
         let root = Root {
             files: Arc::new(mono),
             name: "mono".to_owned(),
@@ -368,7 +428,35 @@ mod tests {
         );
         let merged = spec("Merge").map(|files| kube_yaml::parse_one(files["values.yaml"].as_bytes()).value.ok());
         assert_eq!(merged, Ok(Some(json!({"a": 1, "b": {"c": 4, "d": 3}}))));
-        assert!(spec("Extract").expect_err("because it is another").contains("Extract"));
+        assert!(spec("Other").expect_err("because it is another").contains("Other"));
+    }
+
+    #[test]
+    fn archives_are_unpacked() {
+        let extracted = |from: &str, exclude: &[&str]| {
+            copied(&json!([{"from": from, "to": "@artifact/x/", "strategy": "Extract", "exclude": exclude}]))
+        };
+        let (chart, more) = (["x/web/Chart.yaml", "x/web/templates/a.yaml"], "x/more.yaml");
+        let both = [&[more][..], &chart].concat();
+        for (from, exclude, expected) in [
+            ("@mono/packed/web-1.0.0.TGZ", &[][..], &chart[..]),
+            ("@mono/packed/web-1.0.0.TGZ", &["*.TGZ"], &[]),
+            ("@mono/packed/**", &[], &both),
+            ("@mono/**/*.tar.gz", &[], &[more]),
+            ("@mono/packed/**", &["deep/**"], &chart),
+        ] {
+            let expected: Vec<String> = expected.iter().map(|one| (*one).to_owned()).collect();
+            assert_eq!(extracted(from, exclude), Ok(expected), "{from} {exclude:?}");
+        }
+        for (from, why) in [
+            ("@mono/packed", "folders cannot be unpacked"),
+            ("@mono/values.yaml", "its name does not end in .tar.gz or .tgz"),
+            ("@mono/broken.tgz", "broken.tgz: it is no gzip archive"),
+            ("@mono/packed/*.zip", "nothing matches it"),
+        ] {
+            let error = extracted(from, &[]).expect_err(from);
+            assert_eq!(error, format!("{from} cannot be copied to @artifact/x/: {why}"));
+        }
     }
 
     #[test]
