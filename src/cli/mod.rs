@@ -257,6 +257,11 @@ mod tests {
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
+              --cluster-params <FILE>
+                  The clusters that ApplicationSets of Argo CD generate for, where their
+                  Secrets are not in Git: a YAML list of name, server, labels,
+                  annotations
+
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
                   where it is declared: NAME=PATH; may be given more than once
@@ -540,6 +545,11 @@ mod tests {
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
+              --cluster-params <FILE>
+                  The clusters that ApplicationSets of Argo CD generate for, where their
+                  Secrets are not in Git: a YAML list of name, server, labels,
+                  annotations
+
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
                   where it is declared: NAME=PATH; may be given more than once
@@ -723,6 +733,11 @@ mod tests {
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
+
+              --cluster-params <FILE>
+                  The clusters that ApplicationSets of Argo CD generate for, where their
+                  Secrets are not in Git: a YAML list of name, server, labels,
+                  annotations
 
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
@@ -924,6 +939,11 @@ mod tests {
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
+              --cluster-params <FILE>
+                  The clusters that ApplicationSets of Argo CD generate for, where their
+                  Secrets are not in Git: a YAML list of name, server, labels,
+                  annotations
+
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
                   where it is declared: NAME=PATH; may be given more than once
@@ -1065,6 +1085,11 @@ mod tests {
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
+
+              --cluster-params <FILE>
+                  The clusters that ApplicationSets of Argo CD generate for, where their
+                  Secrets are not in Git: a YAML list of name, server, labels,
+                  annotations
 
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
@@ -1272,6 +1297,11 @@ mod tests {
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
+
+              --cluster-params <FILE>
+                  The clusters that ApplicationSets of Argo CD generate for, where their
+                  Secrets are not in Git: a YAML list of name, server, labels,
+                  annotations
 
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from

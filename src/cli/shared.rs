@@ -69,6 +69,11 @@ pub struct SourceArgs {
     #[arg(long, value_name = "INPUT", value_parser = input)]
     pub input: Vec<(ObjectId, PathBuf)>,
 
+    /// The clusters that ApplicationSets of Argo CD generate for, where their
+    /// Secrets are not in Git: a YAML list of name, server, labels, annotations
+    #[arg(long, value_name = "FILE")]
+    pub cluster_params: Option<PathBuf>,
+
     /// A chart to take from this machine, a folder or a .tgz, instead of from
     /// where it is declared: NAME=PATH; may be given more than once
     ///

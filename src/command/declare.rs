@@ -1,13 +1,13 @@
 //! From a repository reference to what it declares.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{keys, past};
 use crate::cli::SourceArgs;
 use crate::cluster::{Cluster, Endpoint};
-use crate::declared;
 use crate::declared::helm::{Charts, Configuration};
+use crate::declared::{self, ClusterParams};
 use crate::error::{Failure, Kind};
 use crate::event::Event;
 use crate::object::{DeclaredSet, KubeVersion, ObjectId, RestoreRecord, Scope, ServedKinds, resolve};
@@ -105,6 +105,10 @@ pub(super) fn read_with_options(
         helm: args.helm_binary.clone(),
         sources: args.source.iter().cloned().collect(),
         inputs: given(&args.input)?,
+        clusters: args
+            .cluster_params
+            .as_deref()
+            .map_or_else(|| Ok(Vec::new()), clusters)?,
         keys: keys::keys(&args.decryption_key, &|name| std::env::var_os(name))?,
         sealing: keys::sealing(&args.sealed_secrets_key, args.unseal)?,
         time: jiff::Timestamp::now(),
@@ -145,6 +149,21 @@ fn given(files: &[(ObjectId, PathBuf)]) -> Result<declared::Known, Failure> {
         known.insert(id.clone(), Some(value));
     }
     Ok(known)
+}
+
+/// The clusters that the operator names.
+fn clusters(file: &Path) -> Result<Vec<ClusterParams>, Failure> {
+    let shown = file.display();
+    let failed = |cause: String| {
+        Failure::new(Kind::Input, "nothing was read: the clusters were not given")
+            .because(cause)
+            .hint("give a YAML list of maps with name and server, and if need be project, labels and annotations")
+    };
+    let text = std::fs::read(file).map_err(|cause| failed(format!("{shown}: {cause}")))?;
+    ClusterParams::read(&text).map_err(|(line, why)| match line {
+        Some(line) => failed(format!("{shown}:{line}: {why}")),
+        None => failed(format!("{shown}: {why}")),
+    })
 }
 
 /// Reads what units want from the target, by name. What cannot be read is not there.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::helm::Charts;
-use super::template::{Call, nothing_of_chart};
+use super::template::{Call, Sees, nothing_of_chart};
 use crate::object::{Place, Problem};
 use crate::source::Tree;
 use crate::source::path::{join, resolve};
@@ -173,6 +173,7 @@ impl Chart {
             crds: true,
             hooks: true,
             schema: true,
+            sees: Sees::default(),
         }
     }
 }

@@ -143,7 +143,8 @@ impl<'t> World<'t> {
             keys: &options.keys,
             charts: &options.charts,
             sources: Sources::new(tree, &options.sources, &options.charts),
-            argo: argo::Known::default(),
+            argo: argo::Known::new(&options.clusters),
+            dependencies: Dependencies::default(),
             inputs: Inputs::new(&options.inputs),
             outside,
         }

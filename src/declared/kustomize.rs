@@ -14,7 +14,7 @@ use super::documents::{self, Findings};
 use super::helm::{Values, merge, parse};
 use super::ksops;
 use super::secrets;
-use super::template::{Refusal, Target};
+use super::template::{Refusal, Sees, Target};
 use crate::error::printable;
 use crate::net;
 use crate::object::{Place, Problem, Provenance, Renderer};
@@ -67,7 +67,7 @@ type Fetched = Result<(Arc<dyn Files + Send>, PathBuf), String>;
 pub(super) struct Outside<'t> {
     tree: &'t Tree,
     helm: Target,
-    fetched: Mutex<BTreeMap<String, Fetched>>,
+    fetched: Arc<Mutex<BTreeMap<String, Fetched>>>,
 }
 
 impl<'t> Outside<'t> {
@@ -76,7 +76,16 @@ impl<'t> Outside<'t> {
         Self {
             tree,
             helm,
-            fetched: Mutex::default(),
+            fetched: Arc::default(),
+        }
+    }
+
+    /// The same, where charts are told something else of the target.
+    pub fn seeing(&self, sees: &Sees) -> Self {
+        Self {
+            tree: self.tree,
+            helm: sees.over(&self.helm),
+            fetched: Arc::clone(&self.fetched),
         }
     }
 
@@ -134,6 +143,14 @@ impl kustomize::Outside for Outside<'_> {
             Err(why) => Answer::Refused(why),
         }
     }
+
+    fn generate(&self, program: &Program<'_>) -> Answer<Vec<u8>> {
+        match ksops::generate(program) {
+            Some(Ok(made)) => Answer::Here(made),
+            Some(Err(why)) => Answer::Refused(why),
+            None => kustomize::Nothing.generate(program),
+        }
+    }
 }
 
 impl Outside<'_> {
@@ -143,14 +160,6 @@ impl Outside<'_> {
         let chart = asked
             .chart
             .as_deref()
-
-    fn generate(&self, program: &Program<'_>) -> Answer<Vec<u8>> {
-        match ksops::generate(program) {
-            Some(Ok(made)) => Answer::Here(made),
-            Some(Err(why)) => Answer::Refused(why),
-            None => kustomize::Nothing.generate(program),
-        }
-    }
             .and_then(|folder| chart::of_folder(self.tree, folder));
         let chart = chart.ok_or_else(|| {
             let name = text("name").unwrap_or_default();

@@ -50,6 +50,7 @@ use jiff::Timestamp;
 #[cfg(doc)]
 use crate::object::Problem;
 
+pub use argo::ClusterParams;
 pub use entry::{Candidate, entries};
 pub use inputs::Known;
 pub use load::load;
@@ -82,6 +83,8 @@ pub struct Options {
     pub sources: BTreeMap<(String, String), String>,
     /// ConfigMaps and Secrets that units read and that nobody declares.
     pub inputs: Known,
+    /// Clusters that ApplicationSets know and nobody declares.
+    pub clusters: Vec<ClusterParams>,
     /// Private keys that open what is encrypted.
     pub keys: Keys,
     /// The keys of the controller of SealedSecrets.

@@ -15,7 +15,7 @@ use super::helm::{
 };
 use super::inputs::{Input, Inputs};
 use super::release::Origin;
-use super::template::Call;
+use super::template::{Call, Sees};
 use crate::object::{ObjectId, Problem, Renderer, Unit, Writer};
 use crate::source::Tree;
 use crate::source::path::{join, resolve};
@@ -319,6 +319,7 @@ impl Prepared<'_> {
         let made = match chart {
             Wanted::Elsewhere(wanted, values_files) => elsewhere(wanted, values_files, charts),
             Wanted::Folder(root, folder, values_files) => in_folder(root, folder, values_files, tree, charts),
+            sees: Sees::default(),
         };
         let made = made.map_err(|(why, hint)| {
             let problem = release.nothing(&why);

@@ -47,6 +47,33 @@ pub(super) struct Call {
     pub hooks: bool,
     /// Whether its values are checked against its schema.
     pub schema: bool,
+    /// What it is told to see of the target, whatever that is.
+    pub sees: Sees,
+}
+
+/// What templates are told of a cluster, where whoever declares a chart says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Sees {
+    /// Version of Kubernetes; empty: the target's.
+    pub kube_version: String,
+    /// APIs; none: the target's.
+    pub api_versions: Vec<String>,
+}
+
+impl Sees {
+    /// The target as they are told of it.
+    pub fn over(&self, target: &Target) -> Target {
+        Target {
+            program: target.program.clone(),
+            kube_version: Some(self.kube_version.clone())
+                .filter(|version| !version.is_empty())
+                .or_else(|| target.kube_version.clone()),
+            api_versions: match self.api_versions.is_empty() {
+                true => target.api_versions.clone(),
+                false => self.api_versions.clone(),
+            },
+        }
+    }
 }
 
 /// What helm printed, and remarks.
@@ -83,6 +110,7 @@ impl Call {
     /// Renders it once. A schema that names another one by URL cannot be used, since nothing is fetched: then the values go unchecked,
     /// and that is a remark.
     pub fn run(&self, target: &Target) -> Output {
+        let target = &self.sees.over(target);
         let Some(program) = target.program.clone().or_else(|| which("helm")) else {
             return Err(Refusal::NoHelm);
         };

@@ -1,5 +1,6 @@
 //! Argo CD: what it would make of Applications and ApplicationSets. The rules are those of the crate `argo-cd`.
 
+mod clusters;
 mod kustomization;
 mod render;
 
@@ -13,6 +14,7 @@ use argo_cd::sync::{ObjectOptions, Phase, order};
 use argo_cd::tracking::{Tracking, instance_name};
 use serde_json::{Map, Value};
 
+pub use clusters::ClusterParams;
 pub(super) use render::{Prepared, prepare};
 
 use super::flux::{Root, SourceFound, Sources};
@@ -61,11 +63,31 @@ pub(super) struct Known {
     projects: BTreeMap<String, Arc<Value>>,
     /// Secrets of clusters and repositories.
     secrets: Vec<Value>,
+    /// Clusters that the operator names, as Secrets without a namespace.
+    clusters: Vec<Value>,
     /// `argocd-cm`, and where it is.
     config: Option<(String, Map<String, Value>)>,
 }
 
 impl Known {
+    /// With clusters that the operator names.
+    pub fn new(clusters: &[ClusterParams]) -> Self {
+        Self {
+            clusters: clusters.iter().map(ClusterParams::secret).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// All Secrets, those of clusters that are named as if they lay in this namespace. One that is declared goes before one of its name.
+    fn secrets_in(&self, namespace: &str) -> Vec<Value> {
+        let mut all = self.clusters.clone();
+        for secret in &mut all {
+            secret["metadata"]["namespace"] = namespace.into();
+        }
+        all.extend(self.secrets.iter().cloned());
+        all
+    }
+
     /// Takes note of an object. `namespace` is that of objects that name none.
     pub fn note(&mut self, value: &Value, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -90,7 +112,7 @@ impl Known {
     }
 
     fn clusters(&self) -> Vec<Cluster> {
-        appset::clusters(&self.secrets)
+        appset::clusters(&self.secrets_in(NAMESPACE))
     }
 
     /// How objects are marked as an Application's.
@@ -146,6 +168,7 @@ impl App {
                 object: self.id.clone(),
                 after: Vec::new(),
                 ready: ReadyWhen::Healthy,
+                checks: Vec::new(),
             }),
             record: None,
         }
@@ -261,6 +284,7 @@ impl Set {
                 object: self.id.clone(),
                 after: Vec::new(),
                 ready: ReadyWhen::Applied,
+                checks: Vec::new(),
             }),
             record: None,
         };
@@ -284,9 +308,10 @@ impl Set {
             let text = root.files.read(path).map_err(|why| why.to_string())?;
             Ok(text.to_vec())
         };
+        let argo_namespace = self.id.namespace.as_deref().unwrap_or_default();
         let surroundings = Surroundings {
-            secrets: &known.secrets,
-            argo_namespace: self.id.namespace.as_deref().unwrap_or_default(),
+            secrets: &known.secrets_in(argo_namespace),
+            argo_namespace,
             files: &files,
             read: &read,
             new_globbing: false,

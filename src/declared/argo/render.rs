@@ -18,7 +18,7 @@ use super::super::kustomize::{Outside, render};
 use super::super::release::Origin;
 use super::super::releases::{self, Made};
 use super::super::secrets::{Keys, is_encrypted};
-use super::super::template::Call;
+use super::super::template::{Call, Sees};
 use super::{App, Known, Lack, kustomization, root_of_source};
 use crate::object::{Problem, Unit, Writer};
 use crate::source::path::{join, resolve};
@@ -213,6 +213,11 @@ impl Prepared<'_> {
             let label = format!("{} of {}", root.shown(&file), self.app.id);
             overlay.put(&file, edited.as_bytes(), Some(&label));
         }
+        let sees = source.kustomize.as_ref().map(|options| Sees {
+            kube_version: options.kube_version.clone(),
+            api_versions: options.api_versions.clone(),
+        });
+        let outside = &outside.seeing(&sees.unwrap_or_default());
         let kustomize = Kustomize::new(&overlay, outside, kustomize::Options::default());
         let mut built = render(&kustomize, outside, folder, &file);
         for found in &mut built.found {
@@ -300,6 +305,10 @@ impl Prepared<'_> {
             crds: !helm.skip_crds,
             hooks: true,
             schema: !helm.skip_schema_validation,
+            sees: Sees {
+                kube_version: helm.kube_version.clone(),
+                api_versions: helm.api_versions.clone(),
+            },
         };
         Ok(Charted {
             unit: self.app.unit(place.map_or("", |(_, folder)| folder)),

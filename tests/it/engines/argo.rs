@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{facts, load_with, objects, problems};
 use crate::charts::packed;
 use crate::support::repo::Repo;
-use crate::support::run::tool_folder;
+use crate::support::run::{refloat, tool_folder};
 use crate::support::web::{Answer, Web};
 
 const URL: &str = "https://git.example.com/bank/shop.git";
@@ -308,4 +308,88 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
         objects["ConfigMap/shop/far"]["metadata"]["annotations"],
         json!({"argocd.argoproj.io/tracking-id": "far:/ConfigMap:shop/far"})
     );
+}
+
+#[test]
+fn clusters_that_are_given_make_applications_of_their_own() {
+    let set = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: all, namespace: argocd}}\nspec:\n  goTemplate: true\n\
+         \x20 generators: [{{clusters: {{selector: {{matchLabels: {{tier: prod}}}}}}}}]\n  template:\n    metadata: {{name: 'shop-{{{{ .name }}}}'}}\n\
+         \x20   spec:\n      project: default\n      source: {{repoURL: '{URL}', path: shop}}\n\
+         \x20     destination: {{server: '{{{{ .server }}}}', namespace: '{{{{ .metadata.labels.region }}}}'}}\n"
+    );
+    let repo = Repo::with(&[
+        ("clusters/prod/set.yaml", &set),
+        ("shop/map.yaml", &config_map("shop", "")),
+    ]);
+    let file = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
+    let clusters = "- {name: here, server: 'https://kubernetes.default.svc', labels: {tier: prod, region: eu}}\n\
+        - {name: there, server: 'https://us.example.com', labels: {tier: prod, region: us}}\n\
+        - {name: test, server: 'https://test.example.com', labels: {tier: test, region: eu}}\n";
+    std::fs::write(file.path(), clusters).expect("because it is ours");
+    let (place, params) = (repo.path().display().to_string(), file.path().display().to_string());
+    let args = ["render", &*place, "--path", "clusters/prod"];
+    let ran = refloat(args.into_iter().chain(["--cluster-params", &*params])).run();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for name in ["name: shop-here\n", "name: shop-there\n", "namespace: eu\n"] {
+        assert!(ran.stdout.contains(name), "{name} in {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("shop-test"), "{}", ran.stdout);
+    assert!(
+        ran.stderr.contains(
+            "Application/argocd/shop-there: nothing of this Application is restored: it is for another cluster"
+        ),
+        "{}",
+        ran.stderr
+    );
+    let none = refloat(args).run();
+    assert!(!none.stdout.contains("shop-here"), "{}", none.stdout);
+    std::fs::write(file.path(), "- {name: here}\n").expect("because it is ours");
+    let wrong = refloat(args.into_iter().chain(["--cluster-params", &*params])).run();
+    assert_eq!(wrong.code, 1);
+    for said in [
+        "the clusters were not given",
+        "missing field `server`",
+        "a YAML list of maps",
+    ] {
+        assert!(wrong.stderr.contains(said), "{}", wrong.stderr);
+    }
+}
+
+#[test]
+fn charts_see_the_versions_that_their_application_names() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n\
+        data: {kube: {{ .Capabilities.KubeVersion.Version | quote }}, has: {{ .Capabilities.APIVersions.Has \"example.com/v7\" | quote }}}\n";
+    let versions = ", kubeVersion: '1.28.3', apiVersions: [example.com/v7]";
+    let apps = [
+        application("plain", &source("chart", "")),
+        application("told", &source("chart", &format!(", helm: {{{}}}", &versions[2..]))),
+        application(
+            "inflated",
+            &source("built", &format!(", kustomize: {{{}}}", &versions[2..])),
+        ),
+    ]
+    .concat();
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &apps),
+        ("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+        ("chart/templates/map.yaml", template),
+        (
+            "built/kustomization.yaml",
+            "helmGlobals: {chartHome: charts}\nhelmCharts: [{name: web, releaseName: inflated}]\n",
+        ),
+        (
+            "built/charts/web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 0.1.0\n",
+        ),
+        ("built/charts/web/templates/map.yaml", template),
+    ]);
+    let set = read(&repo, "clusters/prod");
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    let data = |name: &str| objects[&*format!("ConfigMap/shop/{name}")]["data"].clone();
+    assert_eq!(data("plain")["has"], "false");
+    for name in ["told", "inflated"] {
+        assert_eq!(data(name), json!({"kube": "v1.28.3", "has": "true"}), "{name}");
+    }
 }
