@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use regex::Regex;
 use tempfile::TempDir;
 
 use super::argo::App;
 use super::crd::brought;
 use super::flux::HelmRelease;
-use super::helm::{Document, Record, Release, Values, merge, parse, status};
+use super::helm::{Document, Files, Record, Release, Values, merge, parse, status};
 use super::in_parallel;
 use super::kustomize::Outside;
 use super::release::{self, Origin, Released};
@@ -88,6 +89,34 @@ pub(super) fn render(
     Vec::new()
 }
 
+/// That templates ask the cluster, if some do. Nothing is there for them, as for `helm template`.
+fn lookups(files: &Files) -> Option<String> {
+    const NAMED: usize = 3;
+    let comment = Regex::new(r"(?s)\{\{-?\s*/\*.*?\*/").expect("because it stands here");
+    let call = Regex::new(r#"\{\{[^}]*\blookup\s+["($.]"#).expect("because it stands here");
+    let asks = |(path, text): (&String, &Vec<u8>)| {
+        let text = String::from_utf8_lossy(text);
+        let is_template = path.starts_with("templates/") || path.contains("/templates/");
+        (is_template && call.is_match(&comment.replace_all(&text, ""))).then(|| path.clone())
+    };
+    let asking: Vec<String> = files.0.iter().filter_map(asks).collect();
+    let named = asking
+        .iter()
+        .take(NAMED)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match asking.len().saturating_sub(NAMED) {
+        _ if asking.is_empty() => None,
+        0 => Some(format!(
+            "templates look up what is in the cluster, and are told that nothing is: {named}"
+        )),
+        more => Some(format!(
+            "templates look up what is in the cluster, and are told that nothing is: {named} and {more} more"
+        )),
+    }
+}
+
 impl Charted {
     fn take(self, first: Output, second: Output, outside: &Outside<'_>, time: Timestamp) -> Rendered {
         let failed = |why: &str| match &self.release {
@@ -108,6 +137,10 @@ impl Charted {
                     problems.extend(more);
                     return self.done(unit, compared, problems);
                 }
+                let files = releases::files_of(&self.call.folder.join(&self.call.chart)).map_err(|(why, _)| why);
+                if let Some(asks) = files.as_ref().ok().and_then(lookups) {
+                    problems.push(Problem::warning(self.origin.place(), asks));
+                }
                 let read = release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
                 problems.extend(read.problems);
                 let finished = match &self.release {
@@ -118,7 +151,7 @@ impl Charted {
                     Ok(finished) => objects = finished,
                     Err(why) => problems.push(failed(&why)),
                 }
-                match self.record(&objects, read.others, time) {
+                match files.and_then(|files| self.record(&files, &objects, read.others, time)) {
                     Ok(record) => unit.record = Some(Arc::new(record)),
                     Err(why) => problems.push(Problem::warning(
                         self.origin.place(),
@@ -151,9 +184,14 @@ impl Charted {
     }
 
     /// What Helm and helm-controller keep of the release. `others` are the hooks of other occasions.
-    fn record(&self, objects: &[Released], others: Vec<Released>, time: Timestamp) -> Result<ReleaseRecord, String> {
+    fn record(
+        &self,
+        files: &Files,
+        objects: &[Released],
+        others: Vec<Released>,
+        time: Timestamp,
+    ) -> Result<ReleaseRecord, String> {
         let call = &self.call;
-        let files = releases::files_of(&call.folder.join(&call.chart)).map_err(|(why, _)| why)?;
         let mut values = Values::new();
         for file in &call.files {
             let text = std::fs::read(file).map_err(|cause| cause.to_string())?;
@@ -171,7 +209,7 @@ impl Charted {
         let record = Record::new(&Release {
             name: &call.release,
             namespace: &call.namespace,
-            files: &files,
+            files,
             chart_version: None,
             values: &values,
             documents: &documents,
@@ -192,5 +230,42 @@ impl Charted {
                 .as_ref()
                 .map(|_| status(&record, storage, 0, self.oci_digest.as_deref())),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_that_ask_the_cluster_are_named() {
+        let told = |templates: &[(&str, &str)]| {
+            let files = templates
+                .iter()
+                .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+            lookups(&Files(files.collect()))
+        };
+        let asks = "a: {{ (lookup \"v1\" \"Secret\" .Release.Namespace \"x\").data }}\n";
+        for silent in [
+            "{{/* lookup \"v1\" of nothing */}}\na: lookup \"v1\"\n",
+            "a: {{ .Values.lookup }}\n",
+            "{{- /* (lookup \"v1\") \n */ -}}",
+        ] {
+            assert_eq!(told(&[("templates/a.yaml", silent)]), None, "{silent}");
+        }
+        assert_eq!(told(&[("README.md", asks)]), None);
+        let text = "templates look up what is in the cluster, and are told that nothing is:";
+        assert_eq!(
+            told(&[
+                ("templates/a.yaml", asks),
+                ("charts/db/templates/_b.tpl", "{{- $s := lookup $api \"Secret\" }}")
+            ]),
+            Some(format!("{text} charts/db/templates/_b.tpl, templates/a.yaml"))
+        );
+        let many = ["templates/a", "templates/b", "templates/c", "templates/d"].map(|path| (path, asks));
+        assert_eq!(
+            told(&many),
+            Some(format!("{text} templates/a, templates/b, templates/c and 1 more"))
+        );
     }
 }
