@@ -156,18 +156,26 @@ fn missing_references(index: &Index<'_>, missing: &[&Missing], notes: &mut Vec<N
         } else {
             format!(" and {more} more")
         };
-        let first = users
-            .first()
-            .map(|(by, rule)| (index.item(*by), &RULES[usize::from(*rule)]));
+        let first = users.first().map(|(by, _)| index.item(*by));
+        let of_engines = users
+            .iter()
+            .all(|(_, rule)| RULES[usize::from(*rule)].name == "engine-input");
         notes.push(Note {
-            kind: NoteKind::MissingReference,
+            kind: match of_engines {
+                true => NoteKind::EngineInput,
+                false => NoteKind::MissingReference,
+            },
             object: Some(id.clone()),
-            place: first.and_then(|(item, _)| Some(item.declared()?.provenance.place())),
+            place: first.and_then(|item| Some(item.declared()?.provenance.place())),
             message: format!(
-                "named by {}{more}, declared by nobody and not in the cluster",
-                names.join(", ")
+                "{} {}{more}, declared by nobody and not in the cluster",
+                if of_engines { "read for" } else { "named by" },
+                names.join(", "),
             ),
             hint: Some(match (&*id.group, &*id.kind) {
+                _ if of_engines => {
+                    "create it before or after from where it is kept: the engine goes on once it is there".to_owned()
+                }
                 ("", "Secret") => {
                     "bring it from your secret store before or after; what needs it starts once it is there".to_owned()
                 }

@@ -142,6 +142,8 @@ pub enum NoteKind {
     NeedsEdit,
     /// Named by an object, declared by nobody, not in the cluster.
     MissingReference,
+    /// Read by an engine beside Git (a key, credentials of a source, values), declared by nobody, not in the cluster.
+    EngineInput,
     /// A permission is lacking.
     Forbidden,
     /// Exists already and would change, or the server would refuse the change.

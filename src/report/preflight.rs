@@ -61,6 +61,13 @@ const ROWS: &[Row] = &[
         "Objects that others name are missing",
     ),
     row(
+        NoteKind::EngineInput,
+        "engine-input",
+        true,
+        false,
+        "Engines read these and nobody brings them; once an engine runs, it does nothing with what reads them",
+    ),
+    row(
         NoteKind::Forbidden,
         "forbidden",
         true,
@@ -299,6 +306,7 @@ mod tests {
             Migrated,
             NeedsEdit,
             MissingReference,
+            EngineInput,
             Forbidden,
             WouldChange,
             WouldOverride,
@@ -314,9 +322,9 @@ mod tests {
         ];
         for kind in all {
             match kind {
-                NotServed | Migrated | NeedsEdit | MissingReference | Forbidden | WouldChange | WouldOverride
-                | NodePortTwice | ActsOutside | EngineUndoes | Removed | Kept | NotInGit | Generated | CycleCut
-                | Gap => {}
+                NotServed | Migrated | NeedsEdit | MissingReference | EngineInput | Forbidden | WouldChange
+                | WouldOverride | NodePortTwice | ActsOutside | EngineUndoes | Removed | Kept | NotInGit
+                | Generated | CycleCut | Gap => {}
             }
         }
         all.to_vec()

@@ -2,6 +2,7 @@
 
 mod admission;
 mod hooks;
+mod inputs;
 mod network;
 mod pods;
 mod secrets;
@@ -138,6 +139,7 @@ pub(crate) const RULES: &[Rule] = &[
     soft("issuer-secret", Exists, "it issues with that Secret", secrets::issuer_secrets),
     soft("secret-store", Ready, "its values come from that store", secrets::store),
     soft("store-credentials", Exists, "the store is opened with that", secrets::credentials),
+    yielding("engine-input", "its engine reads it", inputs::inputs),
     yielding("limits", "its pods get their limits from there", pods::limits),
     yielding("network-policy", "its pods are protected by that policy", pods::network_policies),
     Rule { strength: Strength::Hard, until: Ready,
@@ -147,7 +149,7 @@ pub(crate) const RULES: &[Rule] = &[
 ];
 
 /// The rows that hold for what is left to an engine: it is looked for once the engine can have begun to make it.
-const OF_LEFT: &[&str] = &["unit-after", "unit-maker"];
+const OF_LEFT: &[&str] = &["unit-after", "unit-maker", "engine-input"];
 
 /// An edge before its nodes have their place in the order; nodes from `items.len()` on are gates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
