@@ -186,7 +186,12 @@ impl Assembly {
                 break;
             }
         }
+        self.problems.extend(world.dependencies.remarks());
         self.problems.extend(world.sources.remarks());
+        for engine in self.units.values_mut().filter_map(|unit| unit.engine.as_mut()) {
+            let object = engine.object.clone();
+            engine.after.retain(|on| !world.dependencies.is_at_once(&object, on));
+        }
     }
 
     fn take_chart(&mut self, one: charted::Rendered) {

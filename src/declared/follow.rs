@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::argo::{self, App, Lack, Set};
 use super::charted::Charted;
 use super::documents::{Findings, Found};
-use super::flux::{self, HelmRelease, Kustomization, SourceFound, Sources};
+use super::flux::{self, Dependencies, HelmRelease, Kustomization, SourceFound, Sources};
 use super::helm::Charts;
 use super::inputs::{Input, Inputs};
 use super::kustomize::Outside;
@@ -44,8 +44,8 @@ impl Job {
     /// Units that it depends on.
     fn after(&self) -> Vec<ObjectId> {
         match self {
-            Self::Flux(kustomization) => kustomization.engine().after,
-            Self::Release(release) => release.engine().after,
+            Self::Flux(kustomization) => kustomization.after(),
+            Self::Release(release) => release.after(),
             Self::Application(_) | Self::Set(_) => Vec::new(),
         }
     }
@@ -106,6 +106,7 @@ pub(super) struct World<'t> {
     charts: &'t Charts,
     pub sources: Sources<'t>,
     pub argo: argo::Known,
+    pub dependencies: Dependencies,
     pub inputs: Inputs<'t>,
     pub outside: &'t Outside<'t>,
 }
@@ -164,6 +165,7 @@ impl<'t> World<'t> {
         let namespace = namespace.filter(|own| !own.is_empty()).unwrap_or(&self.namespace);
         self.sources.note(value, found.provenance.place(), namespace);
         self.argo.note(value, namespace);
+        self.dependencies.note(value, namespace);
         self.inputs.note(value, namespace);
         if let Some(strict) = flux::strictness(value) {
             self.strict_substitution = strict;
@@ -280,13 +282,19 @@ impl<'t> World<'t> {
     fn release(&mut self, release: &Arc<HelmRelease>, last: bool) -> Step<Prepared<'t>> {
         match release.is_for_elsewhere() {
             Some(why) => Step::Never(elsewhere(release.nothing(why))),
-            None => releases::prepare(release, &self.sources, &mut self.inputs, last),
+            None => match release.starts(&mut self.dependencies, last) {
+                Ok(()) => releases::prepare(release, &self.sources, &mut self.inputs, last),
+                Err(lack) => lack.step(|why| release.nothing(why)),
+            },
         }
     }
 
     fn kustomization(&mut self, kustomization: &Kustomization, last: bool) -> Step<Ready<'t>> {
         if let Some(why) = kustomization.is_for_elsewhere() {
             return Step::Never(elsewhere(kustomization.nothing(why)));
+        }
+        if let Err(lack) = kustomization.starts(&mut self.dependencies, last) {
+            return lack.step(|why| kustomization.nothing(why));
         }
         let source = kustomization.source();
         let root = match self.sources.find(&source, &mut self.inputs, last) {

@@ -64,6 +64,17 @@ pub(super) enum Lack {
     Never(String, Option<String>),
 }
 
+impl Lack {
+    /// Waiting, or a problem of the unit that lacks it.
+    pub fn step<T>(self, nothing: impl Fn(&str) -> Problem) -> Step<T> {
+        match self {
+            Self::Yet => Step::Waits,
+            Self::Never(why, None) => Step::Never(nothing(&why)),
+            Self::Never(why, Some(hint)) => Step::Never(nothing(&why).hint(hint)),
+        }
+    }
+}
+
 impl From<String> for Lack {
     fn from(why: String) -> Self {
         Self::Never(why, None)
@@ -84,14 +95,7 @@ pub(super) fn prepare<'t>(
             values,
             chart,
         }),
-        Err(Lack::Yet) => Step::Waits,
-        Err(Lack::Never(why, hint)) => {
-            let problem = release.nothing(&why);
-            Step::Never(match hint {
-                Some(hint) => problem.hint(hint),
-                None => problem,
-            })
-        }
+        Err(lack) => lack.step(|why| release.nothing(why)),
     }
 }
 
@@ -315,11 +319,11 @@ impl Prepared<'_> {
             crds,
             hooks,
             schema,
+            sees: Sees::default(),
         };
         let made = match chart {
             Wanted::Elsewhere(wanted, values_files) => elsewhere(wanted, values_files, charts),
             Wanted::Folder(root, folder, values_files) => in_folder(root, folder, values_files, tree, charts),
-            sees: Sees::default(),
         };
         let made = made.map_err(|(why, hint)| {
             let problem = release.nothing(&why);

@@ -16,7 +16,7 @@ use crate::cluster::write::{self, Effect};
 use crate::cluster::{Cluster, Endpoint, Observed, WatchEvent};
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Summary};
-use crate::object::{Action, Assessment, Basis, Health, ObjectId, SkipReason, assess};
+use crate::object::{Action, Assessment, Basis, Health, HealthCheck, ObjectId, SkipReason, assess};
 use crate::plan::{NodeIndex, Plan, StepAction, Target};
 
 /// Sightings that may wait to be read; the watches wait beyond that.
@@ -196,10 +196,14 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
     fn watch(&mut self, target: &Target) {
         let mut watching = self.cluster.watch(&endpoint(target), None);
         let (tells, ids, kind) = (self.tells.clone(), Arc::clone(&self.ids), target.kind.clone());
+        let plan = Arc::clone(&self.plan);
         self.listeners.spawn(async move {
             while let Some(event) = watching.next().await {
                 let input = match event {
-                    WatchEvent::Observed(observed) if ids.contains(&observed.id) => seen(observed),
+                    WatchEvent::Observed(observed) if ids.contains(&observed.id) => {
+                        let check = plan.checks.get(&observed.id);
+                        seen(observed, check)
+                    }
                     WatchEvent::Refused(reason) => Input::Unwatchable(kind.clone(), reason),
                     // It goes on by itself.
                     WatchEvent::Observed(_) | WatchEvent::Listed | WatchEvent::Interrupted(_) | WatchEvent::Resumed => {
@@ -390,7 +394,7 @@ fn later(reason: String) -> Answer {
     Answer::Retry { reason, after: None }
 }
 
-fn seen(observed: Observed) -> Input {
+fn seen(observed: Observed, check: Option<&HealthCheck>) -> Input {
     let Observed {
         id,
         uid,
@@ -401,7 +405,10 @@ fn seen(observed: Observed) -> Input {
     let Some(value) = value else {
         return Input::Gone(id, uid);
     };
-    let (state, message) = judged(assess(&value));
+    let (state, message) = judged(match check {
+        Some(check) => check.assess(&value),
+        None => assess(&value),
+    });
     let sighting = Sighting {
         uid,
         generation,

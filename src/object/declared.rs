@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Manifest, ObjectId, Place, Problem, Waiver};
+use super::{HealthCheck, Manifest, ObjectId, Place, Problem, Waiver};
 
 /// Where a manifest comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +132,8 @@ pub struct EngineUnit {
     pub after: Vec<ObjectId>,
     /// When those that come after it may go on.
     pub ready: ReadyWhen,
+    /// By what its engine judges objects of some kinds when it waits for them, in place of what is known of these kinds.
+    pub checks: Vec<HealthCheck>,
 }
 
 /// When an engine calls a unit ready.
@@ -171,14 +173,14 @@ pub struct Declared {
     pub turn: Option<Turn>,
 }
 
-/// The repository a set was read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 impl Declared {
     /// In [`Self::generated`] of a Namespace that an engine makes where it is absent and does not look at again: what others write
     /// into it is no drift.
     pub const MADE_ONCE: &str = "/metadata/labels";
 }
 
+/// The repository a set was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
     /// URL or path as given, without credentials.
     pub location: String,

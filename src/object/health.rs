@@ -12,11 +12,13 @@
 //! - Namespace, APIService, ReplicationController and ResourceQuota have rules.
 //! - What has no contract is said to have none, instead of silently counting as current.
 
+mod check;
 mod live;
 mod rules;
 
 use serde_json::Value;
 
+pub use self::check::HealthCheck;
 use self::live::{Condition, Live};
 use self::rules::{TELLING, rule_of};
 use crate::error::printable;
@@ -45,6 +47,8 @@ pub enum Basis {
     Conditions,
     /// A rule of the kind.
     KindRule,
+    /// A [`HealthCheck`] of the unit that declares it.
+    Expression,
     /// Nothing: there is no status to go by. Being there is all that can be said.
     NoContract,
 }
@@ -111,33 +115,35 @@ fn judged(health: Health, basis: Basis, message: &str) -> Assessment {
 /// What any object may say.
 fn general(live: Live<'_>) -> Option<Assessment> {
     let told = |health, message: &str| Some(judged(health, Basis::Conditions, message));
-    if !live.text("/metadata/deletionTimestamp").is_empty() {
-        let finalizers: Vec<_> = live
-            .list("/metadata/finalizers")
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        return match finalizers.as_slice() {
-            [] => told(Health::Terminating, "is being deleted"),
-            some => told(
-                Health::Terminating,
-                &format!("is being deleted, waits for {}", some.join(", ")),
-            ),
-        };
-    }
-    if let (Some(wanted), Some(seen)) = (live.number("/metadata/generation"), live.observed())
-        && wanted != seen
-    {
-        return told(
-            Health::InProgress,
-            &format!("generation {wanted} is not seen yet, only {seen}"),
-        );
+    if let Some(assessment) = on_its_way_out(live).or_else(|| observed_late(live)) {
+        return Some(assessment);
     }
     if let Some(condition) = live.condition("Reconciling").filter(Condition::is_true) {
         return told(Health::InProgress, &condition.because("Reconciling"));
     }
     let stalled = live.condition("Stalled").filter(Condition::is_true)?;
     told(Health::Failed, &stalled.because("Stalled"))
+}
+
+/// It is being deleted.
+fn on_its_way_out(live: Live<'_>) -> Option<Assessment> {
+    if live.text("/metadata/deletionTimestamp").is_empty() {
+        return None;
+    }
+    let finalizers = live.list("/metadata/finalizers").iter();
+    let finalizers: Vec<_> = finalizers.filter_map(Value::as_str).collect();
+    let message = match finalizers.as_slice() {
+        [] => "is being deleted".to_owned(),
+        some => format!("is being deleted, waits for {}", some.join(", ")),
+    };
+    Some(judged(Health::Terminating, Basis::Conditions, &message))
+}
+
+/// Its controller has not seen the generation that it has.
+fn observed_late(live: Live<'_>) -> Option<Assessment> {
+    let (wanted, seen) = (live.number("/metadata/generation")?, live.observed()?);
+    let message = format!("generation {wanted} is not seen yet, only {seen}");
+    (wanted != seen).then(|| judged(Health::InProgress, Basis::Conditions, &message))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Pure: no cluster, no terminal, no files, no clock.
 
 pub mod builtin;
+mod cel;
 mod declared;
 mod drift;
 mod edit;
@@ -21,6 +22,7 @@ mod resolve;
 mod revision;
 mod waiver;
 
+pub use cel::{Cel, CelFault};
 pub use declared::{
     Declared, DeclaredSet, EngineUnit, Entry, Hook, Provenance, ReadyWhen, ReleaseRecord, Renderer, Repository, Turn,
     Unit, UnitIndex, Writer,
@@ -31,7 +33,7 @@ pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,
     ServedKinds,
 };
-pub use health::{Assessment, Basis, Health, assess, has_contract};
+pub use health::{Assessment, Basis, Health, HealthCheck, assess, has_contract};
 pub use id::{GroupKind, ObjectId};
 pub use keep::{is_never_deleted, kept_by, owner};
 pub use live::{Comparison, FieldChange, FieldDrift, LiveObject, LiveSet, Manager, Method, Owner, Standing};

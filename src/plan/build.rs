@@ -1,5 +1,6 @@
 //! The straight line from what is declared to the plan.
 
+use super::checks;
 use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
 use super::item::{Content, Item};
@@ -66,6 +67,7 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
         cuts,
         ..Plan::default()
     };
+    plan.checks = checks::of_units(&index);
     let scaled = preflight::scaled(&index);
     let shapes: Vec<_> = (places.steps.iter())
         .map(|node| {
@@ -81,7 +83,9 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
     plan.steps = (places.steps.iter().zip(shapes))
         .filter_map(|(node, (target, scaled, outside))| {
             let item = items[*node as usize].take()?;
-            Some(step(item, target, scaled, outside, facts, options))
+            let has_check = plan.checks.contains_key(&item.id);
+            let tells = (has_check || tells(&item)) && options.is_played(&item.id);
+            Some(step(item, target, tells, scaled, outside, facts, options))
         })
         .collect();
     Ok(plan)
@@ -134,12 +138,12 @@ fn tells(item: &Item<'_>) -> bool {
 fn step(
     item: Item<'_>,
     target: Option<Target>,
+    has_contract: bool,
     scaled: bool,
     outside: Option<String>,
     facts: &Facts,
     options: &PlanOptions,
 ) -> Step {
-    let has_contract = tells(&item) && options.is_played(&item.id);
     let declared = item.declared();
     let recreate = options.recreate && !is_never_deleted(&item.id);
     let action = match (item.content, outside) {

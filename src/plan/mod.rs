@@ -4,6 +4,7 @@
 
 mod admission;
 mod build;
+mod checks;
 mod edges;
 mod engines;
 mod extend;

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Plan, PlanOptions, build};
 use crate::object::builtin::served_kinds;
 use crate::object::{
-    Declared, DeclaredSet, EngineUnit, Entry, Facts, Hook, KubeVersion, Manifest, ObjectId, Provenance, ReadyWhen,
-    Renderer, Repository, Turn, Unit, UnitIndex, Writer, resolve,
+    Cel, Declared, DeclaredSet, EngineUnit, Entry, Facts, HealthCheck, Hook, KubeVersion, Manifest, ObjectId,
+    Provenance, ReadyWhen, Renderer, Repository, Turn, Unit, UnitIndex, Writer, resolve,
 };
 
 pub(crate) fn facts() -> Facts {
@@ -122,8 +122,9 @@ fn units(objects: &[Value]) -> Vec<Unit> {
         let after = object["spec"]["dependsOn"].as_array().into_iter().flatten();
         let checks = object["spec"]["healthChecks"].as_array().into_iter().flatten();
         let check = |one: &Value| {
+            let group = one["apiVersion"].as_str().and_then(|api| api.split_once('/'));
             ObjectId::new(
-                "apps",
+                group.map_or("apps", |(group, _)| group),
                 text(&one["kind"]),
                 one["namespace"].as_str(),
                 text(&one["name"]),
@@ -135,6 +136,15 @@ fn units(objects: &[Value]) -> Vec<Unit> {
             (false, true) => ReadyWhen::Applied,
             (false, false) => ReadyWhen::These(checks),
         };
+        let exprs = object["spec"]["healthCheckExprs"].as_array().into_iter().flatten();
+        let exprs = exprs.map(|one| HealthCheck {
+            group: "example.com".to_owned(),
+            kind: one["kind"].as_str().map(str::to_owned),
+            current: Cel::parse(&text(&one["current"])).expect("because it is right"),
+            failed: None,
+            in_progress: None,
+        });
+        let exprs = exprs.collect();
         let object = id(&object["metadata"]["name"]);
         units.push(Unit {
             name: object.to_string(),
@@ -144,6 +154,7 @@ fn units(objects: &[Value]) -> Vec<Unit> {
                 after: after.map(|one| id(&one["name"])).collect(),
                 object,
                 ready,
+                checks: exprs,
             }),
             record: None,
         });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::modes::Mode;
 use crate::object::builtin::builtin;
 use crate::object::{
-    Action, GroupKind, Hook, Manifest, ObjectId, Place, Problem, Provenance, Scope, UnitIndex, Writer,
+    Action, GroupKind, HealthCheck, Hook, Manifest, ObjectId, Place, Problem, Provenance, Scope, UnitIndex, Writer,
 };
 
 /// A node of the graph: steps come first (`0..steps.len()`), then gates.
@@ -214,6 +214,8 @@ pub struct Plan {
     pub cuts: Vec<Cut>,
     /// What engines' own objects get as their status, by object.
     pub hand_over: BTreeMap<ObjectId, HandOver>,
+    /// By what objects are judged that their units judge in a way of their own.
+    pub checks: BTreeMap<ObjectId, HealthCheck>,
 }
 
 /// What an engine's own object gets as its status, so that the engine knows what was restored for its own.

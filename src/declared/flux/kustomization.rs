@@ -10,7 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::documents::Findings;
 use super::super::kustomize::{Outside, render};
+use super::super::releases::Lack;
 use super::super::secrets::{Decrypting, Keys};
+use super::ready::{Dependencies, health_checks};
 use super::source::{self, Root, SourceRef};
 use super::substitute::{is_name, substitute};
 use super::{generate, merge_strings};
@@ -138,13 +140,26 @@ impl Kustomization {
         let checks: Vec<ObjectId> = self.list("/healthChecks").map(check).collect();
         EngineUnit {
             object: self.id.clone(),
-            after: super::depends_on(&self.spec, GROUP, "Kustomization", self.namespace()),
+            after: self.after(),
             ready: match (self.spec["wait"] == true, checks.is_empty()) {
                 (true, _) => ReadyWhen::Healthy,
                 (false, true) => ReadyWhen::Applied,
                 (false, false) => ReadyWhen::These(checks),
             },
+            // Wrong ones keep it from being rendered.
+            checks: health_checks(&self.spec).unwrap_or_default(),
         }
+    }
+
+    /// Says why its engine would refuse what it says of readiness, and takes note of when it starts.
+    pub fn starts(&self, dependencies: &mut Dependencies, last: bool) -> Result<(), Lack> {
+        health_checks(&self.spec)?;
+        dependencies.judge(&self.id, &self.spec, &self.place, last)
+    }
+
+    /// The units that it depends on.
+    pub fn after(&self) -> Vec<ObjectId> {
+        super::depends_on(&self.spec, GROUP, "Kustomization", self.namespace())
     }
 
     /// What it declares: built, with variables replaced and marked as the controller marks it. `given` are its variables from

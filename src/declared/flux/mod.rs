@@ -6,6 +6,7 @@ mod glob;
 mod honoured;
 mod ignore;
 mod kustomization;
+mod ready;
 mod release;
 mod source;
 mod substitute;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 pub(super) use kustomization::{Kustomization, one_line};
+pub(super) use ready::Dependencies;
 pub(super) use release::{ChartOf, HelmRelease};
 pub(super) use source::{Found as SourceFound, Root, SourceRef, Sources};
 

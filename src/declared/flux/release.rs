@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use super::super::helm::{Values, ValuesFrom};
 use super::super::kustomize::{Outside, render};
 use super::super::release::Released;
+use super::super::releases::Lack;
+use super::ready::{Dependencies, health_checks};
 use super::source::SourceRef;
 use super::{depends_on, merge_strings};
 use crate::object::{EngineUnit, Manifest, ObjectId, Place, Problem, ReadyWhen};
@@ -188,13 +190,26 @@ impl HelmRelease {
         let does_not_wait = self.is("/install/disableWait");
         EngineUnit {
             object: self.id.clone(),
-            after: depends_on(&self.spec, GROUP, "HelmRelease", self.own_namespace()),
+            after: self.after(),
             ready: if does_not_wait {
                 ReadyWhen::Applied
             } else {
                 ReadyWhen::Healthy
             },
+            // Wrong ones keep it from being rendered.
+            checks: health_checks(&self.spec).unwrap_or_default(),
         }
+    }
+
+    /// Says why its engine would refuse what it says of readiness, and takes note of when it starts.
+    pub fn starts(&self, dependencies: &mut Dependencies, last: bool) -> Result<(), Lack> {
+        health_checks(&self.spec)?;
+        dependencies.judge(&self.id, &self.spec, &self.place, last)
+    }
+
+    /// The units that it depends on.
+    pub fn after(&self) -> Vec<ObjectId> {
+        depends_on(&self.spec, GROUP, "HelmRelease", self.own_namespace())
     }
 
     /// What the controller does to what a chart rendered: post-renderers, common metadata and the labels by which it knows its own. Of

@@ -6,6 +6,7 @@ mod artifacts;
 mod controller;
 mod flux;
 mod hand_over;
+mod ready;
 mod releases;
 mod sealed;
 mod sops;

@@ -1,0 +1,165 @@
+//! Flux: expressions that say when a unit is ready, and when one that depends on it starts.
+
+use std::thread;
+use std::time::Duration;
+
+use refloat::declared::Known;
+use refloat::plan::{self, PlanOptions};
+use serde_json::{Value, json};
+
+use super::{facts, kustomization, load, objects, problems};
+use crate::rollback::live;
+use crate::support::plane::{Plane, fresh, wait};
+use crate::support::repo::Repo;
+use crate::support::run::refloat;
+
+const NAMESPACES: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n";
+const THING: &str =
+    "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: gate, namespace: shop}\nspec: {size: 1}\n";
+const CHECKS: &str = "  wait: true\n  healthCheckExprs:\n  - apiVersion: example.com/v1\n    kind: Thing\n    \
+     current: status.phase == 'Good'\n    failed: status.phase == 'Bad'\n";
+
+fn map(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\n")
+}
+
+fn repository(checks: &str, depends: &str) -> Repo {
+    Repo::with(&[
+        ("clusters/prod/namespaces.yaml", NAMESPACES),
+        ("clusters/prod/base.yaml", &kustomization("base", "./base", checks)),
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", depends)),
+        ("base/thing.yaml", THING),
+        ("apps/map.yaml", &map("late")),
+    ])
+}
+
+fn eventually(what: &str, mut look: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if look() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("{what} did not come");
+}
+
+#[test]
+fn a_unit_is_ready_when_its_expressions_say_so() {
+    let plane = fresh();
+    plane.serve("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    plane.serve("example.com", "v1", "Thing", "things");
+    let repo = repository(CHECKS, "  dependsOn: [{name: base}]\n");
+    let (gate, late) = (
+        "/apis/example.com/v1/namespaces/shop/things/gate",
+        "/api/v1/namespaces/shop/configmaps/late",
+    );
+    let becomes = |plane: &Plane, phase: &str| {
+        let patch = json!({"status": {"phase": phase}});
+        let done = wait(
+            plane
+                .api()
+                .request("PATCH", gate, "application/merge-patch+json", Some(&patch)),
+        );
+        assert!(done.is_ok_and(|answer| answer.is_success()));
+    };
+    let ran = thread::scope(|scope| {
+        let restore = scope.spawn(|| {
+            let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
+            let args = [
+                "restore",
+                &place,
+                "--path",
+                "clusters/prod",
+                "--kubeconfig",
+                &kubeconfig,
+                "--yes",
+            ];
+            refloat(
+                args.iter()
+                    .copied()
+                    .chain(["--context", "refloat-throwaway", "--output", "json"]),
+            )
+            .run()
+        });
+        eventually("the gate", || live(&plane, gate).is_some());
+        for phase in ["", "Other", "Bad"] {
+            becomes(&plane, phase);
+            thread::sleep(Duration::from_secs(1));
+            assert_eq!(live(&plane, late), None, "what depends on it waits: {phase:?}");
+        }
+        becomes(&plane, "Good");
+        restore.join().expect("because it does not panic")
+    });
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(live(&plane, late).is_some());
+    let lines = ran
+        .stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told: Vec<String> = lines
+        .filter(|line| line["event"] == "waiting")
+        .map(|line| line.to_string())
+        .collect();
+    for said in [
+        "not as its healthCheckExprs want it",
+        "as its healthCheckExprs say: failed",
+    ] {
+        assert!(told.iter().any(|line| line.contains(said)), "{said}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_broken_expression_is_its_units_error() {
+    for (checks, depends, message) in [
+        (
+            "  healthCheckExprs: [{apiVersion: example.com/v1, kind: Thing, current: 'status.phase =='}]\n",
+            "",
+            "clusters/prod/base.yaml:1: Kustomization/flux-system/base: nothing of this Kustomization is restored: its healthCheckExprs[0].current is no expression: ",
+        ),
+        (
+            "",
+            "  dependsOn: [{name: base, readyExpr: 'dep.status.phase =='}]\n",
+            "clusters/prod/apps.yaml:1: Kustomization/flux-system/apps: nothing of this Kustomization is restored: its dependsOn[0].readyExpr is no expression: ",
+        ),
+        (
+            "",
+            "  dependsOn: [{name: base, readyExpr: \"dep.spec.path == './other'\"}]\n",
+            "clusters/prod/apps.yaml:1: Kustomization/flux-system/apps: nothing of this Kustomization is restored: its dependsOn[0].readyExpr says no even when \
+             Kustomization/flux-system/base is ready: Flux does not start it",
+        ),
+    ] {
+        let set = load(&repository(checks, depends), "clusters/prod", Known::new());
+        let told = problems(&set);
+        assert!(matches!(&*told, [one] if one.starts_with(message)), "{told:#?}");
+        let there = objects(&set);
+        let (gate, late) = (
+            there.contains_key("Thing/shop/gate"),
+            there.contains_key("ConfigMap/shop/late"),
+        );
+        assert_eq!(
+            (gate, late),
+            (checks.is_empty(), !checks.is_empty()),
+            "the other one is restored"
+        );
+        assert!(
+            there.contains_key("Kustomization/flux-system/base")
+                && there.contains_key("Kustomization/flux-system/apps")
+        );
+    }
+}
+
+#[test]
+fn what_is_ready_by_its_own_is_not_waited_for() {
+    let ready = "dep.status.conditions.exists(e, e.type == \"Ready\" && e.status == \"True\")";
+    for (expression, waits) in [("self.spec.prune == dep.spec.prune", false), (ready, true)] {
+        let depends = format!("  dependsOn: [{{name: base, readyExpr: '{expression}'}}]\n");
+        let set = load(&repository(CHECKS, &depends), "clusters/prod", Known::new());
+        assert_eq!(problems(&set), Vec::<String>::new());
+        let plan = plan::build(&set, &facts(), &PlanOptions::default()).expect("because it has no ring");
+        let found = plan.edges.iter().any(|edge| {
+            let from = plan.step(edge.from).map(|step| step.id.to_string());
+            edge.reason.rule == "unit-after" && from.as_deref() == Some("ConfigMap/shop/late")
+        });
+        assert_eq!(found, waits, "{expression}");
+    }
+}
