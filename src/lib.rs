@@ -16,6 +16,7 @@
 //!           proven by rendering again → files, patch, or branch
 //!           source may be a snapshot: then DeclaredSet is what is in it and nobody else's
 //! snapshot  cluster::read_all → snapshot::files, marked with audit::standings → archive
+//! diff      two of: cluster::read_all, a snapshot, DeclaredSet → object::between, object::Pair → report → exit code
 //! history   the revisions of source@rev → past::revisions → what each changed
 //! drill     control_plane::start → restore → verify → timings → stop
 //! ```

@@ -1,6 +1,7 @@
 //! The command line: clap structs and help texts, one file a command, no logic.
 
 mod audit;
+mod diff;
 mod drill;
 mod duration;
 mod export;
@@ -16,6 +17,7 @@ mod snapshot;
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use audit::{AuditArgs, AuditOutput};
+pub use diff::DiffArgs;
 pub use drill::DrillArgs;
 pub use export::{BRANCH, ExportArgs, ForgeArg};
 pub use guard::GuardArgs;
@@ -87,6 +89,9 @@ pub enum Command {
     /// Write down everything that is in a cluster
     #[command(long_about = snapshot::ABOUT)]
     Snapshot(SnapshotArgs),
+    /// Compare two clusters, snapshots or revisions
+    #[command(long_about = diff::ABOUT)]
+    Diff(DiffArgs),
     /// Rehearse: restore into a throwaway control plane on this machine
     #[command(long_about = drill::ABOUT)]
     Drill(Box<DrillArgs>),
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     fn every_help_fits_80_columns() {
         for name in [
-            "", "restore", "resume", "plan", "render", "audit", "export", "history", "snapshot", "drill",
+            "", "restore", "resume", "plan", "render", "audit", "export", "history", "snapshot", "diff", "drill",
         ] {
             for line in help(name).lines() {
                 assert!(line.chars().count() <= 80, "{name}: {line}");
@@ -160,6 +165,7 @@ mod tests {
           history   List the revisions of what a repository declares, and what each
                     changed
           snapshot  Write down everything that is in a cluster
+          diff      Compare two clusters, snapshots or revisions
           drill     Rehearse: restore into a throwaway control plane on this machine
           help      Print this message or the help of the given subcommand(s)
 
@@ -1166,6 +1172,72 @@ mod tests {
 
         To go back to one of them:
           refloat restore ./gitops --rev ID
+        "#);
+    }
+
+    #[test]
+    fn help_of_diff() {
+        insta::assert_snapshot!(help("diff"), @r#"
+        Compare two clusters, snapshots or revisions
+
+        Says what was added, removed and changed from the first to the second. Each side
+        is a snapshot, a cluster (cluster:CONTEXT), or what a repository declares (REPO
+        or REPO@REV). Of what is live counts what somebody declared: not what belongs to
+        another object, what the cluster makes by itself, status, or what the server
+        fills in. Of Secrets it is said which keys differ, never a value. Nothing is
+        written. Ends with exit code 3 if anything differs or could not be read.
+
+        Usage: refloat diff [OPTIONS] <A> <B>
+
+        Arguments:
+          <A>
+                  What to compare: cluster: (the current context), cluster:CONTEXT, a
+                  snapshot, or a repository, at a revision with REPO@REV
+
+                  What looks like a cluster and is a folder is written ./cluster:x.
+
+          <B>
+                  With what, likewise
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Source:
+              --path <PATH>
+                  Where the cluster is declared in a repository; may be given more than
+                  once
+
+          -n, --namespace <NAME>
+                  Namespace of objects that name none [default: default]
+
+              --values <FILE>
+                  Values file for Helm charts, a path in the repository; may be given
+                  more than once
+
+              --decryption-key <FILE>
+                  A private key for what is encrypted with SOPS, in repositories and
+                  snapshots, as for `refloat restore`
+
+        Cluster:
+              --kubeconfig <FILE>
+                  The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+
+        Output:
+              --output <FORMAT>
+                  How the difference is printed
+
+                  Possible values:
+                  - human: For people: a list
+                  - json:  One JSON document
+
+                  [default: human]
+
+        Examples:
+          refloat diff monday.tar.zst cluster:             what happened since
+          refloat diff cluster:prod cluster:prod-2
+          refloat diff ./gitops@v1.4 ./gitops@v1.5 --path clusters/production
+          refloat diff ./gitops live.tar.zst --path clusters/production
         "#);
     }
 

@@ -10,7 +10,7 @@ use super::duration;
 use crate::object::ObjectId;
 
 /// Which repository, at which commit, from which place in it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Source")]
 pub struct SourceArgs {
     /// The repository: a folder, a clone, a bare repository, or a Git URL

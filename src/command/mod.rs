@@ -4,6 +4,7 @@ mod audit;
 mod audit_log;
 mod console;
 mod declare;
+mod diff;
 mod drill;
 mod engines;
 mod export;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Export(args) => wait(export::run(&args)),
         Command::History(args) => history::run(&args),
         Command::Snapshot(args) => wait(snapshot::run(&args)),
+        Command::Diff(args) => wait(diff::run(&args)),
         Command::Drill(args) => wait(drill::run(&args)),
         Command::Guard(args) => return control_plane::guard::run(&args.rest),
     };

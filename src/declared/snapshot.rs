@@ -211,11 +211,15 @@ pub fn declaration(value: &Value, object: &LiveObject, plain: &BTreeSet<(String,
     let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let known = Known {
         status_is_data: plain.contains(&(text("apiVersion"), text("kind"))),
-        scaled,
         keeps_marks: true,
         ..Known::default()
     };
     let mut cleaning = Cleaning::new(value, object, known);
     cleaning.put_all_back();
-    cleaning.draft()
+    let mut draft = cleaning.draft();
+    // Also where somebody once declared them: the autoscaler has the last word.
+    if let Some(spec) = draft.get_mut("spec").and_then(Value::as_object_mut).filter(|_| scaled) {
+        spec.shift_remove("replicas");
+    }
+    draft
 }

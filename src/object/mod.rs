@@ -27,7 +27,9 @@ pub use declared::{
     Declared, DeclaredSet, EngineUnit, Entry, Hook, Provenance, ReadyWhen, ReleaseRecord, Renderer, Repository, Turn,
     Unit, UnitIndex, Writer,
 };
-pub use drift::{Adopted, Cleaning, Expression, Known, Learned, Pair, Suspects, adopt, differences};
+pub use drift::{
+    Adopted, Cleaning, Expression, Known, Learned, Pair, Suspects, adopt, between, differences, without_values,
+};
 pub use edit::edits;
 pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,

@@ -118,7 +118,7 @@ fn head(revision: &PastRevision, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn object(edit: &ObjectEdit, most: usize, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn object(edit: &ObjectEdit, most: usize, out: &mut dyn Write) -> io::Result<()> {
     let (word, from) = match &edit.edit {
         Edit::Added => ("added", None),
         Edit::Changed => ("changed", None),
@@ -128,12 +128,11 @@ fn object(edit: &ObjectEdit, most: usize, out: &mut dyn Write) -> io::Result<()>
     let from = from
         .map(|from| format!(", before in {}", one_line(from)))
         .unwrap_or_default();
-    writeln!(
-        out,
-        "  {word:7}  {}  {}{from}",
-        one_line(&edit.id),
-        one_line(&edit.file)
-    )?;
+    let file = match edit.file.is_empty() {
+        true => String::new(),
+        false => format!("  {}", one_line(&edit.file)),
+    };
+    writeln!(out, "  {word:7}  {}{file}{from}", one_line(&edit.id))?;
     for field in edit.fields.iter().take(most) {
         writeln!(out, "           {}", shown(field))?;
     }

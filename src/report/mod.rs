@@ -5,6 +5,7 @@
 
 mod about;
 mod audit;
+mod diff;
 mod drill;
 mod exit;
 mod export;
@@ -30,6 +31,7 @@ mod yaml;
 
 pub use about::{About, about};
 pub use audit::{Audited, divergences, revision, watched};
+pub use diff::{Diff, SideOf};
 pub use drill::{Verified, verified};
 pub use exit::{counts_as_failure, exit_of, exit_of_audit};
 pub use export::Exported;

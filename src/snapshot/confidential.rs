@@ -4,6 +4,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value};
 
+use crate::object::ObjectId;
+
 /// Objects whose values are secrets: kind, and how its name begins ("": any), why. All of the core group.
 const HOLDERS: &[(&str, &str, &str)] = &[
     ("Secret", "", "that is what it is for"),
@@ -29,9 +31,9 @@ const COPIES: &[(&str, &str)] = &[
 const SHORTEST: usize = 8;
 
 /// Whether an object's values are secrets.
-pub(super) fn is_confidential(group: &str, kind: &str, name: &str) -> bool {
-    let fits = |(of, begins, _): &(&str, &str, &str)| kind == *of && name.starts_with(begins);
-    group.is_empty() && HOLDERS.iter().any(fits)
+pub fn is_confidential(id: &ObjectId) -> bool {
+    let fits = |(kind, begins, _): &(&str, &str, &str)| id.is("", kind) && id.name.starts_with(begins);
+    HOLDERS.iter().any(fits)
 }
 
 /// Takes out the annotations that repeat values: copies of the object that tools keep there, and whatever other one has a value in it.
@@ -86,11 +88,12 @@ mod tests {
 
     #[test]
     fn every_holder_is_known_and_no_other() {
+        let is = |group: &str, kind: &str, name: &str| is_confidential(&ObjectId::new(group, kind, Some("shop"), name));
         for (kind, begins, why) in HOLDERS {
-            assert!(is_confidential("", kind, &format!("{begins}x")) && !why.is_empty());
-            assert!(!is_confidential("example.com", kind, &format!("{begins}x")));
+            assert!(is("", kind, &format!("{begins}x")) && !why.is_empty());
+            assert!(!is("example.com", kind, &format!("{begins}x")));
         }
-        assert!(!is_confidential("", "ConfigMap", "settings"));
+        assert!(!is("", "ConfigMap", "settings"));
     }
 
     #[test]

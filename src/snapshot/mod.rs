@@ -32,6 +32,7 @@ use sha2::{Digest, Sha256};
 
 use crate::object::{FactGap, GroupKind, KubeVersion, ObjectId, ServedKinds, Standing};
 
+pub use confidential::is_confidential;
 pub use contents::{Contents, Entry, Resource};
 pub use piece::{Piece, Seal, Values};
 

@@ -72,7 +72,7 @@ impl Piece {
         let mut object = LiveObject::of(&value);
         object.managers.iter_mut().for_each(|manager| manager.fields = None);
         let value = in_order(value);
-        let (bytes, values) = match confidential::is_confidential(&id.group, &id.kind, &id.name) {
+        let (bytes, values) = match confidential::is_confidential(id) {
             false => (kube_yaml::to_string(&value).into_bytes(), None),
             true => {
                 let (bytes, values) = keep(value, seal)?;

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod arrange;
+mod between;
 mod by_design;
 mod clean;
 mod defaults;
@@ -21,6 +22,7 @@ mod walk;
 use serde_json::{Map, Value};
 
 pub use adopt::{Adopted, adopt};
+pub use between::{between, without_values};
 pub use clean::{Cleaning, Known, Learned};
 pub use jq::Expression;
 pub use pair::{Pair, Suspects};

@@ -37,9 +37,10 @@ struct Row<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Edited<'a> {
+pub(super) struct Edited<'a> {
     object: Object<'a>,
     change: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     file: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
@@ -92,7 +93,7 @@ fn row(revision: &PastRevision) -> Row<'_> {
     }
 }
 
-fn edited(edit: &ObjectEdit) -> Edited<'_> {
+pub(super) fn edited(edit: &ObjectEdit) -> Edited<'_> {
     let (change, from) = match &edit.edit {
         Edit::Added => ("added", None),
         Edit::Changed => ("changed", None),

@@ -119,6 +119,16 @@
 //! | `evidence` | what was seen, in words |
 //! | `remedy` | the command that puts it right |
 //!
+//! # Diff
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `before`, `after` | the sides: `kind` (`cluster`, `snapshot`, `repository`), `name`, `kubernetes` (version), `commit` |
+//! | `objects` | by identity: list of `object`, `change` (`added`, `changed`, `removed`, from `before` to `after`), `file`, `fields` as in a history |
+//! | `same` | how many objects both have alike |
+//! | `masked` | objects on both sides of which only the keys were compared, since one side does not hold the values |
+//! | `gaps` | as in an audit, with the side before each |
+//!
 //! # Snapshot
 //!
 //! The last line, after those of a run (`progress`, `said`, `warned`): `event` is `snapshot`.
@@ -145,6 +155,7 @@
 //! | `stopped` | the last line: `time` · `open`: how many findings there are, by verdict · `gaps` |
 
 mod audit;
+mod diff;
 mod event;
 mod history;
 mod plan;
@@ -158,6 +169,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 pub use audit::{audited, audited_line};
+pub use diff::diff;
 pub use event::{event, failure};
 pub use history::history;
 pub use plan::plan;

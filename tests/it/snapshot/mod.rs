@@ -1,6 +1,7 @@
 //! The live state of a real cluster as files, and back.
 
 mod back;
+mod compare;
 mod take;
 
 use std::collections::BTreeMap;
