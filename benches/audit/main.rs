@@ -8,9 +8,11 @@
 //! A fresh control plane is filled once; nothing that is not declared was ever in Git, so that nearly all is a finding. Then come
 //! rounds, in each one after the other, so that a noisy machine troubles all alike:
 //!
-//! - **list**: the metadata of every object of every kind, in pages of 500, over 8 connections; the answers are not parsed
-//! - **offline**: the whole of `refloat audit --no-dry-run`, from start to end, its report in JSON
-//! - **ask**: a dry-run apply of each declared object, over 8 to 64 connections; the best of them is the ceiling
+//! - **list**: the metadata of every object of every kind as kubectl lists: in JSON, in pages of 500; over 8 connections, made in that
+//!   time; the answers are not parsed
+//! - **offline**: the whole of `refloat audit --no-dry-run`: the process, its connections, discovery, the repository and its history,
+//!   the lists (in the server's binary form, in pages of its own), the declared objects in full, the report in JSON
+//! - **ask**: a dry-run apply of each declared object, over 8 to 64 connections, made in that time; the best of them is the ceiling
 //! - **dry runs**: the whole of `refloat audit`
 //!
 //! Medians are told, and what they may be: offline 1.3 × list and 300 MB, dry runs 1.1 × declared ÷ ceiling more than offline.
