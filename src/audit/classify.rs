@@ -78,6 +78,7 @@ pub fn classify(
         audit.declared(one);
     }
     let mut others = undeclared(live, &by_id);
+    audit.found.findings.reserve_exact(others.len());
     let share = others.len().div_ceil(threads()).max(AT_ONCE);
     std::thread::scope(|scope| {
         let all = &all;
