@@ -78,7 +78,7 @@ impl Refloat {
 
     fn command(&self) -> Command {
         #[expect(clippy::disallowed_methods, reason = "tests run the binary as a user does")]
-        let mut command = Command::new("env");
+        let mut command = Command::new("/usr/bin/env");
         command
             // Ctrl-C ends it as on a terminal: what a shell starts in the background ignores it, tests among that.
             .args(["--default-signal=INT", env!("CARGO_BIN_EXE_refloat")])
