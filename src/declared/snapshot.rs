@@ -223,3 +223,123 @@ pub fn declaration(value: &Value, object: &LiveObject, plain: &BTreeSet<(String,
     }
     draft
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, load};
+    use super::*;
+    use crate::object::{GroupKind, Scope, ServedKind, ServedKinds, builtin};
+    use crate::snapshot::{self, Of, Piece};
+    use crate::{archive, source};
+    use serde_json::json;
+
+    /// A snapshot of these objects in a folder; the last one belongs to another.
+    fn written(objects: &[Value], to: &std::path::Path) {
+        let id = |value: &Value| {
+            let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            ObjectId::new("", text("/kind"), Some("shop"), text("/metadata/name"))
+        };
+        let piece = |value: &Value| {
+            Piece::new("things", &id(value), value.clone(), None).expect("because nothing is encrypted")
+        };
+        let pieces = objects.iter().map(|value| (id(value), piece(value))).collect();
+        let last = objects.last().map(id).expect("because there are some");
+        let standings = BTreeMap::from([(last.clone(), Standing::Owned(last))]);
+        let kind = GroupKind::new("", "ConfigMap");
+        let served = ServedKind {
+            kind: kind.clone(),
+            plural: "configmaps".to_owned(),
+            scope: Scope::Namespaced,
+            versions: vec!["v1".to_owned()],
+            watchable: true,
+        };
+        let of = Of {
+            version: builtin::NEWEST,
+            kinds: &ServedKinds(BTreeMap::from([(kind, served)])),
+            listed: &[],
+            gaps: &[],
+            recipients: &[],
+        };
+        let files = snapshot::files(&of, pieces, &standings).expect("because it is JSON");
+        archive::lay_out(&files, to).expect("because the folder is ours");
+    }
+
+    fn map(name: &str, managers: &Value, annotations: &Value) -> Value {
+        let metadata = json!({"name": name, "namespace": "shop", "uid": "u", "managedFields": managers, "annotations": annotations,
+            "labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}});
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"k": "v"}})
+    }
+
+    fn loaded(folder: &std::path::Path, paths: &[&str]) -> crate::object::DeclaredSet {
+        let reference = folder.display().to_string();
+        let tree = source::open(&reference, &source::Options::default()).expect("because it is there");
+        let options = Options {
+            paths: paths.iter().map(ToString::to_string).collect(),
+            ..Options::default()
+        };
+        load(&tree, &options).expect("because it declares something")
+    }
+
+    #[test]
+    fn every_engine_writes_what_it_applied_and_nobody_s_are_refloat_s() {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let manager = |name: &str, operation: &str| json!([{"manager": name, "operation": operation, "fieldsV1": {"f:data": {}}}]);
+        let memory = json!({"kubectl.kubernetes.io/last-applied-configuration": "{}"});
+        let mut objects: Vec<Value> = ENGINES
+            .iter()
+            .map(|name| map(&format!("a-{name}"), &manager(name, "Apply"), &json!({})))
+            .collect();
+        objects.extend(
+            CLIENT_SIDE
+                .iter()
+                .map(|name| map(&format!("c-{name}"), &manager(name, "Update"), &memory)),
+        );
+        objects.push(map("by-hand", &manager("kubectl-edit", "Update"), &json!({})));
+        objects.push(map(
+            "no-memory",
+            &manager("kubectl-client-side-apply", "Update"),
+            &json!({}),
+        ));
+        objects.push(map("owned", &json!([]), &json!({})));
+        written(&objects, &folder.path().join("live"));
+        let set = loaded(&folder.path().join("live"), &[]);
+        assert_eq!(
+            (set.entry.dialect.as_str(), set.problems.len(), set.objects.len()),
+            ("snapshot", 0, 8)
+        );
+        for declared in &set.objects {
+            let name = declared.manifest.name();
+            let writer = match name.split_once('-') {
+                Some(("a", engine)) => Writer::ServerSide(engine.to_owned()),
+                Some(("c", tool)) => Writer::ClientSide(tool.to_owned()),
+                _ => Writer::ServerSide("refloat".to_owned()),
+            };
+            assert_eq!(declared.writer, writer, "{name}");
+            let metadata =
+                json!({"name": name, "namespace": "shop", "labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}});
+            assert_eq!(
+                declared.manifest.value()["metadata"],
+                metadata,
+                "engines know it for theirs"
+            );
+        }
+    }
+
+    #[test]
+    fn a_snapshot_beside_manifests_is_read_only_if_it_is_asked_for() {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let none = json!([]);
+        written(
+            &[map("live", &none, &json!({})), map("owned", &none, &json!({}))],
+            &folder.path().join("live"),
+        );
+        let declared = map("declared", &none, &json!({})).to_string();
+        std::fs::write(folder.path().join("a.json"), declared).expect("because the folder is ours");
+        let names = |paths: &[&str]| -> Vec<String> {
+            let set = loaded(folder.path(), paths);
+            set.objects.iter().map(|one| one.manifest.name().to_owned()).collect()
+        };
+        assert_eq!(names(&[]), ["declared"]);
+        assert_eq!(names(&["live"]), ["live"]);
+    }
+}
