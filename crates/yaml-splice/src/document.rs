@@ -95,7 +95,8 @@ fn equal(a: &Document, b: &Document) -> bool {
     }
 }
 
-/// Takes a document out of a file, with the separator that it no longer needs. What is left may be no document at all.
+/// Takes a document out of a file, with the separator that it no longer needs. Comments at the top that a blank line parts from the first
+/// document stay while another one does. What is left may be no document at all.
 ///
 /// # Errors
 /// When there is no such document, or the file is read otherwise without it.
@@ -108,7 +109,9 @@ pub fn remove_document(text: &str, document: usize) -> Result<String, Error> {
     let separator = separator.filter(|start| text[*start..].starts_with("---"));
     let cut = match separator {
         Some(start) => start..range.end,
-        None if text[range.end..].starts_with("---") => range.start..look::next_line(text, range.end),
+        None if text[range.end..].starts_with("---") => {
+            range.start + header(&text[range.clone()])..look::next_line(text, range.end)
+        }
         None => range,
     };
     let out = format!("{}{}", &text[..cut.start], &text[cut.end..]);
@@ -121,6 +124,21 @@ pub fn remove_document(text: &str, document: usize) -> Result<String, Error> {
         true => Ok(out),
         false => Err(Error::Unwritable),
     }
+}
+
+/// The length of the comments that a blank line parts from what follows them: they are about the file (a licence), not about its first
+/// document.
+fn header(text: &str) -> usize {
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        match line.trim() {
+            "" => return end,
+            line if line.starts_with('#') => {}
+            _ => return 0,
+        }
+    }
+    0
 }
 
 /// Adds a document to the end of a file, in the look of what is there.

@@ -319,6 +319,15 @@ fn documents_come_and_go() {
     assert_eq!(without(1), "# file\na: 1\n--- # c\nc:\n  - 1\n");
     assert_eq!(without(2), "# file\na: 1\n---\nb: 1\n");
     assert_eq!(remove_document("---\na: 1\n", 0).as_deref(), Ok(""));
+    let licensed = "# A licence.\n#\n# Its terms.\n\n# About a.\na: 1\n---\nb: 2\n";
+    assert_eq!(
+        remove_document(licensed, 0).as_deref(),
+        Ok("# A licence.\n#\n# Its terms.\n\nb: 2\n")
+    );
+    assert_eq!(
+        remove_document("# About a.\na: 1\n---\nb: 2\n", 0).as_deref(),
+        Ok("b: 2\n")
+    );
     assert_eq!(remove_document("a: 1\n", 1), Err(Error::NoDocument(1)));
     let value = json!({"d": ["x"], "e": "on"});
     let added = |text: &str| append_document(text, &value).expect("because it is YAML");
