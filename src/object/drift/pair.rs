@@ -166,7 +166,8 @@ impl<'a> Pair<'a> {
             // What it once applied and Git no longer declares goes with its next apply; a default in a list that it applied
             // stays.
             let stays = if by_update { !applied() } else { owners.as_part };
-            let declarer = manager.name == self.writer.manager() && stays;
+            // `kubectl scale` goes by the name of `kubectl apply --server-side`.
+            let declarer = manager.name == self.writer.manager() && manager.subresource.is_empty() && stays;
             let default = manager.name == KUBECTL_APPLY && by_update && self.applied.is_some() && !applied();
             declarer
                 || default

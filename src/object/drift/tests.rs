@@ -348,3 +348,15 @@ fn a_job_without_labels_gets_those_of_its_pods() {
     let both = ["Added .metadata.labels.app", "Added .metadata.labels.team"];
     assert_eq!(added(json!({"labels": {"x": "1"}}))[..2], both);
 }
+
+#[test]
+fn a_number_of_replicas_that_was_scaled_by_hand_is_drift_though_git_leaves_it_open() {
+    let git = declared(
+        deployment(json!({"template": {}})),
+        Writer::ServerSide("kubectl".into()),
+    );
+    let live = deployment(json!({"replicas": 3, "template": {}}));
+    let mut scale = manager("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}));
+    scale.subresource = "scale".into();
+    assert_eq!(offline(&git, &live, &by(vec![scale]), false), ["Added .spec.replicas"]);
+}
