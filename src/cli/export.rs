@@ -69,12 +69,22 @@ pub struct ExportArgs {
     #[arg(long, value_name = "WHO", help_heading = "Choice")]
     pub by: Vec<String>,
 
+    /// Show each and ask whether it is exported, as `git add -p` does
+    #[arg(long, help_heading = "Choice")]
+    pub interactive: bool,
+
     /// Also where other objects change too, in this entry or another of the
     /// repository
     ///
     /// Such as the other overlays of a base. They are listed.
     #[arg(long, help_heading = "Choice")]
     pub allow_side_effects: bool,
+
+    /// Also edit what is rendered from something else: the config-root of Jenkins X
+    ///
+    /// The next rendering writes over it.
+    #[arg(long, help_heading = "Choice")]
+    pub edit_rendered: bool,
 
     /// Edit the files in the working tree; nothing is committed
     ///

@@ -1,19 +1,21 @@
 //! `refloat export`: what was done by hand, as a change of the repository.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::audit::{Asked, Audit, Place, audit};
 use super::audit_log;
+use super::choose::{Chosen, choose};
 use super::console::{self, Console};
 use crate::audit::Finding;
 use crate::cli::{BRANCH, ExportArgs, ForgeArg, Output};
-use crate::cluster::{Cluster, CompareOptions, ConnectOptions};
+use crate::cluster::{Cleaned, Cluster, CompareOptions, ConnectOptions};
 use crate::declared;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice};
 use crate::forge::{self, Forge, Proposal};
-use crate::object::{DeclaredSet, resolve};
+use crate::object::{DeclaredSet, ObjectId, resolve};
 use crate::report::{About, Exported};
 use crate::source::{self, Draft, PatchHead, Tree, Was};
 
@@ -44,9 +46,26 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     console.say(&Event::Progress(format!("reading {} objects", chosen.len())));
     let wanted = export::wanted(&chosen, &set);
     let (cleaned, gaps) = cluster.clean(&audited.start.kinds, &wanted).await;
+    let chosen = match args.interactive {
+        false => chosen,
+        true => match ask(&chosen, &cleaned, &mut console)? {
+            Some(chosen) => chosen,
+            None => {
+                console::talk(|err| writeln!(err, "Nothing was exported."));
+                return Ok(Exit::Done);
+            }
+        },
+    };
     let intent = export::intend(&chosen, &set, &cleaned);
     console.say(&Event::Progress("finding the places in the repository".to_owned()));
-    let made = tokio::task::block_in_place(|| export::place(&audited.tree, &audited.options, &set, &intent.changes))?;
+    let made = tokio::task::block_in_place(|| {
+        let options = export::Options {
+            edit_rendered: args.edit_rendered,
+        };
+        let mut made = export::place(&audited.tree, &audited.options, &set, &intent.changes, options)?;
+        export::lay_aside(&audited.tree, &set, &intent, &cleaned, &mut made);
+        Ok::<_, Failure>(made)
+    })?;
     let exported = Exported {
         about: about(&set, &cluster),
         findings: &chosen,
@@ -69,6 +88,33 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
         true => Ok(Exit::Done),
         false => Ok(Exit::LookAt),
     }
+}
+
+/// Those that the operator wants; `None`: nothing is to happen.
+fn ask<'a>(
+    findings: &[&'a Finding],
+    cleaned: &BTreeMap<ObjectId, Cleaned>,
+    console: &mut Console,
+) -> Result<Option<Vec<&'a Finding>>, Failure> {
+    console.pause();
+    let asked = choose(
+        findings,
+        cleaned,
+        &mut std::io::stdin().lock(),
+        &mut std::io::stderr().lock(),
+    );
+    let asked = asked.map_err(|cause| Failure::new(Kind::Io, "nothing was exported").because(cause))?;
+    Ok(match asked {
+        Chosen::Quit => None,
+        Chosen::Each(each) => Some(
+            findings
+                .iter()
+                .zip(each)
+                .filter(|(_, yes)| *yes)
+                .map(|(one, _)| *one)
+                .collect(),
+        ),
+    })
 }
 
 fn choice(args: &ExportArgs) -> Result<Choice, Failure> {

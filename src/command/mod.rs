@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_log;
+mod choose;
 mod console;
 mod declare;
 mod diff;

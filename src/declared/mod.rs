@@ -54,7 +54,7 @@ pub use argo::ClusterParams;
 pub use entry::{Candidate, entries};
 pub use inputs::Known;
 pub use load::load;
-pub use parts::Dialect;
+pub use parts::{Dialect, config_root};
 pub use sealed::Sealing;
 pub use secrets::{Keys, is_encrypted};
 pub use snapshot::{Kept, Snapshot, declaration, is_snapshot, read_snapshot, statuses_are_data};

@@ -129,8 +129,8 @@ pub(super) fn of_path(tree: &Tree, path: &str) -> (Dialect, Vec<Part>) {
 /// Folders that Jenkins X renders into (jx-gitops, `docs/git_layout.md`).
 const JENKINS_X_FOLDERS: &[&str] = &["customresourcedefinitions", "cluster", "namespaces"];
 
-/// The `config-root` that a path is, or lies in.
-fn config_root(tree: &Tree, path: &str) -> Option<String> {
+/// The `config-root` of a Jenkins X repository that a path is, or lies in.
+pub fn config_root(tree: &Tree, path: &str) -> Option<String> {
     let mut at = String::new();
     for part in path.split('/') {
         at = join(&at, part);

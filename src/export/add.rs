@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use yaml_splice::Edit;
 
+use super::layers::texts;
 use super::work::{Made, Work, is_kustomization};
 use crate::object::{Declared, DeclaredSet, Manifest, Place, Renderer};
 use crate::source::Tree;
@@ -65,7 +66,7 @@ pub(super) fn folders(tree: &Tree, set: &DeclaredSet, manifest: &Manifest) -> Ve
 }
 
 /// A name that every file system takes and nobody has to quote.
-fn file_name(stem: &str) -> String {
+pub(super) fn file_name(stem: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || "-_.".contains(c) {
             c
@@ -82,13 +83,13 @@ impl Work<'_> {
     pub(super) fn add(&mut self, folder: &str, manifest: &Manifest) -> Result<Made, String> {
         let file = self.new_file(folder, manifest, "")?;
         self.put(&file, self.in_look_of(folder, manifest.value()));
-        self.list(folder, &file)?;
+        self.list(folder, &file);
         Ok((Place::file(file), "a new file".to_owned()))
     }
 
     /// The path of a file for a new object. `mark` comes before its ending.
-    pub(super) fn new_file(&self, folder: &str, manifest: &Manifest, mark: &str) -> Result<String, String> {
-        if self.set.objects.iter().any(|declared| declared.id == manifest.id()) {
+    pub(super) fn new_file(&mut self, folder: &str, manifest: &Manifest, mark: &str) -> Result<String, String> {
+        if self.known.get(&manifest.id()).is_some() {
             return Err("it is declared already".to_owned());
         }
         let stems = self.stems(folder, manifest);
@@ -103,10 +104,20 @@ impl Work<'_> {
     }
 
     /// Names that a file may have, those first that the files of the folder (or all) have most.
-    fn stems(&self, folder: &str, manifest: &Manifest) -> Vec<String> {
+    fn stems(&mut self, folder: &str, manifest: &Manifest) -> Vec<String> {
         let kind = manifest.kind().to_lowercase();
+        if !self.habits.contains_key(folder) {
+            let order = self.habit(folder);
+            self.habits.insert(folder.to_owned(), order);
+        }
+        let stems = self.habits[folder].iter().map(|at| NAMES[*at](&kind, manifest.name()));
+        stems.map(|stem| file_name(&stem)).collect()
+    }
+
+    /// Indices into [`NAMES`].
+    fn habit(&self, folder: &str) -> Vec<usize> {
         let mut counts = vec![(0, 0); NAMES.len()];
-        for declared in &self.set.objects {
+        for declared in &self.known.set.objects {
             let file = &declared.provenance.file;
             let stem = file
                 .rsplit('/')
@@ -124,8 +135,7 @@ impl Work<'_> {
         order.sort_by_key(|at| std::cmp::Reverse(counts[*at]));
         // Where the name that they have most is taken, one that is not its own says both.
         order[1..].sort_unstable();
-        let stems = order.into_iter().map(|at| NAMES[at](&kind, manifest.name()));
-        stems.map(|stem| file_name(&stem)).collect()
+        order
     }
 
     fn ending(&self, folder: &str) -> &'static str {
@@ -141,6 +151,7 @@ impl Work<'_> {
     /// The text of a file with one object, in the look of a file of the folder.
     pub(super) fn in_look_of(&self, folder: &str, value: &Value) -> String {
         let near = self
+            .known
             .set
             .objects
             .iter()
@@ -155,9 +166,8 @@ impl Work<'_> {
         looks.into_iter().next().unwrap_or_else(|| kube_yaml::to_string(value))
     }
 
-    /// Names a new file in the kustomization that names its neighbours: in order where the list is sorted, else behind the last file of
-    /// its folder.
-    pub(super) fn list(&mut self, folder: &str, file: &str) -> Result<(), String> {
+    /// Names a new file in the kustomization that names its neighbours, once all are known.
+    pub(super) fn list(&mut self, folder: &str, file: &str) {
         let above = std::iter::successors(Some(folder), |folder| {
             Some(parent(folder)).filter(|_| !folder.is_empty())
         });
@@ -165,33 +175,46 @@ impl Work<'_> {
             let Some(kustomization) = self.kustomization(base) else {
                 continue;
             };
-            let text = self.text(&kustomization)?;
-            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
-            let items: Vec<&str> = value["resources"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
-            let beside = |item: &&str| {
+            let beside = |item: &str| {
                 resolve(base, item).is_some_and(|path| parent(&path) == folder && self.tree.is_file(&path))
             };
-            let last = items.iter().rposition(beside);
-            if base != folder && last.is_none() {
-                continue;
+            if base == folder || texts(&self.resources(&kustomization)).any(beside) {
+                let name = file.strip_prefix(base).unwrap_or(file).trim_start_matches('/');
+                let entry = (folder.to_owned(), name.to_owned());
+                self.entries.entry(kustomization).or_default().push(entry);
+                return;
             }
-            let name = file.strip_prefix(base).unwrap_or(file).trim_start_matches('/');
-            let dotted = items.iter().any(|item| item.starts_with("./"));
-            let entry = format!("{}{name}", if dotted { "./" } else { "" });
-            let at = match items.is_sorted() && items.len() > 1 {
-                true => items.partition_point(|item| *item < entry.as_str()),
-                false => last.map_or(items.len(), |last| last + 1),
-            };
-            let edit = Edit::insert(yaml_splice::path!["resources", at], entry);
-            let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
-            self.put(&kustomization, edited.text);
-            return Ok(());
         }
-        Ok(())
+    }
+
+    fn resources(&self, kustomization: &str) -> Value {
+        let text = self.text(kustomization).unwrap_or_default();
+        let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+        value["resources"].clone()
+    }
+
+    /// Writes the new entries: in order where a list is sorted, else behind the last file of the same folder.
+    pub(super) fn list_all(&mut self) {
+        for (kustomization, entries) in std::mem::take(&mut self.entries) {
+            let resources = self.resources(&kustomization);
+            let mut items: Vec<String> = texts(&resources).map(str::to_owned).collect();
+            let (sorted, base) = (items.is_sorted() && items.len() > 1, parent(&kustomization));
+            let dotted = items.iter().any(|item| item.starts_with("./"));
+            for (folder, name) in entries {
+                let entry = format!("{}{name}", if dotted { "./" } else { "" });
+                let beside = |item: &String| resolve(base, item).is_some_and(|path| parent(&path) == folder);
+                let at = match sorted {
+                    true => items.partition_point(|item| *item < entry),
+                    false => items.iter().rposition(beside).map_or(items.len(), |last| last + 1),
+                };
+                items.insert(at, entry);
+            }
+            let edit = Edit::set(yaml_splice::path!["resources"], items);
+            let text = self.text(&kustomization).unwrap_or_default();
+            // Where that fails the files are not rendered, which the proof finds.
+            if let Ok(edited) = yaml_splice::edit(&text, 0, &[edit]) {
+                self.put(&kustomization, edited.text);
+            }
+        }
     }
 }

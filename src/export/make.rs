@@ -42,10 +42,17 @@ impl Work<'_> {
                 self.put(file, text.to_owned());
                 Place::file(file.clone())
             }
-            Spot::NewPatch { file } => match change {
-                Change::Remove { .. } => self.delete_by_patch(file, &id)?,
-                _ => self.new_patch(file, &id, field, new)?,
-            },
+            Spot::Value {
+                file,
+                document,
+                steps,
+                value,
+            } => self.edit(file, *document, &[Edit::set(steps.clone(), value.clone())])?,
+            Spot::NewPatch { file } => self.patch_behind(&Patches::of_kustomization(file), &id, field, new)?,
+            Spot::PostRenderer { file, document } => {
+                let patches = self.post_renderer(file, *document)?;
+                self.patch_behind(&patches, &id, field, new)?
+            }
         };
         Ok((place, spot.words().to_owned()))
     }
@@ -110,43 +117,75 @@ impl Work<'_> {
         self.edit(file, 0, &[Edit::set(inline.to_vec(), edited.text)])
     }
 
-    /// An operation of a JSON patch, beside those that an object has already.
-    fn new_patch(&mut self, file: &str, id: &ObjectId, field: &str, new: Option<&Value>) -> Result<Place, String> {
+    /// A patch of its own for an object: an operation of a JSON patch, beside those that it has already; of a whole object (`field` is
+    /// empty) one that deletes it.
+    fn patch_behind(
+        &mut self,
+        place: &Patches,
+        id: &ObjectId,
+        field: &str,
+        new: Option<&Value>,
+    ) -> Result<Place, String> {
+        let document = self.document_value(&place.file, place.document)?;
+        let outer = at(&document, &place.above).cloned().unwrap_or_default();
+        let target = self.target(&outer, id);
         let rendered = self.shadow(id).ok_or("it is not rendered")?;
-        let operation = operation(rendered, field, new).ok_or_else(|| format!("it has no place {field}"))?;
-        let added = kube_yaml::to_string(&Value::Array(vec![operation]));
-        let value = self.kustomization_value(file)?;
-        let target = self.target(&value, id);
-        let same = |patch: &Value| patch["target"] == target && patch["patch"].as_str().is_some_and(is_json_patch);
-        let known = items(&value["patches"]).position(same);
-        if let Some(index) = known {
-            let mut text = value["patches"][index]["patch"].as_str().unwrap_or_default().to_owned();
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            let field = yaml_splice::path!["patches", index, "patch"];
-            return self.edit(file, 0, &[Edit::set(field, text + &added)]);
-        }
-        self.append_patch(file, &value, json!({"target": target, "patch": added}))
-    }
-
-    fn delete_by_patch(&mut self, file: &str, id: &ObjectId) -> Result<Place, String> {
-        let rendered = self.shadow(id).ok_or("it is not rendered")?;
-        let version = rendered["apiVersion"].clone();
-        let value = self.kustomization_value(file)?;
-        let target = self.target(&value, id);
-        let metadata = json!({"name": target["name"]});
-        let patch = json!({"apiVersion": version, "kind": id.kind, "metadata": metadata, "$patch": "delete"});
-        let text = kube_yaml::to_string(&patch);
-        self.append_patch(file, &value, json!({"target": target, "patch": text}))
-    }
-
-    fn append_patch(&mut self, file: &str, kustomization: &Value, entry: Value) -> Result<Place, String> {
-        let edit = match kustomization["patches"].as_array() {
-            Some(patches) => Edit::insert(yaml_splice::path!["patches", patches.len()], entry),
-            None => Edit::set(yaml_splice::path!["patches"], json!([entry])),
+        let text = if field.is_empty() {
+            let metadata = json!({"name": target["name"]});
+            let version = &rendered["apiVersion"];
+            kube_yaml::to_string(
+                &json!({"apiVersion": version, "kind": id.kind, "metadata": metadata, "$patch": "delete"}),
+            )
+        } else {
+            let operation = operation(rendered, field, new).ok_or_else(|| format!("it has no place {field}"))?;
+            kube_yaml::to_string(&Value::Array(vec![operation]))
         };
-        self.edit(file, 0, &[edit])
+        let same = |patch: &Value| patch["target"] == target && patch["patch"].as_str().is_some_and(is_json_patch);
+        let list = [&place.above[..], &[Step::from("patches")]].concat();
+        let known = items(&outer["patches"]).position(same).filter(|_| !field.is_empty());
+        let edit = match (known, outer["patches"].as_array()) {
+            (Some(index), _) => {
+                let mut before = outer["patches"][index]["patch"].as_str().unwrap_or_default().to_owned();
+                if !before.ends_with('\n') {
+                    before.push('\n');
+                }
+                let field = [&list[..], &[Step::from(index), Step::from("patch")]].concat();
+                Edit::set(field, before + &text)
+            }
+            (None, Some(patches)) => {
+                let last = [&list[..], &[Step::from(patches.len())]].concat();
+                Edit::insert(last, json!({"target": target, "patch": text}))
+            }
+            (None, None) => Edit::set(list, json!([{"target": target, "patch": text}])),
+        };
+        self.edit(&place.file, place.document, &[edit])
+    }
+
+    /// The kustomize post-renderer of a HelmRelease; one is made where there is none.
+    fn post_renderer(&mut self, file: &str, document: usize) -> Result<Patches, String> {
+        let value = self.document_value(file, document)?;
+        let renderers = &value["spec"]["postRenderers"];
+        let known = items(renderers).position(|one| one["kustomize"].is_object());
+        let count = items(renderers).count();
+        if known.is_none() {
+            let new = json!({"kustomize": {"patches": []}});
+            let edit = match count {
+                0 => Edit::set(yaml_splice::path!["spec", "postRenderers"], json!([new])),
+                _ => Edit::insert(yaml_splice::path!["spec", "postRenderers", count], new),
+            };
+            self.edit(file, document, &[edit])?;
+        }
+        Ok(Patches {
+            file: file.to_owned(),
+            document,
+            above: yaml_splice::path!["spec", "postRenderers", known.unwrap_or(count), "kustomize"],
+        })
+    }
+
+    fn document_value(&self, file: &str, document: usize) -> Result<Value, String> {
+        let parsed = kube_yaml::parse(self.text(file)?.as_bytes()).into_iter().nth(document);
+        let parsed = parsed.ok_or_else(|| format!("{file} has no such document"))?;
+        parsed.value.map_err(|error| error.message.to_string())
     }
 
     /// What names an object to the patches of a kustomization: without the prefix, suffix and namespace that it sets only after them. A
@@ -156,13 +195,28 @@ impl Work<'_> {
         let name = id.name.strip_prefix(affix("namePrefix")).unwrap_or(&id.name);
         let name = name.strip_suffix(affix("nameSuffix")).unwrap_or(name);
         let mut target = json!({"kind": id.kind, "name": name});
-        let namesake =
-            |other: &ObjectId| other.kind == id.kind && other.name == id.name && other.namespace != id.namespace;
-        let namespace = id.namespace.as_deref();
-        if let (Some(namespace), true) = (namespace, self.set.objects.iter().any(|one| namesake(&one.id))) {
+        if let (Some(namespace), true) = (id.namespace.as_deref(), self.known.has_namesakes(id)) {
             target["namespace"] = namespace.into();
         }
         target
+    }
+}
+
+/// Where a list of patches stands.
+struct Patches {
+    file: String,
+    document: usize,
+    /// The steps to what has `patches`.
+    above: Vec<Step>,
+}
+
+impl Patches {
+    fn of_kustomization(file: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            document: 0,
+            above: Vec::new(),
+        }
     }
 }
 

@@ -9,14 +9,16 @@
 //! |---|---|
 //! | `choice` | which findings are exported |
 //! | `intend` | what has to change for a finding to be none |
-//! | `layers`, `spot` | the kustomizations of a tree; where a field could be decided, the likeliest first |
+//! | `layers`, `values`, `spot` | the kustomizations of a tree; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
 //! | `secret` | values of Secrets, encrypted with SOPS |
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
+//! | `aside` | what has no place |
 //! | `files` | a changeset on disk |
 
 mod add;
+mod aside;
 mod choice;
 mod files;
 mod intend;
@@ -26,26 +28,29 @@ mod path;
 mod proof;
 mod secret;
 mod spot;
+mod values;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use serde_json::Value;
 
 use crate::declared;
 use crate::error::Failure;
-use crate::object::{DeclaredSet, Manifest, ObjectId, Place};
+use crate::object::{Declared, DeclaredSet, Manifest, ObjectId, Place};
 use crate::source::Tree;
 
 use layers::Layers;
 use proof::Rendered;
 use spot::{Finder, Spot};
-use work::Work;
+use work::{Known, Work};
 
+pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};
 pub use intend::{Intent, Left, Wish, intend, wanted};
@@ -114,8 +119,17 @@ pub struct Changeset {
     /// Other objects that change too, in this entry or another of the repository, each with the entry: `Deployment/shop/web in
     /// overlays/staging`. A file that several share is the cause. Sorted.
     pub side_effects: Vec<String>,
+    /// Files that show what is live of objects without a place, by object: [`lay_aside`].
+    pub aside: BTreeMap<ObjectId, String>,
     /// Places of documents that had to be written anew in part, so that comments in them may be lost.
     pub reemitted: Vec<Place>,
+}
+
+/// How changes are placed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Also in files that are rendered from something else and would be written over: a Jenkins X `config-root`.
+    pub edit_rendered: bool,
 }
 
 /// A change and where it is made.
@@ -138,7 +152,7 @@ pub struct Unplaced {
     pub reason: String,
 }
 
-/// Finds the places of changes. `set` is what `tree` declares, read with `options` and resolved.
+/// Finds the places of changes. `set` is what `tree` declares, read with `reading` and resolved.
 ///
 /// Each change is tried where it most likely belongs; what does not come out as meant is tried at the next place.
 ///
@@ -146,20 +160,24 @@ pub struct Unplaced {
 /// When the changed tree cannot be read at all, as for [`declared::load`].
 pub fn place(
     tree: &Tree,
-    options: &declared::Options,
+    reading: &declared::Options,
     set: &DeclaredSet,
     changes: &[Change],
+    options: Options,
 ) -> Result<Changeset, Failure> {
     let layers = Layers::of(tree);
+    let known = Known::of(set);
     let finder = Finder {
         tree,
         set,
         layers: &layers,
+        known: &known,
+        folders: RefCell::default(),
     };
     let mut trials: Vec<Trial> = changes.iter().map(|change| Trial::new(finder.spots(change))).collect();
-    let before = Rendered::of(tree, options)?;
+    let before = Rendered::of(tree, reading)?;
     loop {
-        let mut work = Work::new(tree, set, &options.keys, &before);
+        let mut work = Work::new(tree, &known, reading, options, &before);
         for (index, change) in changes.iter().enumerate() {
             let trial = &mut trials[index];
             while let Some(spot) = trial.spots.front() {
@@ -170,8 +188,9 @@ pub fn place(
             }
         }
         let mut made = work.finish();
-        let after = Rendered::of(&tree.with(&made.files), options)?;
-        let found = proof::compare(&before, &after, set, changes, &made.placed);
+        let after = Rendered::of(&tree.with(&made.files), reading)?;
+        let carriers = carriers(&trials, &known, &before);
+        let found = proof::compare(&before, &after, set, changes, &made.placed, &carriers);
         let mut wrong = found.wrong;
         if wrong.is_empty() && !found.others.is_empty() {
             // Something that decides over several objects: elsewhere it may be decided for one.
@@ -190,7 +209,7 @@ pub fn place(
         if wrong.is_empty() {
             made.side_effects = found.others;
             if !made.files.is_empty() {
-                let others = proof::elsewhere(tree, options, set, (&before, &after), &made.files)?;
+                let others = proof::elsewhere(tree, reading, set, (&before, &after), &made.files)?;
                 made.side_effects.extend(others);
             }
             made.side_effects.sort();
@@ -201,6 +220,22 @@ pub fn place(
             trials[index].refuse(reason);
         }
     }
+}
+
+/// The releases in which changes of what their charts make are tried.
+fn carriers(trials: &[Trial], known: &Known<'_>, before: &Rendered) -> BTreeSet<ObjectId> {
+    let places: BTreeSet<(&str, usize)> = trials
+        .iter()
+        .filter_map(|trial| trial.spots.front()?.carrier())
+        .collect();
+    let is_carrier = |one: &&Declared| places.contains(&(&*one.provenance.file, one.provenance.document));
+    let carriers = known
+        .set
+        .objects
+        .iter()
+        .filter(|_| !places.is_empty())
+        .filter(is_carrier);
+    carriers.filter_map(|one| before.written(&one.id)).collect()
 }
 
 /// The places that are left to try for a change.

@@ -53,13 +53,15 @@ pub(super) struct Found {
     pub others: Vec<String>,
 }
 
-/// Compares two renderings with what was meant. Only changes that were placed count.
+/// Compares two renderings with what was meant. Only changes that were placed count. Carriers are objects in which changes of others were
+/// made, by their ids as written.
 pub(super) fn compare(
     before: &Rendered,
     after: &Rendered,
     set: &DeclaredSet,
     changes: &[Change],
     placed: &[Placed],
+    carriers: &BTreeSet<ObjectId>,
 ) -> Found {
     let mut found = Found::default();
     let mut meant = before.objects.clone();
@@ -107,6 +109,7 @@ pub(super) fn compare(
                     .wrong
                     .extend(wrong.into_iter().map(|index| (*index, reason(*index).to_owned())));
             }
+            None if carriers.contains(id) => {}
             None => found
                 .others
                 .push(format!("{id} in {}", shown(&set.entry.paths.join(", ")))),

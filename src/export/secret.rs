@@ -46,7 +46,7 @@ impl Work<'_> {
                 provenance.file
             ));
         }
-        let edited = self.keys.edit(&provenance.file, text.as_bytes(), |tree| {
+        let edited = self.reading.keys.edit(&provenance.file, text.as_bytes(), |tree| {
             let document = tree
                 .documents
                 .get_mut(provenance.document)
@@ -71,7 +71,7 @@ impl Work<'_> {
             &file,
             String::from_utf8(encrypted).map_err(|_| "it is not UTF-8".to_owned())?,
         );
-        self.list(folder, &file)?;
+        self.list(folder, &file);
         Ok((Place::file(file), "a new file, encrypted".to_owned()))
     }
 

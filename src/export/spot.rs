@@ -1,13 +1,16 @@
 //! Where a field could be decided: candidates, the likeliest first. Which one does is shown by rendering.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use yaml_splice::Step;
 
 use super::add::folders;
 use super::layers::{Layer, Layers, items, texts};
-use super::work::at;
+use super::work::{Known, at};
 use super::{Change, path};
-use crate::object::{Declared, DeclaredSet, ObjectId, Renderer};
+use crate::object::{Declared, DeclaredSet, GroupKind, ObjectId, Renderer};
 use crate::source::Tree;
 use crate::source::path::{parent, resolve};
 
@@ -60,6 +63,24 @@ pub(super) enum Spot {
         /// The file.
         file: String,
     },
+    /// A value of a chart.
+    Value {
+        /// The file.
+        file: String,
+        /// Index of the document in the file.
+        document: usize,
+        /// Where it stands.
+        steps: Vec<Step>,
+        /// What it becomes.
+        value: Value,
+    },
+    /// A patch behind a chart, in its HelmRelease.
+    PostRenderer {
+        /// The file with the HelmRelease.
+        file: String,
+        /// Index of the document in the file.
+        document: usize,
+    },
     /// A new patch in the kustomization of the unit.
     NewPatch {
         /// The kustomization.
@@ -78,35 +99,72 @@ impl Spot {
             Self::Patch { .. } => "the patch that sets it",
             Self::Literal { .. } => "the literal of the generator",
             Self::Content { .. } => "the file that the generator reads",
+            Self::Value { .. } => "the value of the chart that sets it",
+            Self::PostRenderer { .. } => "a patch behind the chart, since no value sets it",
             Self::NewPatch { .. } => "a patch of its own, since what declares it is shared or overruled",
+        }
+    }
+
+    /// The file that is edited; `None`: the one that declares the object. Of a new object its folder.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::Document => None,
+            Self::NewFile { folder } => Some(folder),
+            Self::Image { file, .. } | Self::Replicas { file, .. } | Self::Patch { file, .. } => Some(file),
+            Self::Literal { file, .. } | Self::Content { file } | Self::NewPatch { file } => Some(file),
+            Self::Value { file, .. } | Self::PostRenderer { file, .. } => Some(file),
+        }
+    }
+
+    /// The document that changes together with what its chart makes.
+    pub fn carrier(&self) -> Option<(&str, usize)> {
+        match self {
+            Self::Value { file, document, .. } | Self::PostRenderer { file, document } => Some((file, *document)),
+            _ => None,
         }
     }
 
     /// Whether other objects may be decided there too.
     pub fn may_decide_others(&self) -> bool {
-        !matches!(self, Self::Document | Self::NewFile { .. } | Self::NewPatch { .. })
+        !matches!(
+            self,
+            Self::Document | Self::NewFile { .. } | Self::NewPatch { .. } | Self::PostRenderer { .. }
+        )
     }
 }
+
+/// Folders by namespace and kind.
+pub(super) type Folders = BTreeMap<(Option<String>, GroupKind), Vec<String>>;
 
 /// Finds them.
 pub(super) struct Finder<'a> {
     pub tree: &'a Tree,
     pub set: &'a DeclaredSet,
     pub layers: &'a Layers,
+    pub known: &'a Known<'a>,
+    /// Folders for new objects, by namespace and kind.
+    pub folders: RefCell<Folders>,
 }
 
 impl Finder<'_> {
     /// The places for a change; what is shared with other overlays last.
     pub fn spots(&self, change: &Change) -> Vec<Spot> {
         if let Change::Add { manifest } = change {
-            let folders = folders(self.tree, self.set, manifest).into_iter();
-            return folders.map(|folder| Spot::NewFile { folder }).collect();
+            let key = (manifest.namespace().map(str::to_owned), manifest.group_kind());
+            let mut known = self.folders.borrow_mut();
+            let folders = known
+                .entry(key)
+                .or_insert_with(|| folders(self.tree, self.set, manifest));
+            return folders.iter().cloned().map(|folder| Spot::NewFile { folder }).collect();
         }
-        let id = change.object();
-        let declared = self.set.objects.iter().find(|declared| declared.id == id);
-        let Some(declared) = declared.filter(|one| one.provenance.renderer == Renderer::Kustomize) else {
+        let Some(declared) = self.known.get(&change.object()) else {
             return vec![Spot::Document];
         };
+        match declared.provenance.renderer {
+            Renderer::Plain => return vec![Spot::Document],
+            Renderer::Helm => return self.of_chart(declared, change),
+            Renderer::Kustomize => {}
+        }
         let unit = self.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
         let layers = self.layers.from(unit);
         let mut spots = Vec::new();
@@ -120,14 +178,7 @@ impl Finder<'_> {
             }
         }
         spots.push(Spot::Document);
-        let shared = |spot: &Spot| {
-            let file = match spot {
-                Spot::Document | Spot::NewFile { .. } => &declared.provenance.file,
-                Spot::Image { file, .. } | Spot::Replicas { file, .. } | Spot::Patch { file, .. } => file,
-                Spot::Literal { file, .. } | Spot::Content { file } | Spot::NewPatch { file } => file,
-            };
-            self.layers.is_shared(file)
-        };
+        let shared = |spot: &Spot| self.layers.is_shared(spot.file().unwrap_or(&declared.provenance.file));
         let (last, mut first): (Vec<Spot>, Vec<Spot>) = spots.into_iter().partition(shared);
         let outermost = layers.first().filter(|layer| parent(&layer.file) == unit);
         first.extend(outermost.map(|layer| Spot::NewPatch {

@@ -3,7 +3,6 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
-use crate::declared::Options;
 use crate::object::Declared;
 use crate::source;
 
@@ -23,7 +22,7 @@ fn copied(from: &Path, to: &Path) {
 struct Case {
     _folder: tempfile::TempDir,
     tree: Tree,
-    options: Options,
+    options: declared::Options,
     set: DeclaredSet,
 }
 
@@ -44,11 +43,11 @@ impl Case {
     fn with(folder: tempfile::TempDir, path: &str, keys: declared::Keys) -> Self {
         let reference = folder.path().to_string_lossy().into_owned();
         let tree = source::open(&reference, &source::Options::default()).expect("because it is a folder");
-        let options = Options {
+        let options = declared::Options {
             paths: vec![path.to_owned()],
             namespace: "default".to_owned(),
             keys,
-            ..Options::default()
+            ..declared::Options::default()
         };
         let set = declared::load(&tree, &options).expect("because there is something to read");
         Self {
@@ -82,7 +81,8 @@ impl Case {
     }
 
     fn place(&self, changes: &[Change]) -> Changeset {
-        place(&self.tree, &self.options, &self.set, changes).expect("because the tree can be read")
+        place(&self.tree, &self.options, &self.set, changes, super::Options::default())
+            .expect("because the tree can be read")
     }
 
     /// Lines that went (`-`) and came (`+`) in each file.
@@ -474,13 +474,7 @@ fn opened(case: &Case, made: &Changeset, file: &str) -> String {
 
 #[test]
 fn values_of_secrets_are_encrypted_for_whom_the_repository_says() {
-    let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    copied(&fixtures.join("flux-shop"), folder.path());
-    let key = std::fs::read_to_string(fixtures.join("flux-shop.agekey")).expect("because the fixture has it");
-    let mut identities = sops::Identities::new();
-    identities.add_age(&key).expect("because it is a key");
-    let case = Case::with(folder, "clusters/production", declared::Keys::new(identities, None));
+    let case = shop();
     let new = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "till", "namespace": "shop"},
         "data": {"pin": "Y2FuYXJ5LTQ3MTE=", "note": "dHdvCmxpbmVzCg=="}});
     let vault = "apps/payments/vault.yaml";
@@ -523,4 +517,32 @@ fn values_of_secrets_are_encrypted_for_whom_the_repository_says() {
         .find(|file| file.contains("till"))
         .expect("because it is new");
     assert!(opened(&case, &made, new).contains("pin: canary-4711"));
+}
+
+/// The fixture whose orders are a chart in the repository, released by Flux.
+fn shop() -> Case {
+    let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    copied(&fixtures.join("flux-shop"), folder.path());
+    let key = std::fs::read_to_string(fixtures.join("flux-shop.agekey")).expect("because the fixture has it");
+    let mut identities = sops::Identities::new();
+    identities.add_age(&key).expect("because it is a key");
+    Case::with(folder, "clusters/production", declared::Keys::new(identities, None))
+}
+
+#[test]
+fn what_is_rendered_is_not_edited_unless_asked() {
+    let case = Case::new("jx-mini", "config-root");
+    let change = [case.set("PodDisruptionBudget/shop/kitchen", ".spec.minAvailable", json!(5))];
+    let made = case.place(&change);
+    assert!(made.files.is_empty());
+    assert!(
+        made.unplaced[0]
+            .reason
+            .starts_with("config-root is rendered from helmfiles"),
+        "{made:?}"
+    );
+    let options = super::Options { edit_rendered: true };
+    let made = place(&case.tree, &case.options, &case.set, &change, options).expect("because the tree can be read");
+    assert_eq!(made.placed.len(), 1);
 }

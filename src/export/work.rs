@@ -8,18 +8,55 @@ use yaml_splice::{Edit, Edited, Step};
 
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
-use super::{Change, Changeset, Placed, path};
-use crate::declared::Keys;
+use super::{Change, Changeset, Options, Placed, path};
+use crate::declared::{self, config_root};
 use crate::object::{Declared, DeclaredSet, ObjectId, Place, Renderer};
 use crate::source::Tree;
 use crate::source::path::{is_within, parent, resolve};
 
+/// What is declared, found by identity.
+pub(super) struct Known<'a> {
+    pub set: &'a DeclaredSet,
+    by_id: BTreeMap<&'a ObjectId, &'a Declared>,
+    /// How many objects have a kind and a name.
+    namesakes: BTreeMap<(&'a str, &'a str), usize>,
+}
+
+impl<'a> Known<'a> {
+    pub fn of(set: &'a DeclaredSet) -> Self {
+        let mut namesakes = BTreeMap::new();
+        for one in &set.objects {
+            *namesakes.entry((&*one.id.kind, &*one.id.name)).or_default() += 1;
+        }
+        Self {
+            set,
+            by_id: set.objects.iter().map(|one| (&one.id, one)).collect(),
+            namesakes,
+        }
+    }
+
+    pub fn get(&self, id: &ObjectId) -> Option<&'a Declared> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Whether an object of another namespace has the same kind and name.
+    pub fn has_namesakes(&self, id: &ObjectId) -> bool {
+        self.namesakes
+            .get(&(&*id.kind, &*id.name))
+            .is_some_and(|count| *count > 1)
+    }
+}
+
 pub(super) struct Work<'a> {
     pub tree: &'a Tree,
-    pub set: &'a DeclaredSet,
+    pub known: &'a Known<'a>,
     pub made: Changeset,
-    /// The keys that open what is encrypted.
-    pub keys: &'a Keys,
+    pub reading: &'a declared::Options,
+    options: Options,
+    /// How files are called in a folder, by the order of their names.
+    pub habits: BTreeMap<String, Vec<usize>>,
+    /// New entries of kustomizations: file → (folder, entry).
+    pub entries: BTreeMap<String, Vec<(String, String)>>,
     before: &'a Rendered,
     /// Rendered objects as they are meant to be by now, of those that change.
     meant: BTreeMap<ObjectId, Value>,
@@ -31,24 +68,35 @@ pub(super) struct Work<'a> {
 pub(super) type Made = (Place, String);
 
 impl<'a> Work<'a> {
-    pub fn new(tree: &'a Tree, set: &'a DeclaredSet, keys: &'a Keys, before: &'a Rendered) -> Self {
+    pub fn new(
+        tree: &'a Tree,
+        known: &'a Known<'a>,
+        reading: &'a declared::Options,
+        options: Options,
+        before: &'a Rendered,
+    ) -> Self {
         Self {
             tree,
-            set,
+            known,
             made: Changeset::default(),
-            keys,
+            reading,
+            options,
+            habits: BTreeMap::new(),
+            entries: BTreeMap::new(),
             before,
             meant: BTreeMap::new(),
             gone: BTreeMap::new(),
         }
     }
 
-    pub fn finish(self) -> Changeset {
+    pub fn finish(mut self) -> Changeset {
+        self.list_all();
         self.made
     }
 
     /// Makes a change at a place, or says why not; then nothing is changed.
     pub fn make(&mut self, index: usize, change: &Change, spot: &Spot) -> Result<(), String> {
+        self.guard(change, spot)?;
         let is_secret = change.object().is("", "Secret");
         let (place, why) = match (change, spot) {
             (Change::Add { manifest }, Spot::NewFile { folder }) if is_secret => self.add_encrypted(folder, manifest),
@@ -71,6 +119,24 @@ impl<'a> Work<'a> {
             why,
         });
         Ok(())
+    }
+
+    /// Refuses files that are rendered from something else.
+    fn guard(&self, change: &Change, spot: &Spot) -> Result<(), String> {
+        let declared = || self.known.get(&change.object()).map(|one| one.provenance.file.as_str());
+        let Some(root) = spot
+            .file()
+            .or_else(declared)
+            .and_then(|file| config_root(self.tree, file))
+        else {
+            return Ok(());
+        };
+        match self.options.edit_rendered {
+            true => Ok(()),
+            false => Err(format!(
+                "{root} is rendered from helmfiles and written over: change the values there, or add --edit-rendered"
+            )),
+        }
     }
 
     /// A rendered object as it is meant to be by now.
@@ -103,8 +169,7 @@ impl<'a> Work<'a> {
 
     /// The declared object with its file, where that is a manifest that can be edited.
     pub(super) fn declared(&self, object: &ObjectId) -> Result<&'a Declared, String> {
-        let found = self.set.objects.iter().find(|declared| declared.id == *object);
-        let declared = found.ok_or_else(|| "it is not declared".to_owned())?;
+        let declared = self.known.get(object).ok_or_else(|| "it is not declared".to_owned())?;
         match declared.provenance.renderer {
             Renderer::Helm => {
                 Err("a chart makes it: set a value of its release, or patch it behind the chart".to_owned())

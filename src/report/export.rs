@@ -176,7 +176,10 @@ impl Exported<'_> {
                 } else {
                     format!(" {}", told.field)
                 };
-                lines.push(format!("{}{field}: {reason}", self.findings[index].id));
+                let id = &self.findings[index].id;
+                let aside = self.made.aside.get(id);
+                let aside = aside.map_or(String::new(), |file| format!("; what is live is in {file}"));
+                lines.push(format!("{id}{field}: {reason}{aside}"));
             }
         }
         lines

@@ -6,7 +6,7 @@ use refloat::control_plane::Options;
 use serde_json::{Value, json};
 
 use crate::support::plane::{Plane, fresh_with, wait};
-use crate::support::repo::Repo;
+use crate::support::repo::{Repo, git_in};
 use crate::support::run::refloat;
 use crate::support::transcript::{Scene, Transcript};
 use crate::support::web::{Answer, Web};
@@ -213,6 +213,34 @@ fn audit() {
         let text = std::fs::read_to_string(desk.path().join(file)).expect("because it was written");
         assert!(text.contains("feature-flags"), "{file}: {text}");
     }
+}
+
+#[test]
+fn export() {
+    let desk = desk();
+    let (plane, env) = production(desk.path());
+    another_image(&plane);
+    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-flags"}, "data": {"instant": "off"}});
+    let path = "/api/v1/namespaces/payments/configmaps?fieldManager=kubectl-create";
+    act(&plane, "POST", path, "application/json", Some(&flags));
+    let policy = "/apis/networking.k8s.io/v1/namespaces/data/networkpolicies/bank-db";
+    act(&plane, "DELETE", policy, "", None);
+    let bank = |args: &[&str]| git_in(&desk.path().join("bank"), "2026-01-02T03:04:05Z", args);
+    let remote = desk.path().join("bank.git").display().to_string();
+    bank(&["init", "-q", "--bare", "-b", "main", &remote]);
+    bank(&["remote", "add", "origin", &remote]);
+    bank(&["push", "-q", "origin", "main"]);
+    for (key, value) in [("user.name", "Ada"), ("user.email", "ada@example.invalid")] {
+        bank(&["config", key, value]);
+    }
+    Transcript::of("runbooks/export.md").play(&Scene {
+        folder: desk.path(),
+        env,
+    });
+    // What was pushed is what was proven, and nothing else moved.
+    let pushed = bank(&["--git-dir", &remote, "rev-parse", "after-the-outage"]);
+    assert_eq!(pushed, bank(&["rev-parse", "after-the-outage"]));
+    assert_eq!(bank(&["status", "--porcelain"]), "");
 }
 
 #[test]

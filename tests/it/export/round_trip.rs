@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use refloat::control_plane::Options;
+
 use crate::audit::whole::{act, table};
-use crate::audit::{bank, root};
-use crate::support::plane::Plane;
-use crate::support::repo::Repo;
+use crate::audit::{bank, restore, root};
+use crate::support::plane::{Plane, fresh_with};
+use crate::support::repo::{Repo, case, git_in};
 use crate::support::run::{Ran, refloat};
 
 /// What no output and no file may hold: values of Secrets, as they are and as the API has them.
@@ -79,6 +81,7 @@ fn what_was_done_by_hand_is_declared_and_the_next_audit_is_clean() {
     let Some(plane) = after_the_emergency() else { return };
     let repo = Repo::of_folder(&root("fixtures/mobile-bank"));
     in_other_ways(&plane, &repo);
+    asked_and_refused(&plane, &repo);
     let diff = comes_back(&plane, &repo);
     // Fields that changed, three objects that were deleted, a list that is empty now.
     assert!(gone(&diff).len() < 100, "{diff}");
@@ -140,6 +143,54 @@ fn in_other_ways(plane: &Plane, repo: &Repo) {
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
 }
 
+/// One answer each, as `git add -p` asks; and what is refused, with nothing written.
+fn asked_and_refused(plane: &Plane, repo: &Repo) {
+    let (kubeconfig, path) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = |more: &[&str]| {
+        let args = ["export", &path, "--kubeconfig", &kubeconfig];
+        args.iter().chain(more).map(|arg| (*arg).to_owned()).collect::<Vec<_>>()
+    };
+    let chosen = refloat(args(&["--interactive", "--only", "mobile", "--verdict", "drifted"]))
+        .stdin("n\ny\nd\n")
+        .run();
+    assert_eq!(chosen.code, 0, "{}", chosen.stderr);
+    assert!(
+        chosen.stderr.contains("- .spec.replicas: 2\n+ .spec.replicas: 5\n"),
+        "{}",
+        chosen.stderr
+    );
+    assert!(chosen.stdout.contains("1 file changed"), "{}", chosen.stdout);
+    let none = refloat(args(&["--interactive"])).stdin("q\n").run();
+    assert!(
+        none.code == 0 && none.stderr.contains("Nothing was exported."),
+        "{}",
+        none.stderr
+    );
+
+    let refused = |more: &[&str], code: i32, why: &str| {
+        let ran = refloat(args(more)).run();
+        assert_eq!(ran.code, code, "{more:?} {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{more:?} {}", ran.stderr);
+    };
+    refused(&["--only", "paymnts"], 2, "no finding matches paymnts");
+    refused(&["--by", "nobody"], 2, "no finding matches nobody");
+    refused(&["--branch=main"], 1, "it is checked out");
+    refused(&["--since", "yesterday"], 2, "is not understood");
+    refused(
+        &["--output", "/proc/none", "--only", "mobile"],
+        1,
+        "nothing was written",
+    );
+    repo.write("clusters/production/apps/mobile/web.yaml", "somebody is at it\n");
+    refused(
+        &["--write", "--only", "mobile"],
+        1,
+        "web.yaml is not as it was committed",
+    );
+    repo.git(&["checkout", "-q", "--", "."]);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
+
 /// mobile-bank with a kustomization over all files, which sets an image and a number of replicas.
 fn kustomized() -> Repo {
     let repo = Repo::of_folder(&root("fixtures/mobile-bank"));
@@ -155,4 +206,89 @@ fn kustomized() -> Repo {
     repo.write("clusters/production/kustomization.yaml", &text);
     repo.commit("a kustomization");
     repo
+}
+
+/// What is done to bank-of-anthos past Git: object, command.
+const TO_ANTHOS: &[(&str, &str)] = &[
+    (
+        "Deployment/default/frontend",
+        "patch deployment frontend --type=merge -p {\"spec\":{\"replicas\":3}}",
+    ),
+    (
+        "Deployment/default/contacts",
+        "set image deployment/contacts *=registry.example.com/contacts:hotfix",
+    ),
+    (
+        "Deployment/default/userservice",
+        "set env deployment/userservice LOG_LEVEL=debug",
+    ),
+    (
+        "Deployment/default/ledgerwriter",
+        "set resources deployment/ledgerwriter --limits=memory=2Gi",
+    ),
+    (
+        "StatefulSet/default/ledger-db",
+        "label statefulset ledger-db looked-at=yes",
+    ),
+    ("Service/default/frontend", "annotate service frontend note=looked-at"),
+    (
+        "ConfigMap/default/environment-config",
+        "patch configmap environment-config -p {\"data\":{\"LOCAL_ROUTING_NUM\":\"1\"}}",
+    ),
+    ("Service/default/balancereader", "delete service balancereader"),
+    ("ConfigMap/default/made", "create configmap made --from-literal=a=b"),
+    (
+        "Deployment/default/tools",
+        "create deployment tools --image=registry.example.com/tools:1",
+    ),
+    ("ServiceAccount/default/robot", "create serviceaccount robot"),
+    (
+        "RoleBinding/default/robot",
+        "create rolebinding robot --clusterrole=view --serviceaccount=default:robot",
+    ),
+];
+
+#[test]
+fn a_repository_of_others_takes_what_was_done_by_hand() {
+    let (Some((_folder, clone)), true) = (case("bank-of-anthos"), refloat::process::which("kubectl").is_some()) else {
+        return;
+    };
+    let plane = fresh_with(Options::default());
+    restore(&plane, &clone, &["kubernetes-manifests"]);
+    for (_, command) in TO_ANTHOS {
+        kubectl(&plane, command);
+    }
+    let git = |args: &[&str]| git_in(&clone, "2026-01-02T03:04:05Z", args);
+    let path = ["--path", "kubernetes-manifests"];
+    let ran = run("export", &plane, &clone, &[&path[..], &["--write"]].concat());
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    for (object, _) in TO_ANTHOS {
+        assert!(
+            ran.stdout.contains(&format!("\n  {object}")),
+            "{object}\n{}",
+            ran.stdout
+        );
+    }
+    git(&["add", "-A"]);
+    let diff = git(&["diff", "--cached"]);
+    git(&["commit", "-q", "-m", "what was done by hand"]);
+    let audit = run("audit", &plane, &clone, &path);
+    assert_eq!(audit.code, 0, "{}\n{diff}", audit.stdout);
+    // Seven values, and the Service with its separator: 22 lines; the licence above it stays.
+    assert!(gone(&diff).len() < 32, "{diff}");
+    assert!(!diff.contains("-# Copyright"), "{diff}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests change the cluster with kubectl itself")]
+fn kubectl(plane: &Plane, command: &str) {
+    let output = std::process::Command::new("kubectl")
+        .args(command.split(' '))
+        .env("KUBECONFIG", plane.kubeconfig())
+        .output()
+        .expect("because it is there");
+    assert!(
+        output.status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -69,31 +69,36 @@ impl Repo {
 
     /// Runs git with this author and committer date.
     pub fn git_at(&self, date: &str, args: &[&str]) -> String {
-        #[expect(clippy::disallowed_methods, reason = "tests make repositories with git itself")]
-        let output = Command::new("git")
-            .args([
-                "-c",
-                "user.name=dev",
-                "-c",
-                "user.email=dev@example.invalid",
-                "-c",
-                "commit.gpgsign=false",
-            ])
-            .args(args)
-            .current_dir(self.path())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_AUTHOR_DATE", date)
-            .env("GIT_COMMITTER_DATE", date)
-            .output()
-            .expect("because git is there");
-        assert!(
-            output.status.success(),
-            "git {args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).expect("because git writes UTF-8 here")
+        git_in(self.path(), date, args)
     }
+}
+
+/// Runs git in a folder with this author and committer date, and returns its output.
+pub fn git_in(folder: &Path, date: &str, args: &[&str]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests make repositories with git itself")]
+    let output = Command::new("git")
+        .args([
+            "-c",
+            "user.name=dev",
+            "-c",
+            "user.email=dev@example.invalid",
+            "-c",
+            "commit.gpgsign=false",
+        ])
+        .args(args)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_AUTHOR_DATE", date)
+        .env("GIT_COMMITTER_DATE", date)
+        .output()
+        .expect("because git is there");
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("because git writes UTF-8 here")
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -1,0 +1,133 @@
+//! What a chart makes, changed by its values, else patched behind it.
+
+use std::sync::Arc;
+
+use refloat::declared::helm::{Charts, Configuration};
+use refloat::declared::{self, Keys};
+use refloat::export::{Change, Changeset, Options, place};
+use refloat::object::{DeclaredSet, ObjectId};
+use refloat::source::{self, Tree};
+use serde_json::{Value, json};
+
+use crate::audit::root;
+use crate::support::repo::Repo;
+use crate::support::run::tool_folder;
+
+struct Shop {
+    _repo: Repo,
+    tree: Tree,
+    options: declared::Options,
+    set: DeclaredSet,
+}
+
+fn shop() -> Shop {
+    let repo = Repo::of_folder(&root("fixtures/flux-shop"));
+    let release = std::fs::read_to_string(root("fixtures/flux-shop/apps/orders/release.yaml"));
+    let release = release
+        .expect("because the fixture has it")
+        .replace("orders.${DOMAIN}", "orders.fixed.example");
+    repo.write("apps/orders/release.yaml", &release);
+    repo.commit("a domain of its own");
+    let key = std::fs::read_to_string(root("fixtures/flux-shop.agekey")).expect("because the fixture has it");
+    let mut identities = sops::Identities::new();
+    identities.add_age(&key).expect("because it is a key");
+    let tree = source::open(&repo.path().display().to_string(), &source::Options::default());
+    let tree = tree.expect("because it is a repository");
+    let mut options = declared::Options {
+        paths: vec!["clusters/production".to_owned()],
+        namespace: "default".to_owned(),
+        helm: Some(tool_folder("helm").join("helm")),
+        keys: Keys::new(identities, None),
+        charts: Arc::new(Charts::new(None, Vec::new(), Configuration::default(), false)),
+        ..declared::Options::default()
+    };
+    let set = loop {
+        let set = declared::load(&tree, &options).expect("because it declares something");
+        if set.wanted.is_empty() {
+            break set;
+        }
+        // Of what units would read in the cluster there is nothing.
+        options.inputs.extend(set.wanted.into_iter().map(|id| (id, None)));
+    };
+    Shop {
+        _repo: repo,
+        tree,
+        options,
+        set,
+    }
+}
+
+impl Shop {
+    fn id(&self, name: &str) -> ObjectId {
+        let found = self.set.objects.iter().find(|one| one.id.is_named_by(name));
+        found.unwrap_or_else(|| panic!("{name} is not declared")).id.clone()
+    }
+
+    fn set(&self, object: &str, path: &str, value: Value) -> Change {
+        Change::Set {
+            object: self.id(object),
+            path: path.to_owned(),
+            value,
+        }
+    }
+
+    fn place(&self, changes: &[Change]) -> Changeset {
+        place(&self.tree, &self.options, &self.set, changes, Options::default()).expect("because the tree can be read")
+    }
+
+    fn diff(&self, made: &Changeset) -> String {
+        let diff = source::diff(&self.tree, &made.files).expect("because it is text");
+        let lines = String::from_utf8_lossy(&diff).into_owned();
+        let changed = |line: &&str| (line.starts_with('+') || line.starts_with('-')) && !line.starts_with("---");
+        lines
+            .lines()
+            .filter(changed)
+            .fold(String::new(), |all, line| all + line + "\n")
+    }
+}
+
+#[test]
+fn a_value_where_one_decides_else_a_patch_behind_the_chart() {
+    let shop = shop();
+    let orders = "Deployment/orders";
+    let made = shop.place(&[
+        shop.set("ConfigMap/orders", ".data.domain", json!("orders.other.example")),
+        shop.set(orders, ".spec.template.spec.hostNetwork", json!(true)),
+        shop.set(orders, ".spec.replicas", json!(9)),
+        Change::Remove {
+            object: shop.id("Service/orders"),
+        },
+    ]);
+    assert_eq!(made.unplaced, []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    insta::assert_snapshot!(shop.diff(&made), @r"
+    +++ b/apps/orders/release.yaml
+    -    domain: orders.fixed.example
+    +    domain: orders.other.example
+    +  postRenderers:
+    +    - kustomize:
+    +        patches:
+    +          - target:
+    +              kind: Deployment
+    +              name: orders
+    +            patch: |
+    +              - op: add
+    +                path: /spec/template/spec/hostNetwork
+    +                value: true
+    +              - op: replace
+    +                path: /spec/replicas
+    +                value: 9
+    +          - target:
+    +              kind: Service
+    +              name: orders
+    +            patch: |
+    +              apiVersion: v1
+    +              kind: Service
+    +              metadata:
+    +                name: orders
+    +              $patch: delete
+    ");
+    // Twice the same: nothing moves but what is new.
+    let again = shop.place(&[shop.set(orders, ".spec.paused", json!(true))]);
+    assert_eq!(again.files.keys().collect::<Vec<_>>(), ["apps/orders/release.yaml"]);
+}
