@@ -176,12 +176,24 @@ impl<'a> Pair<'a> {
                 || (controllers_too && !by_design::by_hand(&manager.name))
         };
         if owners.indices.is_empty() {
-            Owned::NOBODY
+            match self.was_scaled(path) {
+                true => Owned::FOREIGN,
+                false => Owned::NOBODY,
+            }
         } else if owners.indices.iter().any(rightful) {
             Owned::RIGHTFUL
         } else {
             Owned::FOREIGN
         }
+    }
+
+    /// Whether this is a number of replicas that somebody set by `kubectl scale`: where nobody owned it before, that leaves no trace in
+    /// managedFields (`ScaleHandler` of the API server keeps entries that had it), and no default is other than 1.
+    fn was_scaled(&self, path: &Path) -> bool {
+        self.group == "apps"
+            && path.0.len() == 2
+            && path.begins(&["spec", "replicas"])
+            && path.at(self.live).is_some_and(|count| *count != 1)
     }
 
     /// The object as it would be after an apply (`then`), without the suspects: what to ask the server with.

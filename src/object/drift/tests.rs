@@ -359,4 +359,13 @@ fn a_number_of_replicas_that_was_scaled_by_hand_is_drift_though_git_leaves_it_op
     let mut scale = manager("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}));
     scale.subresource = "scale".into();
     assert_eq!(offline(&git, &live, &by(vec![scale]), false), ["Added .spec.replicas"]);
+    // Nobody owned it, so nobody does now.
+    let applied = || manager("kubectl", "Apply", json!({"f:spec": {"f:template": {}}}));
+    assert_eq!(
+        offline(&git, &live, &by(vec![applied()]), false),
+        ["Added .spec.replicas"]
+    );
+    assert_eq!(offline(&git, &live, &by(vec![applied()]), true), Vec::<String>::new());
+    let one = deployment(json!({"replicas": 1, "template": {}}));
+    assert_eq!(offline(&git, &one, &by(vec![applied()]), false), Vec::<String>::new());
 }
