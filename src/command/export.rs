@@ -10,7 +10,7 @@ use super::console::{self, Console};
 use crate::audit::Finding;
 use crate::cli::{BRANCH, ExportArgs, ForgeArg, Output};
 use crate::cluster::{Cleaned, Cluster, CompareOptions, ConnectOptions};
-use crate::declared;
+use crate::declared::{self, Dialect};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice};
@@ -38,6 +38,11 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
         follow: false,
     };
     let audited = audit(&asked, &place, logs, &mut console).await?;
+    if audited.start.basis.set.entry.dialect == Dialect::Snapshot.label() {
+        return Err(Failure::new(Kind::Usage, "nothing was exported")
+            .because("this is a snapshot of what was live, and no repository")
+            .hint("give the repository; `refloat diff` compares the cluster with the snapshot"));
+    }
     console.preflight(&audited.start.basis.set.problems, &[], true);
     let chosen = chosen(&choice, &audited)?;
     // As the repository has it: the audit knows objects under the versions that the cluster serves.
@@ -56,7 +61,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
             }
         },
     };
-    let intent = export::intend(&chosen, &set, &cleaned);
+    let intent = export::intend(&chosen, &set, &cleaned, !args.only.is_empty());
     console.say(&Event::Progress("finding the places in the repository".to_owned()));
     let made = tokio::task::block_in_place(|| {
         let options = export::Options {

@@ -64,14 +64,24 @@ pub fn wanted<'a>(findings: &[&'a Finding], set: &'a DeclaredSet) -> Vec<Wanted<
     .collect()
 }
 
-/// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names.
-pub fn intend(findings: &[&Finding], set: &DeclaredSet, cleaned: &BTreeMap<ObjectId, Cleaned>) -> Intent {
+/// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names. Where a part of the repository could not be
+/// read, what seems to be declared nowhere may be declared there: it is exported only if it was `named`.
+pub fn intend(findings: &[&Finding], set: &DeclaredSet, cleaned: &BTreeMap<ObjectId, Cleaned>, named: bool) -> Intent {
+    let in_doubt = set.has_errors() && !named;
     let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
     let mut intent = Intent::default();
     for (index, finding) in findings.iter().enumerate() {
         let start = intent.changes.len();
         let one = cleaned.get(&finding.id);
-        match changes(finding, declared.get(&finding.id).copied(), one) {
+        let is_new = !matches!(finding.verdict, Verdict::Drifted { .. } | Verdict::Missing);
+        let changes = match in_doubt && is_new {
+            true => Err(
+                "a part of the repository could not be read (see above), and may declare it: name it with --only"
+                    .to_owned(),
+            ),
+            false => changes(finding, declared.get(&finding.id).copied(), one),
+        };
+        match changes {
             Ok(changes) => {
                 intent.changes.extend(changes);
                 intent.wishes.push(Wish {

@@ -181,6 +181,23 @@ fn asked_and_refused(plane: &Plane, repo: &Repo) {
         1,
         "nothing was written",
     );
+    // What cannot be read may declare it.
+    repo.write("clusters/production/apps/mobile/broken.yaml", "a: [\n");
+    repo.commit("broken");
+    let new = ["--verdict", "never-in-git"];
+    let in_doubt = refloat(args(&new)).run();
+    assert!(
+        in_doubt.code == 3 && in_doubt.stdout.contains("may declare it: name it with --only"),
+        "{}",
+        in_doubt.stdout
+    );
+    assert!(in_doubt.stdout.contains("0 files changed"), "{}", in_doubt.stdout);
+    let named = refloat(args(
+        &[&new[..], &["--only", "ConfigMap/payments/feature-flags"]].concat(),
+    ))
+    .run();
+    assert!(named.stdout.contains("1 file changed"), "{}", named.stdout);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     repo.write("clusters/production/apps/mobile/web.yaml", "somebody is at it\n");
     refused(
         &["--write", "--only", "mobile"],
@@ -210,10 +227,7 @@ fn kustomized() -> Repo {
 
 /// What is done to bank-of-anthos past Git: object, command.
 const TO_ANTHOS: &[(&str, &str)] = &[
-    (
-        "Deployment/default/frontend",
-        "patch deployment frontend --type=merge -p {\"spec\":{\"replicas\":3}}",
-    ),
+    ("Deployment/default/frontend", "scale deployment frontend --replicas=3"),
     (
         "Deployment/default/contacts",
         "set image deployment/contacts *=registry.example.com/contacts:hotfix",

@@ -1,0 +1,77 @@
+//! How long it takes to export what was never in Git, with its proofs.
+//!
+//! ```text
+//! cargo bench --bench export               5,000 objects over 58 kinds beside 100 that are declared
+//! cargo bench --bench export -- --quick    a tenth of that
+//! ```
+//!
+//! A fresh control plane is filled once. Each round is the whole of `refloat export --output`: the audit, a manifest of each object with
+//! its dry runs, the places in the repository, and the proof by rendering. The median is told; it may be 60 s.
+
+#[path = "../audit/cluster.rs"]
+#[allow(dead_code, reason = "some of it is for other measurements")]
+mod cluster;
+#[path = "../shared/mod.rs"]
+#[allow(dead_code, reason = "some of it is for other measurements")]
+mod shared;
+
+use cluster::Sizes;
+use shared::process::{command, run_to};
+use shared::raw::Server;
+use shared::{control_plane, median, quiet, say};
+
+/// The most that an export may take, in seconds.
+const BOUND: f64 = 60.0;
+/// Done, but something was left out: Secrets, for which the repository says nobody to encrypt them for.
+const LOOK: i32 = 3;
+
+fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let quick = std::env::args().any(|arg| arg == "--quick");
+    let (sizes, rounds) = match quick {
+        true => (Sizes::new(550, 50), 1),
+        false => (Sizes::new(5_100, 100), 3),
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("because threads can be started");
+    runtime.block_on(measure(sizes, rounds));
+}
+
+async fn measure(sizes: Sizes, rounds: usize) {
+    let plane = control_plane().await;
+    let server = Server::from_kubeconfig(plane.kubeconfig());
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let repo = folder.path().join("repo");
+    cluster::repository(sizes, &repo);
+    cluster::fill(&server, sizes, &repo, &plane.kubeconfig_path(), folder.path()).await;
+    quiet(&server).await;
+    let (mut times, mut peak) = (Vec::new(), 0.0_f64);
+    for round in 1..=rounds {
+        let files = folder.path().join(format!("files-{round}"));
+        let mut refloat = command(env!("CARGO_BIN_EXE_refloat"));
+        refloat.args([
+            "export",
+            "--context",
+            "refloat-throwaway",
+            "--namespace",
+            cluster::DECLARED,
+        ]);
+        refloat.arg("--kubeconfig").arg(plane.kubeconfig_path());
+        refloat.arg("--output").arg(&files).arg(&repo);
+        let ran = tokio::task::block_in_place(|| run_to(&[LOOK], refloat, folder.path()));
+        let ran = ran.unwrap_or_else(|error| panic!("refloat export failed: {error}"));
+        let told = std::fs::read_to_string(folder.path().join("stdout")).expect("because it was written");
+        let last = told.lines().last().unwrap_or_default();
+        say(&format!(
+            "  round {round}: {:.1} s, {:.0} MB; {last}",
+            ran.wall.as_secs_f64(),
+            ran.peak
+        ));
+        times.push(ran.wall.as_secs_f64());
+        peak = peak.max(ran.peak);
+    }
+    say(&format!(
+        "export              {:.1} s (bound {BOUND}), {peak:.0} MB at most",
+        median(times)
+    ));
+    plane.stop().await;
+}
