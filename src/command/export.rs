@@ -14,7 +14,7 @@ use crate::declared::{self, Dialect};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice};
-use crate::forge::{self, Forge, Proposal};
+use crate::forge::{self, Forge, Proposal, Token};
 use crate::object::{DeclaredSet, ObjectId, resolve};
 use crate::report::{About, Exported};
 use crate::source::{self, Draft, PatchHead, Tree, Was};
@@ -242,8 +242,11 @@ fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str
             .because("the repository is far away: a commit in refloat's own clone of it would be lost")
             .hint("add --push, or give a clone of yours"));
     }
+    let name = args.branch.as_deref().unwrap_or(BRANCH);
+    // What would keep the request from being opened is better known before anything is pushed.
+    let forge = args.pull_request.then(|| forge_of(args, tree, name)).transpose()?;
     let draft = Draft {
-        branch: args.branch.as_deref().unwrap_or(BRANCH),
+        branch: name,
         files: &exported.made.files,
         message,
         entry: &exported.about.entry.paths.join(","),
@@ -263,15 +266,16 @@ fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str
         let pushed = source::push(tree, &written)?;
         text.push_str(&format!("\nPushed to {}.", pushed.shown));
     }
-    if args.pull_request {
+    if let Some((forge, token)) = forge {
         // What is pushed stands, whatever the forge says.
         console::talk(|err| writeln!(err, "{}", std::mem::take(&mut text)));
-        text = pull_request(args, tree, &written.branch, message)?;
+        text = pull_request(&forge, &token, args, name, message)?;
     }
     Ok(text)
 }
 
-fn pull_request(args: &ExportArgs, tree: &Tree, branch: &str, message: &str) -> Result<String, Failure> {
+/// Where pull requests of a branch are opened, and with what.
+fn forge_of(args: &ExportArgs, tree: &Tree, branch: &str) -> Result<(Forge, Token), Failure> {
     let remote = source::push_address(tree, branch)?;
     let kind = args.forge.map(|forge| match forge {
         ForgeArg::Github => forge::Kind::GitHub,
@@ -280,6 +284,16 @@ fn pull_request(args: &ExportArgs, tree: &Tree, branch: &str, message: &str) -> 
     });
     let forge = Forge::of(&remote, kind, args.forge_api.as_deref())?;
     let token = forge.token(tree, &remote)?;
+    Ok((forge, token))
+}
+
+fn pull_request(
+    forge: &Forge,
+    token: &Token,
+    args: &ExportArgs,
+    branch: &str,
+    message: &str,
+) -> Result<String, Failure> {
     let (title, body) = message.split_once('\n').unwrap_or((message, ""));
     let proposal = Proposal {
         branch,
@@ -287,7 +301,7 @@ fn pull_request(args: &ExportArgs, tree: &Tree, branch: &str, message: &str) -> 
         title,
         body: body.trim_start(),
     };
-    let proposed = forge.propose(&proposal, &token)?;
+    let proposed = forge.propose(&proposal, token)?;
     let was = match proposed.was {
         forge::Was::Opened => "Opened",
         forge::Was::Updated => "Updated",

@@ -117,6 +117,9 @@ fn in_other_ways(plane: &Plane, repo: &Repo) {
     let again = run("export", plane, repo.path(), &["--branch", "--push"]);
     assert!(again.stderr.contains("as it was there already"), "{}", again.stderr);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    let unopened = run("export", plane, repo.path(), &["--branch=asked-for", "--pull-request"]);
+    assert_eq!(unopened.code, 1, "{}", unopened.stderr);
+    assert_eq!(repo.git(&["branch", "--list", "asked-for"]), "", "a folder is no forge");
     let on_branch = repo.git(&[
         "--git-dir",
         &remote,
