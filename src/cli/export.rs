@@ -80,6 +80,14 @@ pub struct ExportArgs {
     #[arg(long, help_heading = "Choice")]
     pub allow_side_effects: bool,
 
+    /// Seal new Secrets for the sealed-secrets controller with its certificate, as
+    /// `kubeseal --fetch-cert` gives it
+    ///
+    /// Otherwise they are encrypted with SOPS where a .sops.yaml says for whom, or
+    /// left out.
+    #[arg(long, value_name = "FILE", help_heading = "Choice")]
+    pub sealed_secrets_cert: Option<PathBuf>,
+
     /// Also edit what is rendered from something else: the config-root of Jenkins X
     ///
     /// The next rendering writes over it.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::SystemTime;
+
+use sops::sealed::Certificate;
 
 use super::audit::{Asked, Audit, Place, audit};
 use super::audit_log;
@@ -13,7 +16,7 @@ use crate::cluster::{Cleaned, Cluster, CompareOptions, ConnectOptions};
 use crate::declared::{self, Dialect};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
-use crate::export::{self, Changeset, Choice};
+use crate::export::{self, Changeset, Choice, Ways};
 use crate::forge::{self, Forge, Proposal, Token};
 use crate::object::{DeclaredSet, ObjectId, resolve};
 use crate::report::{About, Exported};
@@ -22,6 +25,7 @@ use crate::source::{self, Draft, PatchHead, Tree, Was};
 pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(Output::Human);
     let choice = choice(args)?;
+    let certificate = args.sealed_secrets_cert.as_deref().map(certificate).transpose()?;
     let logs = audit_log::open(&args.audit_log)?;
     let connect = ConnectOptions {
         kubeconfig: args.target.kubeconfig.clone(),
@@ -61,7 +65,11 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
             }
         },
     };
-    let intent = export::intend(&chosen, &set, &cleaned, !args.only.is_empty());
+    let ways = Ways {
+        named: !args.only.is_empty(),
+        seal: certificate.as_ref(),
+    };
+    let intent = export::intend(&chosen, &set, &cleaned, ways);
     console.say(&Event::Progress("finding the places in the repository".to_owned()));
     let made = tokio::task::block_in_place(|| {
         let options = export::Options {
@@ -92,6 +100,24 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     match exported.is_whole() && audited.gaps.is_empty() && gaps.is_empty() {
         true => Ok(Exit::Done),
         false => Ok(Exit::LookAt),
+    }
+}
+
+/// The certificate of the controller of SealedSecrets, if it is still good.
+fn certificate(file: &Path) -> Result<Certificate, Failure> {
+    let failed = |why: String| {
+        Failure::new(
+            Kind::Input,
+            "nothing was exported: --sealed-secrets-cert cannot be used",
+        )
+        .because(format!("{}: {why}", file.display()))
+        .hint("`kubeseal --fetch-cert` gives the one that is in use")
+    };
+    let pem = std::fs::read(file).map_err(|cause| failed(cause.to_string()))?;
+    let certificate = Certificate::read(&pem).map_err(|error| failed(error.to_string()))?;
+    match certificate.valid_until() < SystemTime::now() {
+        true => Err(failed("it is out of date".to_owned())),
+        false => Ok(certificate),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn lay_aside(
         let id = change.object();
         let live = cleaned
             .get(&id)
-            .filter(|_| !id.is("", "Secret") && !matches!(change, Change::Remove { .. }));
+            .filter(|_| !id.is("", "Secret") && id.kind != "SealedSecret" && !matches!(change, Change::Remove { .. }));
         let Some(live) = live else { continue };
         let path = path(&id);
         let text = text(&unplaced, intent, &live.manifest);

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use sops::sealed::Certificate;
+
 use super::Change;
 use super::choice::not_exported;
 use crate::audit::{Finding, Verdict};
 use crate::cluster::{Cleaned, Proof, Wanted};
-use crate::object::{Declared, DeclaredSet, LiveObject, ObjectId, adopt};
+use crate::object::{Declared, DeclaredSet, LiveObject, Manifest, ObjectId, adopt};
 
 /// What is to become of the declaration.
 #[derive(Default)]
@@ -64,10 +66,24 @@ pub fn wanted<'a>(findings: &[&'a Finding], set: &'a DeclaredSet) -> Vec<Wanted<
     .collect()
 }
 
-/// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names. Where a part of the repository could not be
-/// read, what seems to be declared nowhere may be declared there: it is exported only if it was `named`.
-pub fn intend(findings: &[&Finding], set: &DeclaredSet, cleaned: &BTreeMap<ObjectId, Cleaned>, named: bool) -> Intent {
-    let in_doubt = set.has_errors() && !named;
+/// How findings are declared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ways<'a> {
+    /// They were named. Where a part of the repository could not be read, what seems to be declared nowhere may be declared there: it is
+    /// exported only then.
+    pub named: bool,
+    /// New Secrets are sealed for the controller with this certificate.
+    pub seal: Option<&'a Certificate>,
+}
+
+/// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names.
+pub fn intend(
+    findings: &[&Finding],
+    set: &DeclaredSet,
+    cleaned: &BTreeMap<ObjectId, Cleaned>,
+    ways: Ways<'_>,
+) -> Intent {
+    let in_doubt = set.has_errors() && !ways.named;
     let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
     let mut intent = Intent::default();
     for (index, finding) in findings.iter().enumerate() {
@@ -79,7 +95,7 @@ pub fn intend(findings: &[&Finding], set: &DeclaredSet, cleaned: &BTreeMap<Objec
                 "a part of the repository could not be read (see above), and may declare it: name it with --only"
                     .to_owned(),
             ),
-            false => changes(finding, declared.get(&finding.id).copied(), one),
+            false => changes(finding, declared.get(&finding.id).copied(), one, ways.seal),
         };
         match changes {
             Ok(changes) => {
@@ -99,7 +115,12 @@ pub fn intend(findings: &[&Finding], set: &DeclaredSet, cleaned: &BTreeMap<Objec
     intent
 }
 
-fn changes(finding: &Finding, declared: Option<&Declared>, cleaned: Option<&Cleaned>) -> Result<Vec<Change>, String> {
+fn changes(
+    finding: &Finding,
+    declared: Option<&Declared>,
+    cleaned: Option<&Cleaned>,
+    seal: Option<&Certificate>,
+) -> Result<Vec<Change>, String> {
     if let Some(reason) = not_exported(&finding.verdict) {
         return Err(reason);
     }
@@ -112,7 +133,13 @@ fn changes(finding: &Finding, declared: Option<&Declared>, cleaned: Option<&Clea
         return Err(why.to_owned());
     }
     let Verdict::Drifted { fields, .. } = &finding.verdict else {
-        let manifest = cleaned.manifest.clone();
+        let manifest = match seal.filter(|_| finding.id.is("", "Secret")) {
+            None => cleaned.manifest.clone(),
+            Some(certificate) => {
+                let sealed = certificate.seal(cleaned.manifest.value(), None);
+                Manifest::new(sealed.map_err(|error| format!("it cannot be sealed: {error}"))?)?
+            }
+        };
         return Ok(vec![Change::Add { manifest }]);
     };
     let declared = declared.ok_or_else(|| "it is not declared under this name".to_owned())?;

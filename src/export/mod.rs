@@ -53,7 +53,7 @@ use work::{Known, Work};
 pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};
-pub use intend::{Intent, Left, Wish, intend, wanted};
+pub use intend::{Intent, Left, Ways, Wish, intend, wanted};
 
 /// What is to become of an object. `Debug` shows no value: those of Secrets are among them.
 #[derive(Clone)]

@@ -178,11 +178,29 @@ fn asked_and_refused(plane: &Plane, repo: &Repo) {
     refused(&["--only", "paymnts"], 2, "no finding matches paymnts");
     refused(&["--by", "nobody"], 2, "no finding matches nobody");
     refused(&["--branch=main"], 1, "it is checked out");
+    refused(
+        &["--sealed-secrets-cert", "README.md"],
+        1,
+        "--sealed-secrets-cert cannot be used",
+    );
     refused(&["--since", "yesterday"], 2, "is not understood");
     refused(
         &["--output", "/proc/none", "--only", "mobile"],
         1,
         "nothing was written",
+    );
+    let sealed = [
+        "--only",
+        "Secret/payments/partner-token",
+        "--sealed-secrets-cert",
+        "crates/sops/tests/keys/sealing.crt",
+    ];
+    let sealed = run("export", plane, repo.path(), &sealed);
+    assert_eq!(sealed.code, 0, "{}", sealed.stderr);
+    assert!(
+        sealed.stdout.contains("+kind: SealedSecret") && sealed.stdout.contains("+    token: A"),
+        "{}",
+        sealed.stdout
     );
     // What cannot be read may declare it.
     repo.write("clusters/production/apps/mobile/broken.yaml", "a: [\n");
