@@ -75,12 +75,15 @@ pub fn program() -> PathBuf {
 pub struct Controller {
     child: Child,
     log: tempfile::NamedTempFile,
+    /// For its temporary files alone: when one starts, it takes those of all others in the folder for leftovers, and removes them.
+    _temporary: tempfile::TempDir,
 }
 
 impl Controller {
     /// Started against a control plane.
     pub fn start(plane: &Plane) -> Self {
         let log = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
+        let temporary = tempfile::tempdir().expect("because a temporary folder can be made");
         let stream = || Stdio::from(log.reopen().expect("because it is there"));
         #[expect(clippy::disallowed_methods, reason = "what a test compares with is run by the test")]
         let child = Command::new(program())
@@ -102,11 +105,16 @@ impl Controller {
             ])
             .env("KUBECONFIG", plane.kubeconfig())
             .env("RUNTIME_NAMESPACE", "flux-system")
+            .env("TMPDIR", temporary.path())
             .stdout(stream())
             .stderr(stream())
             .spawn()
             .expect("because it was built");
-        Self { child, log }
+        Self {
+            child,
+            log,
+            _temporary: temporary,
+        }
     }
 
     /// Waits until no Kustomization that reads from a source with this revision has anything left to do, and gives those that failed with
