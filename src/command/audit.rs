@@ -10,7 +10,7 @@ use super::console::{self, Console};
 use super::{audit_log, declare, past as reading, prepare, watch as watching};
 use crate::audit::{self, Ignore, Log, Reach};
 use crate::cli::{AuditArgs, AuditOutput, Output, PastArgs, SourceArgs};
-use crate::cluster::{Cluster, CompareOptions, ConnectOptions, LiveOptions};
+use crate::cluster::{Cluster, CompareOptions, LiveOptions};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::net::Hook;
@@ -28,12 +28,7 @@ pub(super) async fn run(args: &AuditArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(talks(args)?);
     let hook = args.notify.as_deref().map(hook).transpose()?;
     let logs = audit_log::open(&args.audit_log)?;
-    let connect = ConnectOptions {
-        kubeconfig: args.target.kubeconfig.clone(),
-        context: args.target.context.clone(),
-        ..ConnectOptions::default()
-    };
-    let cluster = Cluster::connect(connect).await?;
+    let cluster = prepare::connect(&args.target).await?;
     let place = Place::new(&args.source, &args.past, &cluster);
     // Before it is read: what is committed meanwhile is seen later.
     let mark = match args.watch {

@@ -10,9 +10,10 @@ use super::audit::{Asked, Audit, Place, audit};
 use super::audit_log;
 use super::choose::{Chosen, choose};
 use super::console::{self, Console};
+use super::prepare;
 use crate::audit::Finding;
 use crate::cli::{BRANCH, ExportArgs, ForgeArg, Output};
-use crate::cluster::{Cleaned, Cluster, CompareOptions, ConnectOptions};
+use crate::cluster::{Cleaned, Cluster, CompareOptions};
 use crate::declared::{self, Dialect};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
@@ -27,12 +28,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let choice = choice(args)?;
     let certificate = args.sealed_secrets_cert.as_deref().map(certificate).transpose()?;
     let logs = audit_log::open(&args.audit_log)?;
-    let connect = ConnectOptions {
-        kubeconfig: args.target.kubeconfig.clone(),
-        context: args.target.context.clone(),
-        ..ConnectOptions::default()
-    };
-    let cluster = Cluster::connect(connect).await?;
+    let cluster = prepare::connect(&args.target).await?;
     let place = Place::new(&args.source, &args.past, &cluster);
     let asked = Asked {
         compare: CompareOptions {
@@ -240,13 +236,19 @@ fn is_stdout(file: &Path) -> bool {
     file.as_os_str() == "-"
 }
 
-fn patch(file: &Path, tree: &Tree, made: &Changeset, message: &str) -> Result<(), Failure> {
+/// Subject and body of a message.
+fn halves(message: &str) -> (&str, &str) {
     let (subject, body) = message.split_once('\n').unwrap_or((message, ""));
+    (subject, body.trim_start())
+}
+
+fn patch(file: &Path, tree: &Tree, made: &Changeset, message: &str) -> Result<(), Failure> {
+    let (subject, body) = halves(message);
     let head = PatchHead {
         author: &source::author(tree)?,
         date: jiff::Timestamp::now(),
         subject,
-        body: body.trim_start(),
+        body,
     };
     let patch = source::patch(tree, &made.files, &head)?;
     if is_stdout(file) {
@@ -320,12 +322,12 @@ fn pull_request(
     branch: &str,
     message: &str,
 ) -> Result<String, Failure> {
-    let (title, body) = message.split_once('\n').unwrap_or((message, ""));
+    let (title, body) = halves(message);
     let proposal = Proposal {
         branch,
         base: args.base.as_deref(),
         title,
-        body: body.trim_start(),
+        body,
     };
     let proposed = forge.propose(&proposal, token)?;
     let was = match proposed.was {

@@ -4,7 +4,6 @@ use super::console::{self, Console};
 use super::declare;
 use super::prepare::{self, Beside, Prepared};
 use crate::cli::{Output, PlanArgs, PlanOutput};
-use crate::cluster::{Cluster, ConnectOptions};
 use crate::error::{Exit, Failure};
 use crate::object::{Facts, KubeVersion, builtin};
 use crate::report;
@@ -14,13 +13,8 @@ pub(super) async fn run(args: &PlanArgs) -> Result<Exit, Failure> {
     let prepared = match args.kube_version {
         Some(version) => without_cluster(args, version, &mut console)?,
         None => {
-            let connect = ConnectOptions {
-                kubeconfig: args.target.kubeconfig.clone(),
-                context: args.target.context.clone(),
-                ..ConnectOptions::default()
-            };
             let without = "to plan without a cluster, name a version: --kube-version 1.37";
-            let cluster = Cluster::connect(connect)
+            let cluster = prepare::connect(&args.target)
                 .await
                 .map_err(|failure| failure.hint(without))?;
             let namespace = prepare::namespace(&args.source, &cluster);

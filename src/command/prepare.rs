@@ -7,8 +7,8 @@ use super::console::{self, Console};
 use super::declare;
 use super::engines;
 use super::rollback::{self, Removal};
-use crate::cli::{ChangeArgs, ModeArg, RollbackArgs, SelectionArgs, SourceArgs};
-use crate::cluster::{Cluster, FactsOptions};
+use crate::cli::{ChangeArgs, ModeArg, RollbackArgs, SelectionArgs, SourceArgs, TargetArgs};
+use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
 use crate::error::Failure;
 use crate::event::{Event, Summary};
 use crate::object::{DeclaredSet, Facts, ServedKinds};
@@ -207,6 +207,16 @@ pub(super) fn plan_options(namespace: &str, selection: &SelectionArgs, change: &
         old_cluster_is_gone: change.old_cluster_is_gone,
         played: None,
     }
+}
+
+/// The cluster that the command line names.
+pub(super) async fn connect(target: &TargetArgs) -> Result<Cluster, Failure> {
+    Cluster::connect(ConnectOptions {
+        kubeconfig: target.kubeconfig.clone(),
+        context: target.context.clone(),
+        ..ConnectOptions::default()
+    })
+    .await
 }
 
 /// `--namespace`, else the context's, else `default`.

@@ -10,7 +10,7 @@ use super::console::Console;
 use super::prepare::{self, Prepared};
 use super::{declare, engines, plan, right_cluster, rollback};
 use crate::cli::{Output, PlanOutput, RestoreArgs, RunArgs};
-use crate::cluster::{Cluster, ConnectOptions, Lease, LeaseRefused};
+use crate::cluster::{Cluster, Lease, LeaseRefused};
 use crate::engine;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
@@ -24,12 +24,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
     engines::check_mode(args)?;
-    let connect = ConnectOptions {
-        kubeconfig: args.target.kubeconfig.clone(),
-        context: args.target.context.clone(),
-        ..ConnectOptions::default()
-    };
-    let cluster = Cluster::connect(connect).await?;
+    let cluster = prepare::connect(&args.target).await?;
     let mut options = prepare::plan_options(
         prepare::namespace(&args.source, &cluster),
         &args.selection,

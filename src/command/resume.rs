@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::console::{self, Console};
+use super::prepare;
 use super::restore::{give_back, run_plan, take_lease};
 use crate::cli::{Output, ResumeArgs};
-use crate::cluster::{Cluster, ConnectOptions};
 use crate::engine;
 use crate::error::{Exit, Failure};
 use crate::event::Event;
@@ -17,12 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
-    let connect = ConnectOptions {
-        kubeconfig: args.target.kubeconfig.clone(),
-        context: args.target.context.clone(),
-        ..ConnectOptions::default()
-    };
-    let cluster = Cluster::connect(connect).await?;
+    let cluster = prepare::connect(&args.target).await?;
     let (kinds, _) = cluster.discover().await?;
     let (units, gaps) = cluster.engines(&kinds).await;
     for gap in &gaps {

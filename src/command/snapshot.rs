@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::console::{self, Console};
+use super::prepare;
 use crate::archive;
 use crate::audit;
 use crate::cli::{Output, SnapshotArgs};
-use crate::cluster::{Cluster, ConnectOptions, Listable, Whole};
+use crate::cluster::{Cluster, Listable, Whole};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::object::{LiveSet, ObjectId, Standing};
@@ -25,12 +26,7 @@ pub(super) async fn run(args: &SnapshotArgs) -> Result<Exit, Failure> {
         archive::check(&args.to, &snapshot::TOP)?;
     }
     let seal = seal(&args.encrypt_to)?;
-    let connect = ConnectOptions {
-        kubeconfig: args.target.kubeconfig.clone(),
-        context: args.target.context.clone(),
-        ..ConnectOptions::default()
-    };
-    let cluster = Cluster::connect(connect).await?;
+    let cluster = prepare::connect(&args.target).await?;
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let found = cluster.listable().await?;
     console.say(&Event::Progress("reading what is live".to_owned()));
