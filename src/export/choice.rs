@@ -61,21 +61,7 @@ impl Choice {
 }
 
 fn matches(term: &str, finding: &Finding, labels: Option<&BTreeMap<String, String>>) -> bool {
-    let id = &finding.id;
-    let namespace = |name: &str| id.namespace.as_deref() == Some(name) || id.is("", "Namespace") && id.name == name;
-    match term.split_once('=') {
-        Some(("namespace", name)) => namespace(name),
-        Some(("kind", kind)) => match kind.split_once('.') {
-            Some((kind, group)) => kind.eq_ignore_ascii_case(&id.kind) && group == id.group,
-            None => kind.eq_ignore_ascii_case(&id.kind),
-        },
-        Some(("label", label)) => labels.is_some_and(|labels| match label.split_once('=') {
-            Some((key, value)) => labels.get(key).is_some_and(|found| found == value),
-            None => labels.contains_key(label),
-        }),
-        _ if term.contains('/') => id.is_named_by(term),
-        _ => namespace(term),
-    }
+    finding.id.fits(term, |key| labels?.get(key).map(String::as_str))
 }
 
 /// What has no known time does not count: it may be older.

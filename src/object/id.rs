@@ -85,6 +85,26 @@ impl ObjectId {
         }
     }
 
+    /// Whether a term of `--only` and `--except` fits: `namespace=NAME`, `kind=KIND[.group]`, `label=KEY[=VALUE]`, what
+    /// [`is_named_by`](Self::is_named_by) takes, or a namespace as a bare word. `label` gives the value of one.
+    pub fn fits<'l>(&self, term: &str, label: impl Fn(&str) -> Option<&'l str>) -> bool {
+        let namespace =
+            |name: &str| self.namespace.as_deref() == Some(name) || self.is("", "Namespace") && self.name == name;
+        match term.split_once('=') {
+            Some(("namespace", name)) => namespace(name),
+            Some(("kind", kind)) => match kind.split_once('.') {
+                Some((kind, group)) => kind.eq_ignore_ascii_case(&self.kind) && group == self.group,
+                None => kind.eq_ignore_ascii_case(&self.kind),
+            },
+            Some(("label", wanted)) => match wanted.split_once('=') {
+                Some((key, value)) => label(key) == Some(value),
+                None => label(wanted).is_some(),
+            },
+            _ if term.contains('/') => self.is_named_by(term),
+            _ => namespace(term),
+        }
+    }
+
     /// Whether `text` names this object: `Kind/name`, `Kind/namespace/name`, either with `Kind.group`; the kind in any case.
     pub fn is_named_by(&self, text: &str) -> bool {
         let Some((kind, rest)) = text.split_once('/') else {

@@ -11,24 +11,13 @@ use crate::object::Unit;
 
 /// Whether a term names an item; see [`super::Selection`] for the terms.
 fn matches(term: &str, item: &Item<'_>, units: &[Unit]) -> bool {
-    let namespace = |name: &str| item.namespace() == Some(name) || item.is("", "Namespace") && item.id.name == name;
-    match term.split_once('=') {
-        Some(("unit", path)) => item.declared().is_some_and(|declared| {
+    match term.strip_prefix("unit=") {
+        Some(path) => item.declared().is_some_and(|declared| {
             let path = path.trim_end_matches('/');
             let unit = units.get(declared.unit.0).map_or("", |unit| &*unit.name);
             unit == path || unit.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
         }),
-        Some(("namespace", name)) => namespace(name),
-        Some(("kind", kind)) => match kind.split_once('.') {
-            Some((kind, group)) => kind.eq_ignore_ascii_case(&item.id.kind) && group == item.id.group,
-            None => kind.eq_ignore_ascii_case(&item.id.kind),
-        },
-        Some(("label", label)) => item.manifest().is_some_and(|manifest| match label.split_once('=') {
-            Some((key, value)) => manifest.label(key) == Some(value),
-            None => manifest.label(label).is_some(),
-        }),
-        _ if term.contains('/') => item.id.is_named_by(term),
-        _ => namespace(term),
+        None => item.id.fits(term, |key| item.manifest()?.label(key)),
     }
 }
 
