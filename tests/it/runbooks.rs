@@ -174,6 +174,16 @@ fn production(desk: &Path) -> (Plane, Vec<(&'static str, String)>) {
     (plane, env)
 }
 
+/// One thing is changed, one made, one deleted.
+fn by_hand(plane: &Plane) {
+    another_image(plane);
+    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-flags"}, "data": {"instant": "off"}});
+    let path = "/api/v1/namespaces/payments/configmaps?fieldManager=kubectl-create";
+    act(plane, "POST", path, "application/json", Some(&flags));
+    let policy = "/apis/networking.k8s.io/v1/namespaces/data/networkpolicies/bank-db";
+    act(plane, "DELETE", policy, "", None);
+}
+
 /// Somebody changes an image.
 fn another_image(plane: &Plane) {
     let image = "registry.example.com/bank/card-gateway:hotfix";
@@ -197,12 +207,7 @@ fn act(plane: &Plane, method: &str, path: &str, form: &str, body: Option<&Value>
 fn audit() {
     let desk = desk();
     let (plane, env) = production(desk.path());
-    another_image(&plane);
-    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-flags"}, "data": {"instant": "off"}});
-    let path = "/api/v1/namespaces/payments/configmaps?fieldManager=kubectl-create";
-    act(&plane, "POST", path, "application/json", Some(&flags));
-    let policy = "/apis/networking.k8s.io/v1/namespaces/data/networkpolicies/bank-db";
-    act(&plane, "DELETE", policy, "", None);
+    by_hand(&plane);
     let log: String = plane.requests().iter().map(|line| format!("{line}\n")).collect();
     std::fs::write(desk.path().join("audit.log"), log).expect("because the folder is ours");
     Transcript::of("runbooks/audit.md").play(&Scene {
@@ -219,12 +224,7 @@ fn audit() {
 fn export() {
     let desk = desk();
     let (plane, env) = production(desk.path());
-    another_image(&plane);
-    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "feature-flags"}, "data": {"instant": "off"}});
-    let path = "/api/v1/namespaces/payments/configmaps?fieldManager=kubectl-create";
-    act(&plane, "POST", path, "application/json", Some(&flags));
-    let policy = "/apis/networking.k8s.io/v1/namespaces/data/networkpolicies/bank-db";
-    act(&plane, "DELETE", policy, "", None);
+    by_hand(&plane);
     let bank = |args: &[&str]| git_in(&desk.path().join("bank"), "2026-01-02T03:04:05Z", args);
     let remote = desk.path().join("bank.git").display().to_string();
     bank(&["init", "-q", "--bare", "-b", "main", &remote]);
