@@ -9,7 +9,7 @@ use super::layers::texts;
 use super::work::{Made, Work, is_kustomization};
 use crate::object::{Declared, DeclaredSet, Manifest, Place, Renderer};
 use crate::source::Tree;
-use crate::source::path::{is_within, join, parent, resolve};
+use crate::source::path::{is_within, join, parent, resolve, upwards};
 
 /// Makes the name of a file, without its ending, of a kind in small letters and a name.
 type FileName = fn(&str, &str) -> String;
@@ -168,10 +168,7 @@ impl Work<'_> {
 
     /// Names a new file in the kustomization that names its neighbours, once all are known.
     pub(super) fn list(&mut self, folder: &str, file: &str) {
-        let above = std::iter::successors(Some(folder), |folder| {
-            Some(parent(folder)).filter(|_| !folder.is_empty())
-        });
-        for base in above {
+        for base in upwards(folder) {
             let Some(kustomization) = self.kustomization(base) else {
                 continue;
             };
@@ -187,7 +184,7 @@ impl Work<'_> {
         }
     }
 
-    fn resources(&self, kustomization: &str) -> Value {
+    pub(super) fn resources(&self, kustomization: &str) -> Value {
         let text = self.text(kustomization).unwrap_or_default();
         let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
         value["resources"].clone()

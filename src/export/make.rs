@@ -58,25 +58,13 @@ impl Work<'_> {
     }
 
     fn edit(&mut self, file: &str, document: usize, edits: &[Edit]) -> Result<Place, String> {
-        let text = self.text(file)?;
-        let edited = yaml_splice::edit(&text, document, edits).map_err(|error| error.to_string())?;
-        let place = Place::file(file.to_owned());
-        if edited.reemitted && !self.made.reemitted.contains(&place) {
-            self.made.reemitted.push(place.clone());
-        }
-        self.put(file, edited.text);
-        Ok(place)
-    }
-
-    fn kustomization_value(&self, file: &str) -> Result<Value, String> {
-        let value = kube_yaml::parse_one(self.text(file)?.as_bytes()).value;
-        value.map_err(|error| error.message.to_string())
+        self.splice(Place::file(file), file, document, edits)
     }
 
     fn image(&mut self, file: &str, entry: usize, new: Option<&Value>) -> Result<Place, String> {
         let image = new.and_then(Value::as_str).ok_or("it is no image")?;
         let (name, tag, digest) = split_image(image);
-        let value = self.kustomization_value(file)?;
+        let value = self.document_value(file, 0)?;
         let now = &value["images"][entry];
         let known = now["newName"].as_str().or_else(|| now["name"].as_str());
         let field = |key: &str| yaml_splice::path!["images", entry, key];
@@ -111,7 +99,7 @@ impl Work<'_> {
         if inline.is_empty() {
             return self.edit(file, document, &[edit]);
         }
-        let value = self.kustomization_value(file)?;
+        let value = self.document_value(file, 0)?;
         let text = at(&value, inline).and_then(Value::as_str).ok_or("the patch is gone")?;
         let edited = yaml_splice::edit(text, 0, &[edit]).map_err(|error| error.to_string())?;
         self.edit(file, 0, &[Edit::set(inline.to_vec(), edited.text)])

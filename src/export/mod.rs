@@ -169,7 +169,6 @@ pub fn place(
     let known = Known::of(set);
     let finder = Finder {
         tree,
-        set,
         layers: &layers,
         known: &known,
         folders: RefCell::default(),
@@ -229,12 +228,7 @@ fn carriers(trials: &[Trial], known: &Known<'_>, before: &Rendered) -> BTreeSet<
         .filter_map(|trial| trial.spots.front()?.carrier())
         .collect();
     let is_carrier = |one: &&Declared| places.contains(&(&*one.provenance.file, one.provenance.document));
-    let carriers = known
-        .set
-        .objects
-        .iter()
-        .filter(|_| !places.is_empty())
-        .filter(is_carrier);
+    let carriers = known.set.objects.iter().filter(is_carrier);
     carriers.filter_map(|one| before.written(&one.id)).collect()
 }
 

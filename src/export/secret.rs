@@ -12,7 +12,7 @@ use super::spot::data_key;
 use super::work::{Made, Work};
 use crate::declared::is_encrypted;
 use crate::object::{Manifest, ObjectId, Place};
-use crate::source::path::{join, parent};
+use crate::source::path::{join, upwards};
 
 /// What says for whom files are encrypted.
 const RULES: &str = ".sops.yaml";
@@ -77,10 +77,7 @@ impl Work<'_> {
 
     /// For whom a file is encrypted: what the nearest `.sops.yaml` says.
     fn rule(&self, folder: &str, file: &str) -> Result<sops::Rule, String> {
-        let above = std::iter::successors(Some(folder), |folder| {
-            Some(parent(folder)).filter(|_| !folder.is_empty())
-        });
-        let found = above
+        let found = upwards(folder)
             .map(|folder| (folder, join(folder, RULES)))
             .find(|(_, rules)| self.tree.is_file(rules));
         let (folder, rules) = found

@@ -10,7 +10,7 @@ use super::add::folders;
 use super::layers::{Layer, Layers, items, texts};
 use super::work::{Known, at};
 use super::{Change, path};
-use crate::object::{Declared, DeclaredSet, GroupKind, ObjectId, Renderer};
+use crate::object::{Declared, GroupKind, ObjectId, Renderer};
 use crate::source::Tree;
 use crate::source::path::{parent, resolve};
 
@@ -139,7 +139,6 @@ pub(super) type Folders = BTreeMap<(Option<String>, GroupKind), Vec<String>>;
 /// Finds them.
 pub(super) struct Finder<'a> {
     pub tree: &'a Tree,
-    pub set: &'a DeclaredSet,
     pub layers: &'a Layers,
     pub known: &'a Known<'a>,
     /// Folders for new objects, by namespace and kind.
@@ -154,7 +153,7 @@ impl Finder<'_> {
             let mut known = self.folders.borrow_mut();
             let folders = known
                 .entry(key)
-                .or_insert_with(|| folders(self.tree, self.set, manifest));
+                .or_insert_with(|| folders(self.tree, self.known.set, manifest));
             return folders.iter().cloned().map(|folder| Spot::NewFile { folder }).collect();
         }
         let Some(declared) = self.known.get(&change.object()) else {
@@ -165,16 +164,17 @@ impl Finder<'_> {
             Renderer::Helm => return self.of_chart(declared, change),
             Renderer::Kustomize => {}
         }
-        let unit = self.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
+        let unit = self.known.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
         let layers = self.layers.from(unit);
         let mut spots = Vec::new();
-        if let Change::Set { path, value, .. } = change {
+        let field = match change {
+            Change::Set { path, value, .. } => Some((path, Some(value))),
+            Change::Unset { path, .. } => Some((path, None)),
+            Change::Add { .. } | Change::Remove { .. } => None,
+        };
+        if let Some((path, new)) = field {
             for layer in &layers {
-                self.deciders(layer, declared, path, Some(value), &mut spots);
-            }
-        } else if let Change::Unset { path, .. } = change {
-            for layer in &layers {
-                self.deciders(layer, declared, path, None, &mut spots);
+                self.deciders(layer, declared, path, new, &mut spots);
             }
         }
         spots.push(Spot::Document);

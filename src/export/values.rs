@@ -30,7 +30,7 @@ impl Finder<'_> {
             let old = path::steps(path, declared.manifest.value());
             let old = old.and_then(|steps| at(declared.manifest.value(), &steps).cloned());
             let mut values = release.map_or_else(Vec::new, |release| self.values_of(release));
-            let unit = self.set.units.get(declared.unit.0);
+            let unit = self.known.set.units.get(declared.unit.0);
             let own = unit.map(|unit| join(&unit.path, "values.yaml"));
             values.extend(own.and_then(|file| self.document(&file, 0, Vec::new())));
             for values in values {
@@ -58,9 +58,9 @@ impl Finder<'_> {
 
     /// The engine's object that stands for the release, where a file declares it.
     fn release(&self, declared: &Declared) -> Option<&Declared> {
-        let unit = self.set.units.get(declared.unit.0)?;
+        let unit = self.known.set.units.get(declared.unit.0)?;
         let id = &unit.engine.as_ref()?.object;
-        let found = self.set.objects.iter().find(|one| one.id == *id)?;
+        let found = self.known.get(id)?;
         let is_file = found.provenance.renderer != Renderer::Helm && self.tree.is_file(&found.provenance.file);
         is_file.then_some(found)
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use serde_json::Value;
-use yaml_splice::{Edit, Edited, Step};
+use yaml_splice::{Edit, Step};
 
+use super::layers::items;
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
@@ -202,7 +203,7 @@ impl<'a> Work<'a> {
 
     fn set_field(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
         let declared = self.declared(object)?;
-        let (text, index, value) = self.document(declared)?;
+        let (_, index, value) = self.document(declared)?;
         let steps =
             path::steps(path, &value).ok_or_else(|| format!("{} has no place {path}", declared.provenance.file))?;
         let edit = match (new, steps.last()) {
@@ -210,13 +211,25 @@ impl<'a> Work<'a> {
             (Some(new), Some(Step::Index(at))) if at_end(&value, &steps, *at) => Edit::insert(steps, new.clone()),
             (Some(new), _) => Edit::set(steps, new.clone()),
         };
-        let Edited { text, reemitted } = yaml_splice::edit(&text, index, &[edit]).map_err(|error| error.to_string())?;
-        let place = declared.provenance.place();
-        if reemitted && !self.made.reemitted.contains(&place) {
+        let place = self.splice(declared.provenance.place(), &declared.provenance.file, index, &[edit])?;
+        Ok((place, Spot::Document.words().to_owned()))
+    }
+
+    /// Edits a document of a file, and gives back the place that stands for it.
+    pub(super) fn splice(
+        &mut self,
+        place: Place,
+        file: &str,
+        document: usize,
+        edits: &[Edit],
+    ) -> Result<Place, String> {
+        let text = self.text(file)?;
+        let edited = yaml_splice::edit(&text, document, edits).map_err(|error| error.to_string())?;
+        if edited.reemitted && !self.made.reemitted.contains(&place) {
             self.made.reemitted.push(place.clone());
         }
-        self.put(&declared.provenance.file, text);
-        Ok((place, Spot::Document.words().to_owned()))
+        self.put(file, edited.text);
+        Ok(place)
     }
 
     pub(super) fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
@@ -247,20 +260,15 @@ impl<'a> Work<'a> {
             .map(str::to_owned)
             .collect();
         for kustomization in kustomizations {
-            let Ok(mut text) = self.text(&kustomization) else {
-                continue;
-            };
-            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
-            let items = value["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let resources = self.resources(&kustomization);
             let names = |item: &Value| item.as_str().and_then(|item| resolve(parent(&kustomization), item));
-            let Some(at) = items.iter().position(|item| names(item).as_deref() == Some(file)) else {
+            let Some(at) = items(&resources).position(|item| names(item).as_deref() == Some(file)) else {
                 continue;
             };
             let edit = Edit::remove(yaml_splice::path!["resources", at]);
-            text = yaml_splice::edit(&text, 0, &[edit])
-                .map_err(|error| error.to_string())?
-                .text;
-            self.put(&kustomization, text);
+            let text = self.text(&kustomization)?;
+            let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
+            self.put(&kustomization, edited.text);
         }
         Ok(())
     }
