@@ -76,7 +76,7 @@ fn audit(plane: &Plane, repo: &Path, more: &[&str]) -> Ran {
     ran
 }
 
-fn json(ran: &Ran) -> Value {
+pub(crate) fn json(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.stdout, ran.stderr))
 }
 
@@ -93,7 +93,7 @@ fn findings(report: &Value) -> BTreeMap<String, &Value> {
 }
 
 /// What differs between what was done and what was found.
-fn differences(lines: &[ByHand], report: &Value, with_log: bool) -> Vec<String> {
+pub(crate) fn differences(lines: &[ByHand], report: &Value, with_log: bool) -> Vec<String> {
     let found = findings(report);
     let expected = || {
         lines

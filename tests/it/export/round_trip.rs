@@ -4,28 +4,12 @@ use std::path::Path;
 
 use refloat::control_plane::Options;
 
+use super::{CANARIES, run};
 use crate::audit::whole::{act, table};
 use crate::audit::{bank, restore, root};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::{Repo, case, git_in};
-use crate::support::run::{Ran, refloat};
-
-/// What no output and no file may hold: values of Secrets, as they are and as the API has them.
-const CANARIES: [&str; 3] = [
-    "canary-not-a-secret-by-hand",
-    "canary-not-a-secret-other",
-    "Y2FuYXJ5LW5vdC1hLXNlY3JldC",
-];
-
-fn run(command: &str, plane: &Plane, repo: &Path, more: &[&str]) -> Ran {
-    let (kubeconfig, repo) = (plane.kubeconfig(), repo.display().to_string());
-    let args = [command, &repo, "--kubeconfig", &kubeconfig];
-    let ran = refloat(args.iter().chain(more).copied()).run();
-    for canary in CANARIES {
-        assert!(!ran.stdout.contains(canary) && !ran.stderr.contains(canary), "{more:?}");
-    }
-    ran
-}
+use crate::support::run::refloat;
 
 /// A control plane in which mobile-bank was restored, and all was done by hand that people do.
 fn after_the_emergency() -> Option<Plane> {

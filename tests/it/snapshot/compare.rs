@@ -5,31 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{bank, clean, empty, key, root, send, snapshot};
-use crate::support::plane::{Plane, wait};
+use crate::support::plane::{Plane, contexts, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
-
-/// A kubeconfig with a context for each of these.
-fn kubeconfig(planes: &[(&str, &Plane)], folder: &Path) -> String {
-    let mut all = json!({"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []});
-    for (name, plane) in planes {
-        let text = std::fs::read_to_string(plane.kubeconfig()).expect("because the control plane wrote it");
-        let value: Value = serde_yaml::from_str(&text).expect("because it is YAML");
-        let mut add = |list: &str, of: Value| all[list].as_array_mut().expect("because it is a list").push(of);
-        add(
-            "clusters",
-            json!({"name": name, "cluster": value["clusters"][0]["cluster"]}),
-        );
-        add("users", json!({"name": name, "user": value["users"][0]["user"]}));
-        add(
-            "contexts",
-            json!({"name": name, "context": {"cluster": name, "user": name}}),
-        );
-    }
-    let file = folder.join("kubeconfig");
-    std::fs::write(&file, all.to_string()).expect("because the folder is ours");
-    file.display().to_string()
-}
 
 fn diff(a: &str, b: &str, more: &[&str]) -> Ran {
     let ran = refloat(["diff", a, b].iter().chain(more).copied()).run();
@@ -71,7 +49,7 @@ fn a_cluster_and_what_was_restored_of_it_are_the_same() {
     let ran = refloat(restore).run();
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
 
-    let config = kubeconfig(&[("old", &old), ("new", &new)], place.path());
+    let config = contexts(&[("old", &old), ("new", &new)], place.path());
     let with = ["--kubeconfig", &config, "--decryption-key", &private];
     let same = diff(&sealed, "cluster:new", &with);
     assert!(

@@ -33,7 +33,7 @@ fn send(plane: &Plane, method: &str, path: &str, body: &Value) -> Value {
 }
 
 /// The file of a key of age, and its public half.
-fn key() -> (PathBuf, String) {
+pub(crate) fn key() -> (PathBuf, String) {
     let file = root("fixtures/flux-shop.agekey");
     let text = std::fs::read_to_string(&file).expect("because it is part of the repository");
     let mut identities = sops::Identities::new();
@@ -72,7 +72,7 @@ fn fill_with_secrets(plane: &Plane) {
 }
 
 /// A control plane with nothing in it, on which the bank gets ready.
-fn empty() -> Plane {
+pub(crate) fn empty() -> Plane {
     fresh_with(Options {
         simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
         ..Options::default()
@@ -91,7 +91,7 @@ fn bank() -> Plane {
 }
 
 /// The files of a folder, by their path in it.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut todo = vec![folder.to_owned()];
     while let Some(at) = todo.pop() {

@@ -1,12 +1,12 @@
 //! Real control planes: one that tests share where a namespace isolates enough, fresh ones where a whole cluster is compared.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use refloat::cluster::{Cluster, ConnectOptions};
 use refloat::control_plane::{self, ControlPlane, Options, Sources};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 /// A running control plane; it ends with the test (the shared one with the test program).
@@ -19,6 +19,28 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| Runtime::new().expect("because threads can be started"));
     runtime.block_on(work)
+}
+
+/// Writes a kubeconfig with a context for each of these.
+pub fn contexts(planes: &[(&str, &Plane)], folder: &Path) -> String {
+    let mut all = json!({"apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": []});
+    for (name, plane) in planes {
+        let text = std::fs::read_to_string(plane.kubeconfig()).expect("because the control plane wrote it");
+        let value: Value = serde_yaml::from_str(&text).expect("because it is YAML");
+        let mut add = |list: &str, of: Value| all[list].as_array_mut().expect("because it is a list").push(of);
+        add(
+            "clusters",
+            json!({"name": name, "cluster": value["clusters"][0]["cluster"]}),
+        );
+        add("users", json!({"name": name, "user": value["users"][0]["user"]}));
+        add(
+            "contexts",
+            json!({"name": name, "context": {"cluster": name, "user": name}}),
+        );
+    }
+    let file = folder.join("kubeconfig");
+    std::fs::write(&file, all.to_string()).expect("because the folder is ours");
+    file.display().to_string()
 }
 
 /// A fresh control plane.
