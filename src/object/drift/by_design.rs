@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::clean::is_mark;
 use super::path::Path;
 
 /// A field that a controller writes into declared objects: group and kind ("*" any), pattern of its path (`*` stands for
@@ -172,7 +173,9 @@ pub(super) fn filled(declared: &Value, path: &Path) -> bool {
         ["Job", "ReplicationController"].contains(&kind)
             && path.begins(&["metadata", "labels"])
             && path.0.len() > 2
-            && declared.pointer("/metadata/labels").is_none()
+            && declared
+                .pointer("/metadata/labels")
+                .is_none_or(|labels| is_mark(".metadata.labels", labels))
             && declared
                 .pointer("/spec/template/metadata/labels")
                 .is_some_and(|copied| labels.at(copied).is_some())

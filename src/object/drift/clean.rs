@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::arrange::arrange;
 use super::managed::{Owners, owners};
 use super::pair::children;
-use super::path::{Path, Step};
+use super::path::{Path, Step, child};
 use super::walk::{Against, is_plain, walk};
 use super::{by_design, defaults};
 use crate::object::LiveObject;
@@ -430,6 +430,14 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(map) => map.is_empty(),
         Value::Array(list) => list.is_empty(),
         _ => false,
+    }
+}
+
+/// Whether a field, as a drift names it, with this value holds nothing but marks of engines: they set them when they apply the object.
+pub fn is_mark(path: &str, value: &Value) -> bool {
+    match value {
+        Value::Object(map) => !map.is_empty() && map.iter().all(|(key, value)| is_mark(&child(path, key), value)),
+        value => is_an_engines(path, value),
     }
 }
 

@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 
 pub use adopt::{Adopted, adopt};
 pub use between::{between, without_values};
-pub use clean::{Cleaning, Known, Learned};
+pub use clean::{Cleaning, Known, Learned, is_mark};
 pub use jq::Expression;
 pub use pair::{Pair, Suspects};
 pub(in crate::object) use path::{child, keys_of, label};

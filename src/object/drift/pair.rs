@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::clean::is_mark;
 use super::managed::{Owned, owners};
 use super::path::{Path, Step, keys_of};
 use super::waived::Waivers;
@@ -270,6 +271,8 @@ impl<'a> Pair<'a> {
             || by_design::filled(&self.declared, path)
             || by_design::field(self.group, self.kind, &path.to_string(), declared)
             || (declared && self.is_generated(path, change))
+            // Copied, with the labels of what an engine does declare.
+            || (!declared && path.at(self.live).is_some_and(|value| is_mark(&path.to_string(), value)))
     }
 
     fn is_generated(&self, path: &Path, change: FieldChange) -> bool {

@@ -347,6 +347,20 @@ fn a_job_without_labels_gets_those_of_its_pods() {
     assert_eq!(added(json!({})), ["Added .metadata.labels.team"]);
     let both = ["Added .metadata.labels.app", "Added .metadata.labels.team"];
     assert_eq!(added(json!({"labels": {"x": "1"}}))[..2], both);
+    // An engine adds its mark to those that were copied.
+    let marked = json!({"labels": {"app.kubernetes.io/managed-by": "Helm"}});
+    assert!(!added(marked).contains(&both[0].to_owned()));
+}
+
+#[test]
+fn marks_of_engines_that_were_copied_are_no_drift() {
+    let labels =
+        |labels: Value| json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": labels}});
+    let live = labels(json!({"app": "a", "helm.toolkit.fluxcd.io/name": "bank", "team": "b"}));
+    let fields = json!({"f:metadata": {"f:labels": {"f:helm.toolkit.fluxcd.io/name": {}, "f:team": {}}}});
+    let object = by(vec![manager("kubectl-expose", "Update", fields)]);
+    let found = offline(&flux(labels(json!({"app": "a"}))), &live, &object, false);
+    assert_eq!(found, ["Added .metadata.labels.team"]);
 }
 
 #[test]
