@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use yaml_splice::Edit;
 
+use super::engine::is_bootstrapped;
 use super::layers::texts;
+use super::spot::Finder;
+use super::template::is_of_template;
 use super::work::{Made, Work, is_kustomization};
-use crate::object::{Declared, DeclaredSet, Manifest, Place, Renderer};
-use crate::source::Tree;
+use crate::object::{Declared, Manifest, Place, Renderer};
 use crate::source::path::{is_within, join, parent, resolve, upwards};
 
 /// Makes the name of a file, without its ending, of a kind in small letters and a name.
@@ -26,19 +28,24 @@ const NAMES: [FileName; 4] = [
 const MOST_FOLDERS: usize = 6;
 
 /// Folders for a new object, the likeliest first: those with most objects of its namespace (of its kind, where it has none). Files of the
-/// units themselves go before bases that they share with others.
-pub(super) fn folders(tree: &Tree, set: &DeclaredSet, manifest: &Manifest) -> Vec<String> {
-    let editable = |declared: &&Declared| {
+/// units themselves go before bases that they share with others. What a chart makes stands for a place beside its HelmRelease, else among
+/// its templates.
+pub(super) fn folders(finder: &Finder<'_>, manifest: &Manifest) -> Vec<String> {
+    let (tree, set) = (finder.tree, finder.known.set);
+    let editable = |declared: &Declared| {
         let file = &declared.provenance.file;
-        declared.provenance.renderer != Renderer::Helm && tree.is_file(file) && !is_kustomization(file)
+        let is_open = declared.provenance.renderer != Renderer::Helm || is_of_template(tree, declared);
+        is_open && tree.is_file(file) && !is_kustomization(file) && !is_bootstrapped(file)
     };
+    let stands_for = |declared| finder.helm_release(declared).unwrap_or(declared);
     let own = |declared: &Declared| {
         let unit = set.units.get(declared.unit.0);
         unit.is_some_and(|unit| is_within(&declared.provenance.file, &unit.path))
     };
     let in_folders = |alike: &dyn Fn(&Declared) -> bool| {
         let mut counts: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
-        for declared in set.objects.iter().filter(editable).filter(|declared| alike(declared)) {
+        let alike = set.objects.iter().filter(|declared| alike(declared));
+        for declared in alike.map(stands_for).filter(|declared| editable(declared)) {
             let (is_own, count) = counts.entry(parent(&declared.provenance.file)).or_default();
             *is_own |= own(declared);
             *count += 1;
@@ -82,9 +89,25 @@ impl Work<'_> {
     /// Writes a new object into a file of its own.
     pub(super) fn add(&mut self, folder: &str, manifest: &Manifest) -> Result<Made, String> {
         let file = self.new_file(folder, manifest, "")?;
-        self.put(&file, self.in_look_of(folder, manifest.value()));
+        let text = self.in_look_of(folder, manifest.value());
+        let is_template = self.is_in_templates(folder);
+        if is_template && text.contains("{{") {
+            return Err("there are braces in it, which a template would act on".to_owned());
+        }
+        self.put(&file, text);
         self.list(folder, &file);
-        Ok((Place::file(file), "a new file".to_owned()))
+        let why = match is_template {
+            true => "a new template; helm takes the object over with --take-ownership",
+            false => "a new file",
+        };
+        Ok((Place::file(file), why.to_owned()))
+    }
+
+    /// Whether a folder holds templates of a chart.
+    fn is_in_templates(&self, folder: &str) -> bool {
+        let charts = upwards(folder).filter(|above| self.tree.is_file(&join(above, "Chart.yaml")));
+        let inside = charts.filter_map(|chart| folder.strip_prefix(chart)).next();
+        inside.is_some_and(|inside| inside.trim_start_matches('/').starts_with("templates"))
     }
 
     /// The path of a file for a new object. `mark` comes before its ending.

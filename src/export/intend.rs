@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use sops::sealed::Certificate;
 
-use super::Change;
 use super::choice::not_exported;
+use super::work::at;
+use super::{Change, path};
 use crate::audit::{Finding, Verdict};
 use crate::cluster::{Cleaned, Proof, Wanted};
-use crate::object::{Declared, DeclaredSet, LiveObject, Manifest, ObjectId, adopt};
+use crate::object::{Declared, DeclaredSet, FieldChange, FieldDrift, LiveObject, Manifest, ObjectId, adopt, is_mark};
 
 /// What is to become of the declaration.
 #[derive(Default)]
@@ -147,7 +148,16 @@ fn changes(
         return Err("parts of it come out differently at each rendering".to_owned());
     }
     let (live, clean) = (cleaned.live.value(), cleaned.manifest.value());
-    let adopted = adopt(declared.manifest.value(), live, clean, fields)
+    let is_unmarked = |field: &&FieldDrift| {
+        let written = declared.manifest.value();
+        let value = path::steps(&field.path, written).and_then(|steps| at(written, &steps));
+        field.change == FieldChange::Removed && value.is_some_and(|value| is_mark(&field.path, value))
+    };
+    let fields: Vec<FieldDrift> = fields.iter().filter(|field| !is_unmarked(field)).cloned().collect();
+    if fields.is_empty() {
+        return Err("only the marks of its engine are missing: it sets them when it applies the object".to_owned());
+    }
+    let adopted = adopt(declared.manifest.value(), live, clean, &fields)
         .map_err(|lost| format!("it changed since the audit: {}", lost.join(", ")))?;
     let changes = adopted.into_iter().map(|one| match one.value {
         Some(value) => Change::Set {

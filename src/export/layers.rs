@@ -4,20 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::spot::Site;
 use super::work::is_kustomization;
 use crate::source::Tree;
 use crate::source::path::{parent, resolve};
 
-/// A kustomization file.
+/// A kustomization, or what an engine adds to one.
 pub(super) struct Layer {
-    /// Its path.
-    pub file: String,
+    /// Where it stands.
+    pub root: Site,
     /// What it says.
     pub value: Value,
     /// Folders with kustomizations that it is built on, in its order.
     below: Vec<String>,
     /// Other files that it names.
     files: Vec<String>,
+}
+
+impl Layer {
+    /// What an engine adds.
+    pub fn added(root: Site, value: Value) -> Self {
+        Self {
+            root,
+            value,
+            below: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Its own file and those that it names.
+    pub fn files(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.root.file).chain(&self.files)
+    }
 }
 
 /// All of them, by folder.
@@ -38,7 +56,7 @@ impl Layers {
             by_folder: read.collect(),
             shared: BTreeSet::new(),
         };
-        layers.shared = layers.find_shared();
+        layers.shared = layers.find_shared(tree);
         layers
     }
 
@@ -64,22 +82,58 @@ impl Layers {
         self.shared.contains(file)
     }
 
-    fn find_shared(&self) -> BTreeSet<String> {
+    /// Files of several roots: kustomizations on which no other is built, and folders of which engines build something.
+    fn find_shared(&self, tree: &Tree) -> BTreeSet<String> {
         let within: BTreeSet<&String> = self.by_folder.values().flat_map(|layer| &layer.below).collect();
+        let built = built_of(tree);
+        let is_root = |folder: &&String| !within.contains(folder) && !built.contains(folder);
+        let roots = self.by_folder.keys().filter(is_root).chain(&built);
         let (mut once, mut more) = (BTreeSet::new(), BTreeSet::new());
-        for root in self.by_folder.keys().filter(|folder| !within.contains(folder)) {
-            let layers = self.from(root).into_iter();
-            let files: BTreeSet<&String> = layers
-                .flat_map(|layer| std::iter::once(&layer.file).chain(&layer.files))
-                .collect();
+        for root in roots {
+            let layers = self.from(root);
+            let files: BTreeSet<&str> = match layers.is_empty() {
+                true => tree.files_within(root).collect(),
+                false => layers
+                    .iter()
+                    .flat_map(|layer| layer.files())
+                    .map(String::as_str)
+                    .collect(),
+            };
             for file in files {
-                if !once.insert(file.clone()) {
-                    more.insert(file.clone());
+                if !once.insert(file.to_owned()) {
+                    more.insert(file.to_owned());
                 }
             }
         }
         more
     }
+}
+
+/// The folders of which Kustomizations of Flux build something, one of each.
+fn built_of(tree: &Tree) -> Vec<String> {
+    const GROUP: &str = "kustomize.toolkit.fluxcd.io/";
+    let mut found = Vec::new();
+    for file in tree
+        .files()
+        .filter(|file| file.ends_with(".yaml") || file.ends_with(".yml"))
+    {
+        let Ok(text) = tree.read(file) else { continue };
+        if !text.windows(GROUP.len()).any(|part| part == GROUP.as_bytes()) {
+            continue;
+        }
+        for value in kube_yaml::parse(&text)
+            .into_iter()
+            .filter_map(|document| document.value.ok())
+        {
+            let is_one = value["kind"] == "Kustomization"
+                && value["apiVersion"]
+                    .as_str()
+                    .is_some_and(|version| version.starts_with(GROUP));
+            let path = value["spec"]["path"].as_str().filter(|_| is_one);
+            found.extend(path.and_then(|path| resolve("", path)).filter(|path| !path.is_empty()));
+        }
+    }
+    found
 }
 
 fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
@@ -106,7 +160,7 @@ fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
     let there = named.into_iter().filter_map(|item| resolve(folder, item));
     files.extend(there.filter(|path| tree.is_file(path)));
     Layer {
-        file: file.to_owned(),
+        root: Site::of_file(file, Vec::new()),
         value,
         below,
         files,

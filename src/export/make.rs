@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use yaml_splice::{Edit, Step};
 
 use super::layers::items;
-use super::spot::{Spot, split_image};
+use super::spot::{Site, Spot, split_image};
 use super::work::{Made, Work, at};
 use super::{Change, path};
 use crate::object::{ObjectId, Place};
@@ -20,54 +20,86 @@ impl Work<'_> {
             Change::Add { .. } => return Err("a new object has no patch".to_owned()),
         };
         let place = match spot {
-            Spot::Document | Spot::NewFile { .. } => return Err("it is no layer".to_owned()),
-            Spot::Image { file, entry } => self.image(file, *entry, new)?,
-            Spot::Replicas { file, entry } => {
+            Spot::Document | Spot::Template | Spot::NewFile { .. } => return Err("it is no layer".to_owned()),
+            Spot::Image(site) => self.image(site, new)?,
+            Spot::Replicas(site) => {
                 let count = new.cloned().ok_or("its number cannot be left open there")?;
-                let edit = Edit::set(yaml_splice::path!["replicas", *entry, "count"], count);
-                self.edit(file, 0, &[edit])?
+                let edit = Edit::set(site.below([Step::from("count")]).steps, count);
+                self.edit(site, &[edit])?
             }
-            Spot::Patch {
-                file,
-                document,
-                inline,
-                steps,
-            } => self.patch(file, *document, inline, steps, new)?,
-            Spot::Literal { file, steps, key } => {
+            Spot::Patch(site) => {
+                let edit = match (new, &site.steps[..]) {
+                    (Some(new), steps) => Edit::set(steps.to_vec(), new.clone()),
+                    // The operation of a JSON patch goes as a whole.
+                    (None, [operation @ Step::Index(_), _]) => Edit::remove(vec![operation.clone()]),
+                    (None, steps) => Edit::remove(steps.to_vec()),
+                };
+                self.edit(site, &[edit])?
+            }
+            Spot::Literal { site, key } => {
                 let text = new.and_then(Value::as_str).ok_or("it is no text")?;
-                self.edit(file, 0, &[Edit::set(steps.clone(), format!("{key}={text}"))])?
+                self.edit(site, &[Edit::set(site.steps.clone(), format!("{key}={text}"))])?
             }
             Spot::Content { file } => {
                 let text = new.and_then(Value::as_str).ok_or("it is no text")?;
                 self.put(file, text.to_owned());
                 Place::file(file.clone())
             }
-            Spot::Value {
-                file,
-                document,
-                steps,
-                value,
-            } => self.edit(file, *document, &[Edit::set(steps.clone(), value.clone())])?,
-            Spot::NewPatch { file } => self.patch_behind(&Patches::of_kustomization(file), &id, field, new)?,
-            Spot::PostRenderer { file, document } => {
-                let patches = self.post_renderer(file, *document)?;
+            Spot::Value { becomes } => {
+                let mut place = None;
+                for (site, value) in becomes {
+                    place = Some(self.edit(site, &[Edit::set(site.steps.clone(), value.clone())])?);
+                }
+                place.ok_or("it is no value")?
+            }
+            Spot::NewPatch(site) => self.patch_behind(site, &id, field, new)?,
+            Spot::PostRenderer(site) => {
+                let patches = self.post_renderer(site)?;
                 self.patch_behind(&patches, &id, field, new)?
             }
         };
         Ok((place, spot.words().to_owned()))
     }
 
-    fn edit(&mut self, file: &str, document: usize, edits: &[Edit]) -> Result<Place, String> {
-        self.splice(Place::file(file), file, document, edits)
+    /// Edits what a site is in; edits have all steps from there.
+    fn edit(&mut self, site: &Site, edits: &[Edit]) -> Result<Place, String> {
+        let (place, document) = (Place::file(&site.file), self.index_now(&site.file, site.document));
+        if site.text.is_empty() {
+            return self.splice(place, &site.file, document, edits);
+        }
+        let value = self.document_value(site)?;
+        let text = at(&value, &site.text)
+            .and_then(Value::as_str)
+            .ok_or("the text is gone")?;
+        let edited = yaml_splice::edit(text, 0, edits).map_err(|error| error.to_string())?;
+        self.splice(
+            place,
+            &site.file,
+            document,
+            &[Edit::set(site.text.clone(), edited.text)],
+        )
     }
 
-    fn image(&mut self, file: &str, entry: usize, new: Option<&Value>) -> Result<Place, String> {
+    fn image(&mut self, site: &Site, new: Option<&Value>) -> Result<Place, String> {
         let image = new.and_then(Value::as_str).ok_or("it is no image")?;
         let (name, tag, digest) = split_image(image);
-        let value = self.document_value(file, 0)?;
-        let now = &value["images"][entry];
+        let value = self.document_value(site)?;
+        let now = at(&value, &site.steps).ok_or("the entry is gone")?;
+        if let Value::String(text) = now {
+            // Argo CD's: the name that is replaced stays.
+            let (of, made) = text
+                .split_once('=')
+                .map_or((None, &**text), |(of, made)| (Some(of), made));
+            let of = of.unwrap_or(split_image(made).0);
+            let text = if of == name {
+                image.to_owned()
+            } else {
+                format!("{of}={image}")
+            };
+            return self.edit(site, &[Edit::set(site.steps.clone(), text)]);
+        }
         let known = now["newName"].as_str().or_else(|| now["name"].as_str());
-        let field = |key: &str| yaml_splice::path!["images", entry, key];
+        let field = |key: &str| site.below([Step::from(key)]).steps;
         let mut edits = Vec::new();
         if known != Some(name) {
             edits.push(Edit::set(field("newName"), name));
@@ -79,43 +111,14 @@ impl Work<'_> {
                 _ => {}
             }
         }
-        self.edit(file, 0, &edits)
-    }
-
-    fn patch(
-        &mut self,
-        file: &str,
-        document: usize,
-        inline: &[Step],
-        steps: &[Step],
-        new: Option<&Value>,
-    ) -> Result<Place, String> {
-        let edit = match new {
-            Some(new) => Edit::set(steps.to_vec(), new.clone()),
-            // The operation of a JSON patch goes as a whole.
-            None if matches!(steps.first(), Some(Step::Index(_))) => Edit::remove(steps[..1].to_vec()),
-            None => Edit::remove(steps.to_vec()),
-        };
-        if inline.is_empty() {
-            return self.edit(file, document, &[edit]);
-        }
-        let value = self.document_value(file, 0)?;
-        let text = at(&value, inline).and_then(Value::as_str).ok_or("the patch is gone")?;
-        let edited = yaml_splice::edit(text, 0, &[edit]).map_err(|error| error.to_string())?;
-        self.edit(file, 0, &[Edit::set(inline.to_vec(), edited.text)])
+        self.edit(site, &edits)
     }
 
     /// A patch of its own for an object: an operation of a JSON patch, beside those that it has already; of a whole object (`field` is
     /// empty) one that deletes it.
-    fn patch_behind(
-        &mut self,
-        place: &Patches,
-        id: &ObjectId,
-        field: &str,
-        new: Option<&Value>,
-    ) -> Result<Place, String> {
-        let document = self.document_value(&place.file, place.document)?;
-        let outer = at(&document, &place.above).cloned().unwrap_or_default();
+    fn patch_behind(&mut self, place: &Site, id: &ObjectId, field: &str, new: Option<&Value>) -> Result<Place, String> {
+        let document = self.document_value(place)?;
+        let outer = at(&document, &place.steps).cloned().unwrap_or_default();
         let target = self.target(&outer, id);
         let rendered = self.shadow(id).ok_or("it is not rendered")?;
         let text = if field.is_empty() {
@@ -129,7 +132,7 @@ impl Work<'_> {
             kube_yaml::to_string(&Value::Array(vec![operation]))
         };
         let same = |patch: &Value| patch["target"] == target && patch["patch"].as_str().is_some_and(is_json_patch);
-        let list = [&place.above[..], &[Step::from("patches")]].concat();
+        let list = place.below([Step::from("patches")]).steps;
         let known = items(&outer["patches"]).position(same).filter(|_| !field.is_empty());
         let edit = match (known, outer["patches"].as_array()) {
             (Some(index), _) => {
@@ -146,12 +149,12 @@ impl Work<'_> {
             }
             (None, None) => Edit::set(list, json!([{"target": target, "patch": text}])),
         };
-        self.edit(&place.file, place.document, &[edit])
+        self.edit(place, &[edit])
     }
 
     /// The kustomize post-renderer of a HelmRelease; one is made where there is none.
-    fn post_renderer(&mut self, file: &str, document: usize) -> Result<Patches, String> {
-        let value = self.document_value(file, document)?;
+    fn post_renderer(&mut self, release: &Site) -> Result<Site, String> {
+        let value = self.document_value(release)?;
         let renderers = &value["spec"]["postRenderers"];
         let known = items(renderers).position(|one| one["kustomize"].is_object());
         let count = items(renderers).count();
@@ -161,50 +164,39 @@ impl Work<'_> {
                 0 => Edit::set(yaml_splice::path!["spec", "postRenderers"], json!([new])),
                 _ => Edit::insert(yaml_splice::path!["spec", "postRenderers", count], new),
             };
-            self.edit(file, document, &[edit])?;
+            self.edit(release, &[edit])?;
         }
-        Ok(Patches {
-            file: file.to_owned(),
-            document,
-            above: yaml_splice::path!["spec", "postRenderers", known.unwrap_or(count), "kustomize"],
-        })
+        Ok(release.below(yaml_splice::path![
+            "spec",
+            "postRenderers",
+            known.unwrap_or(count),
+            "kustomize"
+        ]))
     }
 
-    fn document_value(&self, file: &str, document: usize) -> Result<Value, String> {
-        let parsed = kube_yaml::parse(self.text(file)?.as_bytes()).into_iter().nth(document);
+    fn document_value(&self, site: &Site) -> Result<Value, String> {
+        let Site { file, document, .. } = site;
+        let index = self.index_now(file, *document);
+        let parsed = kube_yaml::parse(self.text(file)?.as_bytes()).into_iter().nth(index);
         let parsed = parsed.ok_or_else(|| format!("{file} has no such document"))?;
         parsed.value.map_err(|error| error.message.to_string())
     }
 
     /// What names an object to the patches of a kustomization: without the prefix, suffix and namespace that it sets only after them. A
-    /// namespace is named where another has the object's name.
+    /// namespace that it does not set is named where another has the object's name.
     fn target(&self, kustomization: &Value, id: &ObjectId) -> Value {
         let affix = |key: &str| kustomization[key].as_str().unwrap_or_default();
         let name = id.name.strip_prefix(affix("namePrefix")).unwrap_or(&id.name);
         let name = name.strip_suffix(affix("nameSuffix")).unwrap_or(name);
         let mut target = json!({"kind": id.kind, "name": name});
-        if let (Some(namespace), true) = (id.namespace.as_deref(), self.known.has_namesakes(id)) {
+        let sets_namespace = ["namespace", "targetNamespace"]
+            .iter()
+            .any(|key| !affix(key).is_empty());
+        let is_ambiguous = self.known.has_namesakes(id) && !sets_namespace;
+        if let (Some(namespace), true) = (id.namespace.as_deref(), is_ambiguous) {
             target["namespace"] = namespace.into();
         }
         target
-    }
-}
-
-/// Where a list of patches stands.
-struct Patches {
-    file: String,
-    document: usize,
-    /// The steps to what has `patches`.
-    above: Vec<Step>,
-}
-
-impl Patches {
-    fn of_kustomization(file: &str) -> Self {
-        Self {
-            file: file.to_owned(),
-            document: 0,
-            above: Vec::new(),
-        }
     }
 }
 

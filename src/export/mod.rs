@@ -9,8 +9,9 @@
 //! |---|---|
 //! | `choice` | which findings are exported |
 //! | `intend` | what has to change for a finding to be none |
-//! | `layers`, `values`, `spot` | the kustomizations of a tree; the values of its charts; where a field could be decided, the likeliest first |
+//! | `layers`, `patches`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
+//! | `template` | changes made in templates of the repository's own charts |
 //! | `secret` | values of Secrets, encrypted with SOPS |
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
@@ -20,14 +21,17 @@
 mod add;
 mod aside;
 mod choice;
+mod engine;
 mod files;
 mod intend;
 mod layers;
 mod make;
+mod patches;
 mod path;
 mod proof;
 mod secret;
 mod spot;
+mod template;
 mod values;
 mod work;
 
@@ -42,7 +46,7 @@ use serde_json::Value;
 
 use crate::declared;
 use crate::error::Failure;
-use crate::object::{Declared, DeclaredSet, Manifest, ObjectId, Place};
+use crate::object::{DeclaredSet, Manifest, ObjectId, Place};
 use crate::source::Tree;
 
 use layers::Layers;
@@ -171,6 +175,7 @@ pub fn place(
         tree,
         layers: &layers,
         known: &known,
+        reading,
         folders: RefCell::default(),
     };
     let mut trials: Vec<Trial> = changes.iter().map(|change| Trial::new(finder.spots(change))).collect();
@@ -188,7 +193,7 @@ pub fn place(
         }
         let mut made = work.finish();
         let after = Rendered::of(&tree.with(&made.files), reading)?;
-        let carriers = carriers(&trials, &known, &before);
+        let carriers = carriers(&trials, &before);
         let found = proof::compare(&before, &after, set, changes, &made.placed, &carriers);
         let mut wrong = found.wrong;
         if wrong.is_empty() && !found.others.is_empty() {
@@ -221,15 +226,10 @@ pub fn place(
     }
 }
 
-/// The releases in which changes of what their charts make are tried.
-fn carriers(trials: &[Trial], known: &Known<'_>, before: &Rendered) -> BTreeSet<ObjectId> {
-    let places: BTreeSet<(&str, usize)> = trials
-        .iter()
-        .filter_map(|trial| trial.spots.front()?.carrier())
-        .collect();
-    let is_carrier = |one: &&Declared| places.contains(&(&*one.provenance.file, one.provenance.document));
-    let carriers = known.set.objects.iter().filter(is_carrier);
-    carriers.filter_map(|one| before.written(&one.id)).collect()
+/// The objects in which changes of what is made of them are tried, by their ids as written.
+fn carriers(trials: &[Trial], before: &Rendered) -> BTreeSet<ObjectId> {
+    let tried = trials.iter().filter_map(|trial| trial.spots.front()?.carrier());
+    tried.filter_map(|carrier| before.written(carrier)).collect()
 }
 
 /// The places that are left to try for a change.

@@ -99,7 +99,12 @@ pub(super) fn compare(
                 let came_out = |index: &&usize| comes_out(after.objects.get(id), &changes[**index]);
                 let not: Vec<&usize> = indices.iter().filter(|index| !came_out(index)).collect();
                 // Where each came out and the object still is another, one of them did more than it was to.
-                let wrong = if not.is_empty() { indices.iter().collect() } else { not };
+                let wrong = match not.is_empty() {
+                    // What else changed in it may be for what is made of it.
+                    true if carriers.contains(id) => continue,
+                    true => indices.iter().collect(),
+                    false => not,
+                };
                 let reason = |index: usize| match &changes[index] {
                     Change::Add { .. } => "declared in a file of its own, it would not be rendered so",
                     Change::Remove { .. } => "taken out there, it would be rendered all the same",

@@ -8,53 +8,89 @@ use yaml_splice::Step;
 
 use super::add::folders;
 use super::layers::{Layer, Layers, items, texts};
+use super::patches::is_part;
 use super::work::{Known, at};
 use super::{Change, path};
+use crate::declared;
 use crate::object::{Declared, GroupKind, ObjectId, Renderer};
 use crate::source::Tree;
 use crate::source::path::{parent, resolve};
+
+/// Where something stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Site {
+    /// The file.
+    pub file: String,
+    /// Index of the document in the file.
+    pub document: usize,
+    /// Steps to a text in which YAML stands again; empty where the document itself is meant.
+    pub text: Vec<Step>,
+    /// Steps from there.
+    pub steps: Vec<Step>,
+    /// The object that changes together with what is made of it: a release, an engine's unit, a ConfigMap of values.
+    pub carrier: Option<ObjectId>,
+}
+
+impl Site {
+    /// In the only document of a file that stands for no object.
+    pub fn of_file(file: &str, steps: Vec<Step>) -> Self {
+        Self {
+            file: file.to_owned(),
+            document: 0,
+            text: Vec::new(),
+            steps,
+            carrier: None,
+        }
+    }
+
+    /// In the document that declares an object, which changes with it.
+    pub fn of_object(declared: &Declared, steps: Vec<Step>) -> Self {
+        Self {
+            document: declared.provenance.document,
+            carrier: Some(declared.id.clone()),
+            ..Self::of_file(&declared.provenance.file, steps)
+        }
+    }
+
+    /// Further in.
+    pub fn below(&self, steps: impl IntoIterator<Item = Step>) -> Self {
+        let mut site = self.clone();
+        site.steps.extend(steps);
+        site
+    }
+
+    /// In the text that stands here.
+    pub fn in_text(&self) -> Self {
+        Self {
+            text: self.steps.clone(),
+            steps: Vec::new(),
+            ..self.clone()
+        }
+    }
+}
 
 /// A place for a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Spot {
     /// The document that declares the object.
     Document,
+    /// The template of the repository's own chart that declares the object.
+    Template,
     /// A file of its own in this folder, for a new object.
     NewFile {
         /// The folder.
         folder: String,
     },
     /// An entry of `images`.
-    Image {
-        /// The kustomization.
-        file: String,
-        /// Index of the entry.
-        entry: usize,
-    },
+    Image(Site),
     /// An entry of `replicas`.
-    Replicas {
-        /// The kustomization.
-        file: String,
-        /// Index of the entry.
-        entry: usize,
-    },
-    /// A patch that has the field already.
-    Patch {
-        /// The file with the patch: the kustomization, where it stands in it.
-        file: String,
-        /// Index of the document in the file.
-        document: usize,
-        /// Where the text stands in that document; empty where the document is the patch.
-        inline: Vec<Step>,
-        /// The field in the patch.
-        steps: Vec<Step>,
-    },
+    Replicas(Site),
+    /// A patch that has the field already: the field in it.
+    Patch(Site),
     /// A literal of a generator.
     Literal {
-        /// The kustomization.
-        file: String,
         /// Where it stands.
-        steps: Vec<Step>,
+        site: Site,
         /// The key.
         key: String,
     },
@@ -63,29 +99,15 @@ pub(super) enum Spot {
         /// The file.
         file: String,
     },
-    /// A value of a chart.
+    /// Values of a chart or of a unit.
     Value {
-        /// The file.
-        file: String,
-        /// Index of the document in the file.
-        document: usize,
-        /// Where it stands.
-        steps: Vec<Step>,
-        /// What it becomes.
-        value: Value,
+        /// Where they stand, what they become.
+        becomes: Vec<(Site, Value)>,
     },
-    /// A patch behind a chart, in its HelmRelease.
-    PostRenderer {
-        /// The file with the HelmRelease.
-        file: String,
-        /// Index of the document in the file.
-        document: usize,
-    },
-    /// A new patch in the kustomization of the unit.
-    NewPatch {
-        /// The kustomization.
-        file: String,
-    },
+    /// A patch behind a chart, in the document of its HelmRelease.
+    PostRenderer(Site),
+    /// A new patch in what has `patches`: the kustomization of the unit, or what its engine adds.
+    NewPatch(Site),
 }
 
 impl Spot {
@@ -94,41 +116,46 @@ impl Spot {
         match self {
             Self::NewFile { .. } => "a new file",
             Self::Document => "the document that declares it",
-            Self::Image { .. } => "the images entry that sets it",
-            Self::Replicas { .. } => "the replicas entry that sets it",
-            Self::Patch { .. } => "the patch that sets it",
+            Self::Template => "the chart's template that declares it",
+            Self::Image(_) => "the images entry that sets it",
+            Self::Replicas(_) => "the replicas entry that sets it",
+            Self::Patch(_) => "the patch that sets it",
             Self::Literal { .. } => "the literal of the generator",
             Self::Content { .. } => "the file that the generator reads",
-            Self::Value { .. } => "the value of the chart that sets it",
-            Self::PostRenderer { .. } => "a patch behind the chart, since no value sets it",
-            Self::NewPatch { .. } => "a patch of its own, since what declares it is shared or overruled",
+            Self::Value { .. } => "the value that sets it",
+            Self::PostRenderer(_) => "a patch behind the chart, since no value sets it",
+            Self::NewPatch(_) => "a patch of its own, since what declares it is shared or overruled",
+        }
+    }
+
+    fn site(&self) -> Option<&Site> {
+        match self {
+            Self::Document | Self::Template | Self::NewFile { .. } | Self::Content { .. } => None,
+            Self::Value { becomes } => becomes.first().map(|(site, _)| site),
+            Self::Image(site) | Self::Replicas(site) | Self::Patch(site) | Self::Literal { site, .. } => Some(site),
+            Self::PostRenderer(site) | Self::NewPatch(site) => Some(site),
         }
     }
 
     /// The file that is edited; `None`: the one that declares the object. Of a new object its folder.
     pub fn file(&self) -> Option<&str> {
         match self {
-            Self::Document => None,
             Self::NewFile { folder } => Some(folder),
-            Self::Image { file, .. } | Self::Replicas { file, .. } | Self::Patch { file, .. } => Some(file),
-            Self::Literal { file, .. } | Self::Content { file } | Self::NewPatch { file } => Some(file),
-            Self::Value { file, .. } | Self::PostRenderer { file, .. } => Some(file),
+            Self::Content { file } => Some(file),
+            _ => self.site().map(|site| &*site.file),
         }
     }
 
-    /// The document that changes together with what its chart makes.
-    pub fn carrier(&self) -> Option<(&str, usize)> {
-        match self {
-            Self::Value { file, document, .. } | Self::PostRenderer { file, document } => Some((file, *document)),
-            _ => None,
-        }
+    /// The object that changes together with what is made of it.
+    pub fn carrier(&self) -> Option<&ObjectId> {
+        self.site()?.carrier.as_ref()
     }
 
     /// Whether other objects may be decided there too.
     pub fn may_decide_others(&self) -> bool {
         !matches!(
             self,
-            Self::Document | Self::NewFile { .. } | Self::NewPatch { .. } | Self::PostRenderer { .. }
+            Self::Document | Self::NewFile { .. } | Self::NewPatch(_) | Self::PostRenderer(_)
         )
     }
 }
@@ -141,8 +168,35 @@ pub(super) struct Finder<'a> {
     pub tree: &'a Tree,
     pub layers: &'a Layers,
     pub known: &'a Known<'a>,
+    pub reading: &'a declared::Options,
     /// Folders for new objects, by namespace and kind.
     pub folders: RefCell<Folders>,
+}
+
+/// A field that changes.
+#[derive(Clone, Copy)]
+pub(super) struct Field<'a> {
+    pub object: &'a Declared,
+    pub path: &'a str,
+    /// What it becomes; `None`: it goes.
+    pub new: Option<&'a Value>,
+}
+
+impl<'a> Field<'a> {
+    fn of(object: &'a Declared, change: &'a Change) -> Option<Self> {
+        let (path, new) = match change {
+            Change::Set { path, value, .. } => (path, Some(value)),
+            Change::Unset { path, .. } => (path, None),
+            Change::Add { .. } | Change::Remove { .. } => return None,
+        };
+        Some(Self { object, path, new })
+    }
+
+    /// What it is now.
+    pub fn now(&self) -> Option<&'a Value> {
+        let object = self.object.manifest.value();
+        at(object, &path::steps(self.path, object)?)
+    }
 }
 
 impl Finder<'_> {
@@ -151,81 +205,84 @@ impl Finder<'_> {
         if let Change::Add { manifest } = change {
             let key = (manifest.namespace().map(str::to_owned), manifest.group_kind());
             let mut known = self.folders.borrow_mut();
-            let folders = known
-                .entry(key)
-                .or_insert_with(|| folders(self.tree, self.known.set, manifest));
+            let folders = known.entry(key).or_insert_with(|| folders(self, manifest));
             return folders.iter().cloned().map(|folder| Spot::NewFile { folder }).collect();
         }
         let Some(declared) = self.known.get(&change.object()) else {
             return vec![Spot::Document];
         };
+        let field = Field::of(declared, change);
         match declared.provenance.renderer {
-            Renderer::Plain => return vec![Spot::Document],
-            Renderer::Helm => return self.of_chart(declared, change),
-            Renderer::Kustomize => {}
+            Renderer::Plain => vec![Spot::Document],
+            Renderer::Helm => self.of_chart(declared, field),
+            Renderer::Kustomize => self.of_kustomization(declared, field),
         }
+    }
+
+    fn of_kustomization(&self, declared: &Declared, field: Option<Field<'_>>) -> Vec<Spot> {
         let unit = self.known.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
-        let layers = self.layers.from(unit);
+        let (engines, layers) = (self.engine_layers(declared), self.layers.from(unit));
         let mut spots = Vec::new();
-        let field = match change {
-            Change::Set { path, value, .. } => Some((path, Some(value))),
-            Change::Unset { path, .. } => Some((path, None)),
-            Change::Add { .. } | Change::Remove { .. } => None,
-        };
-        if let Some((path, new)) = field {
-            for layer in &layers {
-                self.deciders(layer, declared, path, new, &mut spots);
+        if let Some(field) = field {
+            self.variables(field, &layers, &mut spots);
+            for layer in engines.iter().chain(layers.iter().copied()) {
+                self.deciders(layer, field, &mut spots);
             }
         }
         spots.push(Spot::Document);
         let shared = |spot: &Spot| self.layers.is_shared(spot.file().unwrap_or(&declared.provenance.file));
-        let (last, mut first): (Vec<Spot>, Vec<Spot>) = spots.into_iter().partition(shared);
-        let outermost = layers.first().filter(|layer| parent(&layer.file) == unit);
-        first.extend(outermost.map(|layer| Spot::NewPatch {
-            file: layer.file.clone(),
-        }));
-        first.extend(last);
+        let outermost = layers.first().filter(|layer| parent(&layer.root.file) == unit);
+        let patches = outermost.into_iter().copied().chain(&engines);
+        let patches = patches.map(|layer| Spot::NewPatch(layer.root.clone()));
+        let (mut last, mut first): (Vec<Spot>, Vec<Spot>) = spots.into_iter().partition(shared);
+        let (shared_patches, own_patches): (Vec<Spot>, Vec<Spot>) = patches.partition(shared);
+        first.extend(own_patches);
+        first.append(&mut last);
+        first.extend(shared_patches);
         first
     }
 
-    /// What in a kustomization sets the field now.
-    fn deciders(&self, layer: &Layer, declared: &Declared, path: &str, new: Option<&Value>, spots: &mut Vec<Spot>) {
-        let file = || layer.file.clone();
+    /// What in a kustomization, or in what an engine adds to one, sets the field now.
+    fn deciders(&self, layer: &Layer, field: Field<'_>, spots: &mut Vec<Spot>) {
+        let Field { object, path, new } = field;
         if let Some(new) = new {
-            let now = path::steps(path, declared.manifest.value());
-            let now = now
-                .and_then(|steps| at(declared.manifest.value(), &steps))
-                .and_then(Value::as_str);
+            let now = field.now().and_then(Value::as_str);
             if path.ends_with(".image") && new.is_string() {
                 let sets = |entry: &Value| now.is_some_and(|now| is_of(entry, now));
                 let entries = items(&layer.value["images"])
                     .enumerate()
                     .filter(|(_, entry)| sets(entry));
-                spots.extend(entries.map(|(entry, _)| Spot::Image { file: file(), entry }));
+                spots.extend(
+                    entries.map(|(entry, _)| Spot::Image(layer.root.below(yaml_splice::path!["images", entry]))),
+                );
             }
             if path == ".spec.replicas" {
                 let entries = items(&layer.value["replicas"]).enumerate();
                 let named =
-                    entries.filter(|(_, entry)| entry["name"].as_str().is_some_and(|name| is_part(name, &declared.id)));
-                spots.extend(named.map(|(entry, _)| Spot::Replicas { file: file(), entry }));
+                    entries.filter(|(_, entry)| entry["name"].as_str().is_some_and(|name| is_part(name, &object.id)));
+                let entry = |entry| layer.root.below(yaml_splice::path!["replicas", entry]);
+                spots.extend(named.map(|(index, _)| Spot::Replicas(entry(index))));
             }
-            if let Some(key) = data_key(path).filter(|_| declared.id.is("", "ConfigMap") && new.is_string()) {
-                self.literals(layer, &declared.id, &key, spots);
+            if let Some(key) = data_key(path).filter(|_| object.id.is("", "ConfigMap") && new.is_string()) {
+                self.literals(layer, &object.id, &key, spots);
             }
         }
-        self.patches(layer, declared, path, spots);
+        for patch in self.patches(layer) {
+            spots.extend(patch.setting(field).map(Spot::Patch));
+        }
+        spots.extend(common(layer, field));
     }
 
-    fn literals(&self, layer: &Layer, id: &ObjectId, key: &str, spots: &mut Vec<Spot>) {
+    pub fn literals(&self, layer: &Layer, id: &ObjectId, key: &str, spots: &mut Vec<Spot>) {
         for (index, generator) in items(&layer.value["configMapGenerator"]).enumerate() {
             if !generator["name"].as_str().is_some_and(|name| is_part(name, id)) {
                 continue;
             }
             for (at, literal) in texts(&generator["literals"]).enumerate() {
                 if literal.split_once('=').is_some_and(|(name, _)| name == key) {
+                    let steps = yaml_splice::path!["configMapGenerator", index, "literals", at];
                     spots.push(Spot::Literal {
-                        file: layer.file.clone(),
-                        steps: yaml_splice::path!["configMapGenerator", index, "literals", at],
+                        site: layer.root.below(steps),
                         key: key.to_owned(),
                     });
                 }
@@ -234,95 +291,46 @@ impl Finder<'_> {
                 let (name, path) = item
                     .split_once('=')
                     .unwrap_or((item.rsplit('/').next().unwrap_or(item), item));
-                let path = resolve(parent(&layer.file), path).filter(|path| self.tree.is_file(path));
+                let path = resolve(parent(&layer.root.file), path).filter(|path| self.tree.is_file(path));
                 spots.extend(path.filter(|_| name == key).map(|file| Spot::Content { file }));
             }
         }
     }
-
-    fn patches(&self, layer: &Layer, declared: &Declared, path: &str, spots: &mut Vec<Spot>) {
-        let folder = parent(&layer.file);
-        let named = |written: &str| resolve(folder, written).filter(|path| self.tree.is_file(path));
-        for key in ["patches", "patchesJson6902"] {
-            for (index, entry) in items(&layer.value[key]).enumerate() {
-                let target = Some(&entry["target"]).filter(|target| target.is_object());
-                if let Some(text) = entry["patch"].as_str() {
-                    let inline = yaml_splice::path![key, index, "patch"];
-                    in_text(text, &layer.file, inline, target, declared, path, spots);
-                } else if let Some(file) = entry["path"].as_str().and_then(named) {
-                    self.in_file(&file, target, declared, path, spots);
-                }
-            }
-        }
-        for (index, item) in texts(&layer.value["patchesStrategicMerge"]).enumerate() {
-            match named(item) {
-                Some(file) => self.in_file(&file, None, declared, path, spots),
-                None => {
-                    let inline = yaml_splice::path!["patchesStrategicMerge", index];
-                    in_text(item, &layer.file, inline, None, declared, path, spots);
-                }
-            }
-        }
-    }
-
-    fn in_file(&self, file: &str, target: Option<&Value>, declared: &Declared, path: &str, spots: &mut Vec<Spot>) {
-        let Ok(bytes) = self.tree.read(file) else { return };
-        if let Ok(text) = std::str::from_utf8(&bytes) {
-            in_text(text, file, Vec::new(), target, declared, path, spots);
-        }
-    }
 }
 
-/// Places in the text of a patch that set the field.
-fn in_text(
-    text: &str,
-    file: &str,
-    inline: Vec<Step>,
-    target: Option<&Value>,
-    declared: &Declared,
-    path: &str,
-    spots: &mut Vec<Spot>,
-) {
-    for (document, parsed) in kube_yaml::parse(text.as_bytes()).into_iter().enumerate() {
-        let Ok(value) = parsed.value else { continue };
-        // Several documents of an inline patch cannot be told apart by its one place.
-        if !inline.is_empty() && document > 0 {
-            return;
-        }
-        let steps = match &value {
-            Value::Array(operations) => target
-                .filter(|target| is_target(target, &declared.id))
-                .and_then(|_| operation(operations, declared.manifest.value(), path)),
-            _ => {
-                let is_of = value["kind"] == *declared.id.kind
-                    && (value["metadata"]["name"]
-                        .as_str()
-                        .is_some_and(|name| is_part(name, &declared.id)))
-                    || target.is_some_and(|target| is_target(target, &declared.id));
-                let steps = path::steps(path, &value).filter(|steps| at(&value, steps).is_some());
-                steps.filter(|_| is_of)
-            }
-        };
-        spots.extend(steps.map(|steps| Spot::Patch {
-            file: file.to_owned(),
-            document,
-            inline: inline.clone(),
-            steps,
-        }));
-    }
+/// Where all objects get a label or an annotation.
+const COMMON: [(&str, &[&str]); 4] = [
+    ("labels", &["commonLabels"]),
+    ("labels", &["commonMetadata", "labels"]),
+    ("annotations", &["commonAnnotations"]),
+    ("annotations", &["commonMetadata", "annotations"]),
+];
+
+/// The common label or annotation that a field is. Where it is not that of one object alone, the proof says so.
+fn common(layer: &Layer, field: Field<'_>) -> Option<Spot> {
+    let steps = path::steps(field.path, field.object.manifest.value())?;
+    let (new, [metadata, map, key]) = (field.new?, &steps[..]) else {
+        return None;
+    };
+    let holds = |(of, place): &&(&str, &[&str])| {
+        let steps: Vec<Step> = place.iter().copied().map(Step::from).chain([key.clone()]).collect();
+        *map == Step::from(*of) && at(&layer.value, &steps).is_some()
+    };
+    let (_, place) = COMMON
+        .iter()
+        .find(holds)
+        .filter(|_| *metadata == Step::from("metadata"))?;
+    let steps = place.iter().copied().map(Step::from).chain([key.clone()]);
+    let becomes = vec![(layer.root.below(steps), new.clone())];
+    Some(Spot::Value { becomes })
 }
 
-/// The value of the operation of a JSON patch that sets the field.
-fn operation(operations: &[Value], object: &Value, path: &str) -> Option<Vec<Step>> {
-    let pointer = path::pointer(&path::steps(path, object)?);
-    let sets = |one: &Value| one["path"] == *pointer && (one["op"] == "replace" || one["op"] == "add");
-    let index = operations.iter().rposition(sets)?;
-    Some(yaml_splice::path![index, "value"])
-}
-
-/// Whether an entry of `images` sets this image.
+/// Whether an entry of `images` sets this image. Argo CD's are texts: `[NAME=]NEW[:TAG][@DIGEST]`.
 fn is_of(entry: &Value, image: &str) -> bool {
-    let name = entry["newName"].as_str().or_else(|| entry["name"].as_str());
+    let name = match entry {
+        Value::String(text) => Some(split_image(text.split_once('=').map_or(text, |(_, new)| new)).0),
+        entry => entry["newName"].as_str().or_else(|| entry["name"].as_str()),
+    };
     name.is_some_and(|name| name == split_image(image).0)
 }
 
@@ -336,16 +344,6 @@ pub(super) fn split_image(image: &str) -> (&str, Option<&str>, Option<&str>) {
         Some((name, tag)) if !tag.contains('/') => (name, Some(tag), digest),
         _ => (rest, None, digest),
     }
-}
-
-/// Whether a name as it is written may have become the object's, by a prefix, a suffix or a hash.
-fn is_part(name: &str, id: &ObjectId) -> bool {
-    !name.is_empty() && id.name.contains(name)
-}
-
-fn is_target(target: &Value, id: &ObjectId) -> bool {
-    let fits = |key: &str, is: &dyn Fn(&str) -> bool| target[key].as_str().is_none_or(is);
-    fits("kind", &|kind| kind == id.kind) && fits("name", &|name| is_part(name, id))
 }
 
 /// The key of a field of `data`.

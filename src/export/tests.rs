@@ -1,3 +1,5 @@
+mod engines;
+
 use std::path::Path;
 
 use serde_json::json;

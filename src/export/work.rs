@@ -11,7 +11,7 @@ use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
 use crate::declared::{self, config_root};
-use crate::object::{Declared, DeclaredSet, ObjectId, Place, Renderer};
+use crate::object::{Declared, DeclaredSet, ObjectId, Place};
 use crate::source::Tree;
 use crate::source::path::{is_within, parent, resolve};
 
@@ -99,10 +99,12 @@ impl<'a> Work<'a> {
     pub fn make(&mut self, index: usize, change: &Change, spot: &Spot) -> Result<(), String> {
         self.guard(change, spot)?;
         let is_secret = change.object().is("", "Secret");
+        let shows_nothing = matches!(change, Change::Remove { .. });
         let (place, why) = match (change, spot) {
             (Change::Add { manifest }, Spot::NewFile { folder }) if is_secret => self.add_encrypted(folder, manifest),
             (_, Spot::Document) if is_secret => self.secret(change),
-            _ if is_secret => Err("its value would stand there in clear".to_owned()),
+            _ if is_secret && !shows_nothing => Err("its value would stand there in clear".to_owned()),
+            (_, Spot::Template) => self.template(change),
             (Change::Set { object, path, value }, Spot::Document) => self.set_field(object, path, Some(value)),
             (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
             (Change::Remove { object }, Spot::Document) => self.remove(object),
@@ -171,25 +173,22 @@ impl<'a> Work<'a> {
     /// The declared object with its file, where that is a manifest that can be edited.
     pub(super) fn declared(&self, object: &ObjectId) -> Result<&'a Declared, String> {
         let declared = self.known.get(object).ok_or_else(|| "it is not declared".to_owned())?;
-        match declared.provenance.renderer {
-            Renderer::Helm => {
-                Err("a chart makes it: set a value of its release, or patch it behind the chart".to_owned())
-            }
-            _ if !self.tree.is_file(&declared.provenance.file) => {
-                Err("no file of the repository declares it".to_owned())
-            }
-            _ => Ok(declared),
+        match self.tree.is_file(&declared.provenance.file) {
+            true => Ok(declared),
+            false => Err("no file of the repository declares it".to_owned()),
         }
+    }
+
+    /// The index that a document of the tree has by now.
+    pub(super) fn index_now(&self, file: &str, document: usize) -> usize {
+        let gone = self.gone.get(file).into_iter().flatten();
+        document - gone.filter(|gone| **gone < document).count()
     }
 
     /// The document's index by now, and what it says; it must declare that very object.
     fn document(&self, declared: &Declared) -> Result<(String, usize, Value), String> {
-        let (file, index) = (&declared.provenance.file, declared.provenance.document);
-        let before = self
-            .gone
-            .get(file)
-            .map_or(0, |gone| gone.iter().filter(|gone| **gone < index).count());
-        let (text, index) = (self.text(file)?, index - before);
+        let file = &declared.provenance.file;
+        let (text, index) = (self.text(file)?, self.index_now(file, declared.provenance.document));
         let document = kube_yaml::parse(text.as_bytes()).into_iter().nth(index);
         let value = document.and_then(|document| document.value.ok());
         let value = value.ok_or_else(|| format!("{file} has no such document"))?;
@@ -204,13 +203,8 @@ impl<'a> Work<'a> {
     fn set_field(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
         let declared = self.declared(object)?;
         let (_, index, value) = self.document(declared)?;
-        let steps =
-            path::steps(path, &value).ok_or_else(|| format!("{} has no place {path}", declared.provenance.file))?;
-        let edit = match (new, steps.last()) {
-            (None, _) => Edit::remove(steps),
-            (Some(new), Some(Step::Index(at))) if at_end(&value, &steps, *at) => Edit::insert(steps, new.clone()),
-            (Some(new), _) => Edit::set(steps, new.clone()),
-        };
+        let edit =
+            field_edit(&value, path, new).ok_or_else(|| format!("{} has no place {path}", declared.provenance.file))?;
         let place = self.splice(declared.provenance.place(), &declared.provenance.file, index, &[edit])?;
         Ok((place, Spot::Document.words().to_owned()))
     }
@@ -293,6 +287,16 @@ pub(super) fn at<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
     steps.iter().try_fold(value, |value, step| match step {
         Step::Key(key) => value.get(key),
         Step::Index(index) => value.get(index),
+    })
+}
+
+/// The edit that gives a field of a document a value, or takes it out.
+pub(super) fn field_edit(document: &Value, path: &str, new: Option<&Value>) -> Option<Edit> {
+    let steps = path::steps(path, document)?;
+    Some(match (new, steps.last()) {
+        (None, _) => Edit::remove(steps),
+        (Some(new), Some(Step::Index(at))) if at_end(document, &steps, *at) => Edit::insert(steps, new.clone()),
+        (Some(new), _) => Edit::set(steps, new.clone()),
     })
 }
 

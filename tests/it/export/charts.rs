@@ -20,13 +20,17 @@ struct Shop {
     set: DeclaredSet,
 }
 
-fn shop() -> Shop {
+/// The shop, with these files in place of its own.
+fn shop(files: &[(&str, &str)]) -> Shop {
     let repo = Repo::of_folder(&root("fixtures/flux-shop"));
     let release = std::fs::read_to_string(root("fixtures/flux-shop/apps/orders/release.yaml"));
     let release = release
         .expect("because the fixture has it")
         .replace("orders.${DOMAIN}", "orders.fixed.example");
     repo.write("apps/orders/release.yaml", &release);
+    for (path, text) in files {
+        repo.write(path, text);
+    }
     repo.commit("a domain of its own");
     let key = std::fs::read_to_string(root("fixtures/flux-shop.agekey")).expect("because the fixture has it");
     let mut identities = sops::Identities::new();
@@ -88,7 +92,7 @@ impl Shop {
 
 #[test]
 fn a_value_where_one_decides_else_a_patch_behind_the_chart() {
-    let shop = shop();
+    let shop = shop(&[]);
     let orders = "Deployment/orders";
     let made = shop.place(&[
         shop.set("ConfigMap/orders", ".data.domain", json!("orders.other.example")),
@@ -130,4 +134,21 @@ fn a_value_where_one_decides_else_a_patch_behind_the_chart() {
     // Twice the same: nothing moves but what is new.
     let again = shop.place(&[shop.set(orders, ".spec.paused", json!(true))]);
     assert_eq!(again.files.keys().collect::<Vec<_>>(), ["apps/orders/release.yaml"]);
+}
+
+#[test]
+fn values_that_a_config_map_gives_are_set_there() {
+    let plain = shop(&[(
+        "apps/orders/values.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: orders-values\n  namespace: shop\ndata:\n  values.yaml: |\n    # As many as there are zones.\n    replicas: 3 # three\n    queue: orders-${CLUSTER}\n",
+    )]);
+    let orders = "Deployment/orders";
+    let made = plain.place(&[plain.set(orders, ".spec.replicas", json!(9))]);
+    assert_eq!(made.unplaced, []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    insta::assert_snapshot!(plain.diff(&made), @r"
+    +++ b/apps/orders/values.yaml
+    -    replicas: 3 # three
+    +    replicas: 9 # three
+    ");
 }

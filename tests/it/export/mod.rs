@@ -1,5 +1,6 @@
 //! Live state back into Git, against a real control plane.
 
+mod charted_bank;
 mod charts;
 mod kinds;
 mod round_trip;

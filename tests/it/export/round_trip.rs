@@ -9,7 +9,7 @@ use crate::audit::whole::{act, table};
 use crate::audit::{bank, restore, root};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::{Repo, case, git_in};
-use crate::support::run::refloat;
+use crate::support::run::{Ran, refloat};
 
 /// A control plane in which mobile-bank was restored, and all was done by hand that people do.
 fn after_the_emergency() -> Option<Plane> {
@@ -23,7 +23,11 @@ fn after_the_emergency() -> Option<Plane> {
 
 /// What an audit finds, by object.
 fn found(plane: &Plane, repo: &Path) -> Vec<String> {
-    let ran = run("audit", plane, repo, &["--output", "json"]);
+    objects(&run("audit", plane, repo, &["--output", "json"]))
+}
+
+/// The objects of a report.
+pub(super) fn objects(ran: &Ran) -> Vec<String> {
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).expect("because it is a report");
     let findings = report["findings"].as_array().expect("because a report lists them");
     let name = |object: &serde_json::Value| {
@@ -53,7 +57,7 @@ fn comes_back(plane: &Plane, repo: &Repo) -> String {
 }
 
 /// Lines that went.
-fn gone(diff: &str) -> Vec<&str> {
+pub(super) fn gone(diff: &str) -> Vec<&str> {
     let lines = diff
         .lines()
         .filter(|line| line.starts_with('-') && !line.starts_with("---"));

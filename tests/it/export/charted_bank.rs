@@ -1,0 +1,239 @@
+//! The round trip of mobile-bank where a chart makes it: by itself, and released by Flux. What a value decides goes into the value, all
+//! else behind the chart or into its templates.
+
+use refloat::control_plane::Options;
+
+use super::CANARIES;
+use super::round_trip::{gone, objects};
+use crate::audit::root;
+use crate::audit::whole::{act, table};
+use crate::support::plane::{Plane, fresh_with};
+use crate::support::repo::Repo;
+use crate::support::run::{Ran, refloat};
+
+/// What the chart takes from values: file, what it says there, what the template says instead.
+const TAKEN: &[(&str, &str, &str)] = &[
+    (
+        "apps/mobile/web.yaml",
+        "  replicas: 2\n",
+        "  replicas: {{ .Values.web.replicas }}\n",
+    ),
+    (
+        "apps/mobile/web.yaml",
+        "image: registry.example.com/bank/web:5.2.1",
+        "image: {{ .Values.registry }}/web:{{ .Values.web.tag }}",
+    ),
+    (
+        "apps/payments/card-gateway.yaml",
+        "  replicas: 2\n",
+        "  replicas: {{ .Values.cardGateway.replicas }}\n",
+    ),
+    (
+        "apps/payments/card-gateway.yaml",
+        "/bank/card-gateway:2.0.5",
+        "/bank/card-gateway:{{ .Values.cardGateway.tag | default \"latest\" }}",
+    ),
+    (
+        "apps/payments/config.yaml",
+        "http://card-gateway.payments.svc:8080",
+        "http://{{ .Values.cardGateway.host }}:8080",
+    ),
+    (
+        "apps/payments/api.yaml",
+        "  minReplicas: 3\n",
+        "  minReplicas: {{ .Values.payments.minReplicas }}\n",
+    ),
+    (
+        "apps/data/database.yaml",
+        "image: registry.example.com/bank/database:16.4",
+        "{{- with .Values.database.image }}\n          image: \"{{ $.Values.registry }}/{{ .repository }}:{{ .tag }}\"\n          {{- end }}",
+    ),
+    (
+        "infrastructure/namespaces/quotas.yaml",
+        "    pods: \"80\"\n",
+        "    pods: {{ .Values.mobile.pods | quote }}\n",
+    ),
+];
+
+/// The values of the chart.
+const VALUES: &str = "# Where all images are.
+registry: registry.example.com/bank
+web:
+  replicas: 2 # one a zone
+  tag: 5.2.1
+cardGateway:
+  replicas: 2
+  tag: 2.0.5 # tested
+  host: card-gateway.payments.svc
+payments:
+  minReplicas: 3
+database:
+  image: {repository: database, tag: '16.4'}
+mobile:
+  pods: 80
+";
+
+/// mobile-bank as the templates of a chart in `charts/bank`.
+fn chart(repo: &Repo) {
+    let bank = Repo::of_folder(&root("fixtures/mobile-bank/clusters/production"));
+    let mut taken = 0;
+    for file in bank.git(&["ls-files"]).lines() {
+        let text = std::fs::read_to_string(bank.path().join(file));
+        let mut text = text.expect("because it was listed");
+        for (_, now, instead) in TAKEN.iter().filter(|(of, _, _)| *of == file) {
+            assert_eq!(text.matches(now).count(), 1, "{file}: {now}");
+            text = text.replace(now, instead);
+            taken += 1;
+        }
+        let target = match file.ends_with("/crds.yaml") {
+            true => "charts/bank/crds/bank.yaml".to_owned(),
+            false => format!("charts/bank/templates/{file}"),
+        };
+        let text = match file {
+            "apps/mobile/web.yaml" => format!("{{{{- if .Values.web }}}}\n{text}{{{{- end }}}}\n"),
+            _ => text,
+        };
+        repo.write(&target, &text);
+    }
+    assert_eq!(taken, TAKEN.len());
+    repo.write(
+        "charts/bank/Chart.yaml",
+        "apiVersion: v2\nname: bank\nversion: 1.0.0\ndescription: The bank.\n",
+    );
+    repo.write("charts/bank/values.yaml", VALUES);
+}
+
+fn run(command: &str, plane: &Plane, repo: &Repo, more: &[&str]) -> Ran {
+    let (kubeconfig, repo) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = [command, &repo, "--kubeconfig", &kubeconfig];
+    let ran = refloat(args.iter().chain(more).copied()).with_tools(&["helm"]).run();
+    for canary in CANARIES {
+        assert!(!ran.stdout.contains(canary) && !ran.stderr.contains(canary), "{more:?}");
+    }
+    ran
+}
+
+fn restore(plane: &Plane, repo: &Repo, path: &str) {
+    let more = [
+        "--path",
+        path,
+        "--old-cluster-is-gone",
+        "--timeout",
+        "10s",
+        "--soft-wait",
+        "1s",
+    ];
+    let ran = run("restore", plane, repo, &more);
+    assert!(matches!(ran.code, 0 | 3), "{}\n{}", ran.stdout, ran.stderr);
+    // It held back what would have undone it.
+    let kubeconfig = plane.kubeconfig();
+    let resumed = refloat(["resume", "--kubeconfig", &kubeconfig]).run();
+    assert!(matches!(resumed.code, 0 | 3), "{}\n{}", resumed.stdout, resumed.stderr);
+}
+
+fn found(plane: &Plane, repo: &Repo, path: &str) -> Vec<String> {
+    objects(&run("audit", plane, repo, &["--path", path, "--output", "json"]))
+}
+
+/// A control plane in which it was restored, and all was done by hand that people do.
+fn after_the_emergency(repo: &Repo, path: &str) -> Option<Plane> {
+    refloat::process::which("kubectl")?;
+    let plane = fresh_with(Options {
+        simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
+        ..Options::default()
+    });
+    restore(&plane, repo, path);
+    assert_eq!(found(&plane, repo, path), Vec::<String>::new());
+    for (index, line) in table().iter().enumerate() {
+        act(&plane, index + 1, line);
+    }
+    Some(plane)
+}
+
+/// Exports, commits, and applies the commit as its engine would: then the audit finds the one Secret only that was left out and is not
+/// declared, and the next export has nothing to do.
+fn comes_back(plane: &Plane, repo: &Repo, path: &str) -> (String, String) {
+    let args = ["--path", path, "--write"];
+    let ran = run("export", plane, repo, &args);
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("Left out (2)"), "{}", ran.stdout);
+    repo.git(&["add", "-A"]);
+    let diff = repo.git(&["diff", "--cached"]);
+    assert!(CANARIES.iter().all(|canary| !diff.contains(canary)));
+    repo.commit("what was done by hand");
+    restore(plane, repo, path);
+    let left = found(plane, repo, path);
+    let audit = || run("audit", plane, repo, &args[..2]).stdout;
+    assert_eq!(left, ["Secret/payments/partner-token"], "{}\n{}", audit(), ran.stdout);
+    let again = run("export", plane, repo, &args);
+    assert!(again.stdout.contains("0 files changed"), "{}", again.stdout);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    (diff, ran.stdout)
+}
+
+#[test]
+fn a_chart_takes_what_was_done_by_hand() {
+    let repo = Repo::new();
+    chart(&repo);
+    repo.commit("the bank as a chart");
+    let path = "charts/bank";
+    let Some(plane) = after_the_emergency(&repo, path) else {
+        return;
+    };
+    let (diff, told) = comes_back(&plane, &repo, path);
+    for line in [
+        "-  replicas: 2 # one a zone\n+  replicas: 5 # one a zone",
+        "-  tag: 2.0.5 # tested\n-  host: card-gateway.payments.svc\n+  tag: 2.0.6-hotfix # tested\n+  host: card-gateway.elsewhere.svc",
+        "+  image: {repository: postgres, tag: 'hotfix'}",
+        "+  pods: 99",
+        "+  minReplicas: 9",
+    ] {
+        assert!(diff.contains(line), "{line}\n{diff}\n{told}");
+    }
+    assert!(gone(&diff).len() < 100, "{diff}");
+}
+
+#[test]
+fn a_release_of_flux_takes_what_was_done_by_hand() {
+    let repo = Repo::new();
+    chart(&repo);
+    for file in ["gotk-components.yaml", "gotk-sync.yaml", "kustomization.yaml"] {
+        let path = format!("clusters/production/flux-system/{file}");
+        let text = std::fs::read_to_string(root("fixtures/flux-shop").join(&path));
+        repo.write(&path, &text.expect("because the fixture has it"));
+    }
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata:
+  name: bank
+  namespace: flux-system
+spec:
+  interval: 30m
+  chart:
+    spec:
+      chart: ./charts/bank
+      sourceRef:
+        kind: GitRepository
+        name: flux-system
+  values:
+    web:
+      replicas: 2 # as long as nobody comes
+    cardGateway: {tag: 2.0.5}
+";
+    repo.write("clusters/production/bank.yaml", release);
+    repo.commit("the bank as a release");
+    let path = "clusters/production";
+    let Some(plane) = after_the_emergency(&repo, path) else {
+        return;
+    };
+    let (diff, told) = comes_back(&plane, &repo, path);
+    for line in [
+        "+      replicas: 5 # as long as nobody comes",
+        "+    cardGateway: {tag: 2.0.6-hotfix}",
+        "+  host: card-gateway.elsewhere.svc",
+        "+  postRenderers:",
+    ] {
+        assert!(diff.contains(line), "{line}\n{diff}\n{told}");
+    }
+    assert!(gone(&diff).len() < 20, "{diff}");
+}
