@@ -49,11 +49,13 @@ pub struct Reach {
 /// An object gets the first verdict that fits: declared (in sync, drifted, missing) · owned, by an owner that exists and not by a
 /// person's word alone · built in · managed by a unit that Git declares or did · known to the past (removed, not reached) · managed by
 /// a unit that Git never declared (one finding for the unit) · never in Git.
-pub fn classify(
+///
+/// `compare` gives how declared objects differ; it is called once, while what is not declared is being judged.
+pub fn classify<'a>(
     declared: &DeclaredSet,
     past: &PastSet,
     live: &LiveSet,
-    compared: &BTreeMap<ObjectId, Comparison>,
+    compare: impl FnOnce() -> &'a BTreeMap<ObjectId, Comparison>,
     options: &Options<'_>,
 ) -> Findings {
     let by_id: BTreeMap<&ObjectId, &Declared> = declared.objects.iter().map(|one| (&one.id, one)).collect();
@@ -61,7 +63,6 @@ pub fn classify(
         set: declared,
         past,
         live,
-        compared,
         options,
         records: Records {
             log: options.log,
@@ -74,9 +75,6 @@ pub fn classify(
         commands: Commands::new(declared, options.reach),
     };
     let mut audit = Audit::new(&all);
-    for one in by_id.values() {
-        audit.declared(one);
-    }
     let mut others = undeclared(live, &by_id);
     audit.found.findings.reserve_exact(others.len());
     let share = others.len().div_ceil(threads()).max(AT_ONCE);
@@ -93,6 +91,10 @@ pub fn classify(
             })
         });
         let parts: Vec<_> = parts.collect();
+        let compared = compare();
+        for one in by_id.values() {
+            audit.declared(one, compared);
+        }
         for part in parts {
             match part.join() {
                 Ok(part) => audit.take_in(part),
@@ -124,7 +126,6 @@ struct Sets<'a> {
     set: &'a DeclaredSet,
     past: &'a PastSet,
     live: &'a LiveSet,
-    compared: &'a BTreeMap<ObjectId, Comparison>,
     options: &'a Options<'a>,
     records: Records<'a>,
     owners: Owners<'a>,
@@ -161,7 +162,7 @@ impl<'a> Audit<'a> {
         self.found.take_in(part.found);
     }
 
-    fn declared(&mut self, declared: &Declared) {
+    fn declared(&mut self, declared: &Declared, compared: &BTreeMap<ObjectId, Comparison>) {
         let id = &declared.id;
         if !self.all.live.objects.contains_key(id) {
             if self.is_unread(&id.group_kind()) {
@@ -190,7 +191,7 @@ impl<'a> Audit<'a> {
             }
             return;
         }
-        let Some(comparison) = self.all.compared.get(id) else {
+        let Some(comparison) = compared.get(id) else {
             self.found.count(NOT_COMPARED, 1);
             return;
         };

@@ -35,7 +35,7 @@ impl<'a> Commands<'a> {
 
     /// The command for a finding about an object.
     pub(super) fn of(&self, id: &ObjectId, verdict: &Verdict) -> Option<String> {
-        let kubectl = |verb: &str, more: &str| Some(format!("kubectl {verb} {}{more}{}", named(id), self.flags));
+        let kubectl = |verb: &str, more: &str| Some(["kubectl ", verb, " ", &named(id), more, &self.flags].concat());
         match verdict {
             Verdict::Drifted { fields, .. } if fields.iter().all(|field| field.change == FieldChange::Added) => {
                 kubectl("edit", "")
@@ -101,13 +101,27 @@ fn flags(reach: &Reach, kubeconfig: &str, context: &str) -> String {
 
 /// `deployment.apps/web -n shop`, as kubectl takes it.
 fn named(id: &ObjectId) -> String {
-    let (kind, dot) = (id.kind.to_ascii_lowercase(), if id.group.is_empty() { "" } else { "." });
-    let object = format!("{kind}{dot}{}/{}", id.group, id.name);
-    let object = quoted(&object);
-    match &id.namespace {
-        Some(namespace) => format!("{object} -n {}", quoted(namespace)),
-        None => object.into_owned(),
+    let ObjectId { group, kind, name, .. } = id;
+    let namespace = id.namespace.as_deref();
+    // There may be tens of thousands: one piece of memory each.
+    let size = kind.len() + group.len() + name.len() + namespace.map_or(0, str::len) + 16;
+    let mut object = String::with_capacity(size);
+    object.push_str(kind);
+    object.make_ascii_lowercase();
+    if !group.is_empty() {
+        object.push('.');
+        object.push_str(group);
     }
+    object.push('/');
+    object.push_str(name);
+    if let Cow::Owned(quoted) = quoted(&object) {
+        object = quoted;
+    }
+    if let Some(namespace) = namespace {
+        object.push_str(" -n ");
+        object.push_str(&quoted(namespace));
+    }
+    object
 }
 
 /// A word for a shell.

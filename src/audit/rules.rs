@@ -61,15 +61,15 @@ pub(super) enum Ruled {
 pub(super) fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
     let table = table();
     let own = table.by_kind.get(&(id.group.as_str(), id.kind.as_str()));
-    let indices = own.into_iter().flatten().chain(&table.patterns);
-    let mut fitting: Vec<usize> = indices
-        .copied()
-        .filter(|index| table.rules[*index].is_about(id, live))
-        .collect();
-    fitting.sort_unstable();
-    let Some(rule) = fitting.first().map(|index| &table.rules[*index]) else {
+    let own = own.into_iter().flatten().copied();
+    let patterns = table.patterns.iter();
+    let of_kind = patterns.filter(|(kind, group, _)| fits(kind, &id.kind) && fits_group(group, &id.group));
+    let indices = own.chain(of_kind.map(|(.., index)| *index));
+    // The first row counts.
+    let Some(index) = indices.filter(|index| table.rules[*index].is_about(id, live)).min() else {
         return Ruled::No;
     };
+    let rule = &table.rules[index];
     match tools::hands(live) {
         _ if rule.by_hand => Ruled::BuiltIn(rule),
         tools::Hands::None => Ruled::BuiltIn(rule),
@@ -79,25 +79,24 @@ pub(super) fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
 }
 
 impl Rule {
+    /// Whether an object of the row's kind is one that it means.
     fn is_about(&self, id: &ObjectId, live: &LiveObject) -> bool {
-        let namespace = self.namespace.as_deref();
         // What rules most out and costs least comes first: most rows that are tried are about any kind.
-        let placed = namespace.is_none_or(|pattern| fits(pattern, id.namespace.as_deref().unwrap_or_default()))
+        let namespace = self.namespace.as_deref();
+        namespace.is_none_or(|pattern| fits(pattern, id.namespace.as_deref().unwrap_or_default()))
             && has(&live.labels, &self.labels)
-            && has(&live.annotations, &self.annotations);
-        if !placed {
-            return false;
-        }
-        let (kind, group) = self.kind.split_once('.').unwrap_or((&self.kind, ""));
-        let named = match &self.name {
-            Names::Any => true,
-            Names::One(name) => fits(name, &id.name),
-            Names::Several(names) => names.iter().any(|name| fits(name, &id.name)),
-        };
-        named
-            && fits_group(group, &id.group)
-            && fits(kind, &id.kind)
+            && has(&live.annotations, &self.annotations)
             && (self.kinds.is_empty() || self.kinds.contains(&id.kind))
+            && match &self.name {
+                Names::Any => true,
+                Names::One(name) => fits(name, &id.name),
+                Names::Several(names) => names.iter().any(|name| fits(name, &id.name)),
+            }
+    }
+
+    /// Kind and group, or patterns of them.
+    fn kind_and_group(&self) -> (&str, &str) {
+        self.kind.split_once('.').unwrap_or((&self.kind, ""))
     }
 
     fn is_of_one_kind(&self) -> bool {
@@ -130,8 +129,8 @@ struct Table {
     rules: &'static [Rule],
     /// Rows of one kind.
     by_kind: HashMap<(&'static str, &'static str), Vec<usize>>,
-    /// Rows of many kinds.
-    patterns: Vec<usize>,
+    /// Rows of many kinds: patterns of kind and group, and which row it is.
+    patterns: Vec<(&'static str, &'static str, usize)>,
 }
 
 fn table() -> &'static Table {
@@ -141,11 +140,10 @@ fn table() -> &'static Table {
         let mut by_kind: HashMap<_, Vec<usize>> = HashMap::new();
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
-            if rule.is_of_one_kind() {
-                let (kind, group) = rule.kind.split_once('.').unwrap_or((&rule.kind, ""));
-                by_kind.entry((group, kind)).or_default().push(index);
-            } else {
-                patterns.push(index);
+            let (kind, group) = rule.kind_and_group();
+            match rule.is_of_one_kind() {
+                true => by_kind.entry((group, kind)).or_default().push(index),
+                false => patterns.push((kind, group, index)),
             }
         }
         Table {

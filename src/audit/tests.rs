@@ -163,7 +163,7 @@ impl World {
                 context: Some("prod".to_owned()),
             },
         };
-        classify(&self.declared, &self.past, &self.live, &self.compared, &options)
+        classify(&self.declared, &self.past, &self.live, || &self.compared, &options)
     }
 
     /// Each finding as `verdict object: evidence; …`.

@@ -227,9 +227,11 @@ impl Cluster {
         kinds
             .iter_mut()
             .for_each(|objects| objects.retain(|_| firsts.next() == Some(true)));
-        // In the order of the set, so that putting them in order costs little.
+        // In the order of the set, so that putting them in order costs little; in one piece of memory that is large enough.
         kinds.sort_by(|a, b| a.first().map(|(id, _)| id).cmp(&b.first().map(|(id, _)| id)));
-        set.objects = kinds.into_iter().flatten().collect();
+        let mut all = Vec::with_capacity(count);
+        kinds.into_iter().for_each(|mut objects| all.append(&mut objects));
+        set.objects = BTreeMap::from_iter(all);
         set.listed.sort();
         set.gaps.sort();
         set.gaps.dedup();

@@ -1,10 +1,13 @@
 //! `refloat audit`: what is live and was never in Git, and what drifted.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::runtime::Handle;
 
 use super::console::{self, Console};
 use super::{audit_log, declare, past as reading, prepare, watch as watching};
@@ -112,9 +115,6 @@ pub(super) async fn audit(
         "comparing {} declared objects",
         set.objects.len()
     )));
-    let compared = cluster
-        .compare(set, &kinds, Some(&live), &|_| true, asked.compare)
-        .await;
     let served = kinds.0.iter();
     let plurals: BTreeMap<GroupKind, String> = served
         .map(|(kind, served)| (kind.clone(), served.plural.clone()))
@@ -134,7 +134,15 @@ pub(super) async fn audit(
         plurals: &plurals,
         reach: &reach,
     };
-    let findings = audit::classify(set, past, &live, &compared.comparisons, &judging);
+    let compared = OnceCell::new();
+    // The server is asked while what is not declared is judged.
+    let compare = || {
+        let comparing = cluster.compare(set, &kinds, Some(&live), &|_| true, asked.compare);
+        let answer = || tokio::task::block_in_place(|| Handle::current().block_on(comparing));
+        &compared.get_or_init(answer).comparisons
+    };
+    let findings = audit::classify(set, past, &live, compare, &judging);
+    let compared = compared.into_inner().unwrap_or_default();
     let mut gaps = [&*live.gaps, &not_read, &not_understood, &compared.gaps].concat();
     gaps.sort();
     let start = Start {

@@ -359,7 +359,7 @@ impl Machine {
             reach: &self.reach,
         };
         let Basis { set, past, .. } = &self.basis;
-        let findings = audit::classify(set, past, &self.seen.live, &self.comparisons, &options);
+        let findings = audit::classify(set, past, &self.seen.live, || &self.comparisons, &options);
         let news = self.differences(&findings, now);
         let repository = &mut self.repository;
         if news.is_empty() || repository.is_fixed || self.just_moved {

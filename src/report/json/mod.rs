@@ -224,6 +224,11 @@ impl Write for Escaping<'_> {
         Ok(bytes.len())
     }
 
+    /// All of it is always taken: serialising writes a few bytes at a time, and need not ask how many were.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes).map(|_| ())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let text = String::from_utf8(std::mem::take(&mut self.chunk)).map_err(io::Error::other)?;
         let text = escaped(text);
