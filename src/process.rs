@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use zeroize::Zeroizing;
 
 /// What nearly every program needs from the environment to work at all: where programs, home and temporary files are,
 /// the language of messages, and the certificates and proxies of the network.
@@ -47,7 +48,7 @@ pub struct Tool {
     args: Vec<OsString>,
     folder: Option<PathBuf>,
     environment: BTreeMap<OsString, OsString>,
-    input: Vec<u8>,
+    input: Zeroizing<Vec<u8>>,
     timeout: Option<Duration>,
     limit: usize,
 }
@@ -115,7 +116,7 @@ impl Tool {
             args: Vec::new(),
             folder: None,
             environment: BTreeMap::new(),
-            input: Vec::new(),
+            input: Zeroizing::default(),
             timeout: None,
             limit: 256 << 20,
         }
@@ -160,10 +161,10 @@ impl Tool {
         self
     }
 
-    /// What it reads from stdin; without it, stdin is empty.
+    /// What it reads from stdin; without it, stdin is empty. It is wiped with the [`Tool`].
     #[must_use]
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.input = input.into();
+        self.input = Zeroizing::new(input.into());
         self
     }
 

@@ -80,11 +80,13 @@ pub struct ExportArgs {
     #[arg(long, help_heading = "Choice")]
     pub allow_side_effects: bool,
 
-    /// Seal new Secrets for the sealed-secrets controller with its certificate, as
-    /// `kubeseal --fetch-cert` gives it
+    /// Seal new Secrets, and what changed in SealedSecrets, for the sealed-secrets
+    /// controller with its certificate, as `kubeseal --fetch-cert` gives it
     ///
-    /// Otherwise they are encrypted with SOPS where a .sops.yaml says for whom, or
-    /// left out.
+    /// What changed is known with --sealed-secrets-key and --unseal. Otherwise new
+    /// Secrets are encrypted with SOPS where a .sops.yaml says for whom, else named in
+    /// an ExternalSecret as the others of their namespace are, or left out. What is
+    /// sealed gets other bytes each time, so that a branch is written anew.
     #[arg(long, value_name = "FILE", help_heading = "Choice")]
     pub sealed_secrets_cert: Option<PathBuf>,
 

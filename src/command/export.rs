@@ -64,12 +64,14 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let ways = Ways {
         named: !args.only.is_empty(),
         seal: certificate.as_ref(),
+        encrypt: export::says_for_whom(&audited.tree),
     };
     let intent = export::intend(&chosen, &set, &cleaned, ways);
     console.say(&Event::Progress("finding the places in the repository".to_owned()));
     let made = tokio::task::block_in_place(|| {
         let options = export::Options {
             edit_rendered: args.edit_rendered,
+            seal: certificate.as_ref(),
         };
         let mut made = export::place(&audited.tree, &audited.options, &set, &intent.changes, options)?;
         export::lay_aside(&audited.tree, &set, &intent, &cleaned, &mut made);

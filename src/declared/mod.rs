@@ -38,6 +38,7 @@ mod releases;
 mod sealed;
 mod secrets;
 mod snapshot;
+mod sops_program;
 mod template;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sops::sealed::SealingKeys;
 
 use super::documents::{self, Found};
-use crate::object::{Declared, Manifest, Problem, ProblemKind, Provenance, Renderer, Writer};
+use crate::object::{Declared, Manifest, ObjectId, Problem, ProblemKind, Provenance, Renderer, Waived, Waiver, Writer};
 
 /// By which a controller knows its keys.
 const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
@@ -109,6 +109,7 @@ impl Sealing {
                             id: manifest.id(),
                             manifest,
                             writer: Writer::ServerSide("refloat".to_owned()),
+                            waivers: vec![taken_over(&one.id)],
                             ..one.clone()
                         }),
                         Err(missing) => problems.push(failed(format!("it {missing}"))),
@@ -118,6 +119,14 @@ impl Sealing {
             }
         }
         objects.extend(made);
+    }
+}
+
+/// One that the controller made has no such mark.
+fn taken_over(sealed: &ObjectId) -> Waiver {
+    Waiver {
+        by: sealed.to_string(),
+        what: Waived::Pointer(format!("/metadata/annotations/{}", MANAGED.replace('/', "~1"))),
     }
 }
 

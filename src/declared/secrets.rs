@@ -3,43 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use kustomize::{ContentId, Files, Kind, ReadError};
 use serde_json::Value;
-use sops::{Encrypted, Error, Format, Identities, Layout};
+use sops::{Config, Encrypted, Error, Format, Identities, Layout};
 use zeroize::Zeroizing;
 
 use super::inputs::Texts;
+use super::sops_program::Program;
 use crate::object::{Place, Problem};
-use crate::process::{BASIC_ENVIRONMENT, Tool, which};
 
-/// Longest that `sops` may take for a file: it may ask a service far away.
-const LONGEST: Duration = Duration::from_secs(60);
 /// What every encrypted value begins with.
 const VALUE: &[u8] = b"ENC[AES256_GCM,";
 /// What helps where a key is missing.
 const HINT: &str = "give the key with --decryption-key FILE, or in SOPS_AGE_KEY_FILE";
-/// The environment that `sops` finds its keys and services by, beside what every program needs.
-const SOPS_ENVIRONMENT: [&str; 14] = [
-    "SOPS_AGE_KEY_FILE",
-    "GNUPGHOME",
-    "GPG_AGENT_INFO",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "AZURE_CONFIG_DIR",
-    "AZURE_FEDERATED_TOKEN_FILE",
-    "VAULT_ADDR",
-    "VAULT_CACERT",
-];
-
 /// The private keys at hand. `Debug` shows their public halves.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
@@ -82,9 +62,11 @@ impl Keys {
             .and_then(|decrypted| decrypted.plain(&Layout::default()));
         match plain {
             Ok(plain) => Ok(plain),
-            Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => self
-                .by_program(text, format)
-                .map_err(|why| format!("no key fits: {needs}; {why}")),
+            Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => {
+                Program::find(self.program.as_deref())
+                    .and_then(|program| program.decrypt(text, format))
+                    .map_err(|why| format!("no key fits: {needs}; {why}"))
+            }
             Err(error) => Err(error.to_string()),
         }
     }
@@ -99,36 +81,54 @@ impl Keys {
         text: &[u8],
         change: impl FnOnce(&mut sops::Tree) -> Result<(), String>,
     ) -> Result<Vec<u8>, String> {
-        let encrypted = Encrypted::read(format_of(path, text), text).map_err(|error| error.to_string())?;
-        let decrypted = encrypted.decrypt(&self.identities).map_err(|error| error.to_string())?;
+        let format = format_of(path, text);
+        let encrypted = Encrypted::read(format, text).map_err(|error| error.to_string())?;
+        let decrypted = match encrypted.decrypt(&self.identities) {
+            Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => {
+                let (shared, own) = Program::find(self.program.as_deref())
+                    .and_then(|program| program.share(text, format))
+                    .map_err(|why| format!("no key fits: {needs}; {why}"))?;
+                encrypted.decrypt_with(&shared, &own)
+            }
+            decrypted => decrypted,
+        };
+        let decrypted = decrypted.map_err(|error| error.to_string())?;
         let mut tree = decrypted.tree().clone();
         change(&mut tree)?;
         let edited = decrypted.edit(tree, SystemTime::now(), &Layout::default());
         edited.map_err(|error| error.to_string())
     }
 
-    /// With `sops` itself. It prints what is in clear, and nothing else of it.
-    fn by_program(&self, text: &[u8], format: Format) -> Result<Zeroizing<Vec<u8>>, String> {
-        let Some(program) = self.program.clone().or_else(|| which("sops")) else {
-            return Err("sops, which could use them, was not found".to_owned());
-        };
-        let name = format.to_string().to_lowercase();
-        let output = Tool::new(program)
-            .args(["decrypt", "--input-type", &name, "--output-type", &name, "/dev/stdin"])
-            .input(text)
-            .inherit(BASIC_ENVIRONMENT)
-            .inherit(SOPS_ENVIRONMENT)
-            .timeout(LONGEST)
-            .run()
-            .map_err(|error| error.to_string())?;
-        match output.code {
-            Some(0) => Ok(Zeroizing::new(output.stdout)),
-            _ => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-                Err(format!("sops said: {}", lines.take(4).collect::<Vec<_>>().join(" ")))
-            }
+    /// An encrypted file with another content: what is the same in it keeps its bytes.
+    ///
+    /// # Errors
+    /// Those of [`Keys::edit`], and when the content has not the form of the file.
+    pub fn replace(&self, path: &str, text: &[u8], plain: &[u8]) -> Result<Vec<u8>, String> {
+        let new = format_of(path, text).read(plain);
+        let new = new.map_err(|error| format!("what is live has not the form of {path}: {error}"))?;
+        self.edit(path, text, |tree| {
+            *tree = new;
+            Ok(())
+        })
+    }
+
+    /// A new file of YAML, encrypted as the text of a `.sops.yaml` says: in process, or by `sops` for those that only it can encrypt for.
+    /// `path` is that of the file, told from the folder of the `.sops.yaml`.
+    ///
+    /// # Errors
+    /// The rules cannot be read, or have none for the file; `sops` is not there, or what it says. Nothing of the file is quoted.
+    pub fn encrypt(&self, rules: &[u8], path: &str, plain: &[u8]) -> Result<Vec<u8>, String> {
+        let config = Config::read(rules).map_err(|error| error.to_string())?;
+        let rule = config.rule_for(path).map_err(|error| error.to_string())?;
+        let rule = rule.ok_or_else(|| format!("it has no rule for {path}"))?;
+        if let Some(recipient) = rule.beyond_process().next() {
+            let program = Program::find(self.program.as_deref());
+            let encrypted = program.and_then(|program| program.encrypt(rules, path, Format::Yaml, plain));
+            return encrypted.map_err(|why| format!("it is to be encrypted for {recipient}: {why}"));
         }
+        let tree = Format::Yaml.read(plain).map_err(|error| error.to_string())?;
+        let encrypted = sops::encrypt(Format::Yaml, tree, &rule, SystemTime::now(), &config.layout);
+        encrypted.map_err(|error| error.to_string())
     }
 
     /// Opens the values of a Secret that are encrypted files themselves, as Flux does after a build: generators put files in whole.

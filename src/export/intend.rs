@@ -6,8 +6,8 @@ use std::ops::Range;
 use sops::sealed::Certificate;
 
 use super::choice::not_exported;
-use super::work::at;
-use super::{Change, path};
+use super::work::{at, sealed_id};
+use super::{Change, external, path};
 use crate::audit::{Finding, Verdict};
 use crate::cluster::{Cleaned, Proof, Wanted};
 use crate::object::{Declared, DeclaredSet, FieldChange, FieldDrift, LiveObject, Manifest, ObjectId, adopt, is_mark};
@@ -32,6 +32,8 @@ pub struct Wish {
     pub changes: Range<usize>,
     /// Why it is not known that the manifest gives the live object again.
     pub unproven: Option<String>,
+    /// What somebody has to do before the change is merged.
+    pub first: Option<String>,
 }
 
 /// A finding that is not exported.
@@ -75,6 +77,8 @@ pub struct Ways<'a> {
     pub named: bool,
     /// New Secrets are sealed for the controller with this certificate.
     pub seal: Option<&'a Certificate>,
+    /// The repository says for whom files are encrypted.
+    pub encrypt: bool,
 }
 
 /// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names.
@@ -96,10 +100,10 @@ pub fn intend(
                 "a part of the repository could not be read (see above), and may declare it: name it with --only"
                     .to_owned(),
             ),
-            false => changes(finding, declared.get(&finding.id).copied(), one, ways.seal),
+            false => changes(finding, &declared, set, one, ways),
         };
         match changes {
-            Ok(changes) => {
+            Ok((changes, first)) => {
                 intent.changes.extend(changes);
                 intent.wishes.push(Wish {
                     finding: index,
@@ -108,6 +112,7 @@ pub fn intend(
                         Proof::None(why) => Some(why.clone()),
                         Proof::Replaced | Proof::Created => None,
                     }),
+                    first,
                 });
             }
             Err(reason) => intent.left.push(Left { finding: index, reason }),
@@ -116,34 +121,45 @@ pub fn intend(
     intent
 }
 
+/// Changes, and what has to be done first.
+type Changes = (Vec<Change>, Option<String>);
+
 fn changes(
     finding: &Finding,
-    declared: Option<&Declared>,
+    known: &BTreeMap<&ObjectId, &Declared>,
+    set: &DeclaredSet,
     cleaned: Option<&Cleaned>,
-    seal: Option<&Certificate>,
-) -> Result<Vec<Change>, String> {
+    ways: Ways<'_>,
+) -> Result<Changes, String> {
     if let Some(reason) = not_exported(&finding.verdict) {
         return Err(reason);
     }
     let object = || finding.id.clone();
     if matches!(finding.verdict, Verdict::Missing) {
-        return Ok(vec![Change::Remove { object: object() }]);
+        return Ok((vec![Change::Remove { object: object() }], None));
     }
     let cleaned = cleaned.ok_or_else(|| "it could not be read, or is gone by now".to_owned())?;
-    if let Some(why) = made(&cleaned.object) {
+    let sealed = sealed_id(&finding.id).and_then(|id| known.get(&id));
+    // What a SealedSecret declares is declared there, other than what makers make again.
+    if let (Some(why), None) = (made(&cleaned.object), sealed) {
         return Err(why.to_owned());
     }
     let Verdict::Drifted { fields, .. } = &finding.verdict else {
-        let manifest = match seal.filter(|_| finding.id.is("", "Secret")) {
-            None => cleaned.manifest.clone(),
-            Some(certificate) => {
-                let sealed = certificate.seal(cleaned.manifest.value(), None);
-                Manifest::new(sealed.map_err(|error| format!("it cannot be sealed: {error}"))?)?
-            }
-        };
-        return Ok(vec![Change::Add { manifest }]);
+        if let Some(sealed) = sealed {
+            return Err(format!(
+                "{} ({}) declares it: --sealed-secrets-key and --unseal compare its values",
+                sealed.id,
+                sealed.provenance.place()
+            ));
+        }
+        if let Some(maker) = external::maker(&finding.id, set) {
+            return Err(format!("{maker} declares it, and its store has the values"));
+        }
+        return add(finding, &cleaned.manifest, set, ways);
     };
-    let declared = declared.ok_or_else(|| "it is not declared under this name".to_owned())?;
+    let declared = known
+        .get(&finding.id)
+        .ok_or_else(|| "it is not declared under this name".to_owned())?;
     if !declared.generated.is_empty() {
         return Err("parts of it come out differently at each rendering".to_owned());
     }
@@ -170,7 +186,25 @@ fn changes(
             path: one.path,
         },
     });
-    Ok(changes.collect())
+    Ok((changes.collect(), None))
+}
+
+/// A new object; a Secret in the way that the repository has for them.
+fn add(finding: &Finding, manifest: &Manifest, set: &DeclaredSet, ways: Ways<'_>) -> Result<Changes, String> {
+    let is_secret = finding.id.is("", "Secret");
+    let (manifest, first) = match ways.seal.filter(|_| is_secret) {
+        Some(certificate) => {
+            let sealed = certificate.seal(manifest.value(), None);
+            let sealed = sealed.map_err(|error| format!("it cannot be sealed: {error}"))?;
+            (Manifest::new(sealed)?, None)
+        }
+        None if is_secret && !ways.encrypt => match external::stub(manifest, set) {
+            Some((stub, first)) => (stub, Some(first)),
+            None => (manifest.clone(), None),
+        },
+        None => (manifest.clone(), None),
+    };
+    Ok((vec![Change::Add { manifest }], first))
 }
 
 /// Who makes a Secret.

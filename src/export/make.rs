@@ -20,7 +20,9 @@ impl Work<'_> {
             Change::Add { .. } => return Err("a new object has no patch".to_owned()),
         };
         let place = match spot {
-            Spot::Document | Spot::Template | Spot::NewFile { .. } => return Err("it is no layer".to_owned()),
+            Spot::Document | Spot::Template | Spot::NewFile { .. } | Spot::Setting { .. } | Spot::Sealed { .. } => {
+                return Err("it is no layer".to_owned());
+            }
             Spot::Image(site) => self.image(site, new)?,
             Spot::Replicas(site) => {
                 let count = new.cloned().ok_or("its number cannot be left open there")?;

@@ -12,7 +12,8 @@
 //! | `layers`, `patches`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
 //! | `template` | changes made in templates of the repository's own charts |
-//! | `secret` | values of Secrets, encrypted with SOPS |
+//! | `generators` | what generators make a value of |
+//! | `secret`, `external` | values of Secrets, encrypted with SOPS or sealed; where they are kept elsewhere, what names them |
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
 //! | `aside` | what has no place |
@@ -22,7 +23,9 @@ mod add;
 mod aside;
 mod choice;
 mod engine;
+mod external;
 mod files;
+mod generators;
 mod intend;
 mod layers;
 mod make;
@@ -43,6 +46,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use serde_json::Value;
+use sops::sealed::Certificate;
 
 use crate::declared;
 use crate::error::Failure;
@@ -58,6 +62,7 @@ pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};
 pub use intend::{Intent, Left, Ways, Wish, intend, wanted};
+pub use secret::says_for_whom;
 
 /// What is to become of an object. `Debug` shows no value: those of Secrets are among them.
 #[derive(Clone)]
@@ -131,9 +136,11 @@ pub struct Changeset {
 
 /// How changes are placed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub struct Options<'a> {
     /// Also in files that are rendered from something else and would be written over: a Jenkins X `config-root`.
     pub edit_rendered: bool,
+    /// What SealedSecrets hold is sealed anew with this certificate.
+    pub seal: Option<&'a Certificate>,
 }
 
 /// A change and where it is made.
@@ -167,7 +174,7 @@ pub fn place(
     reading: &declared::Options,
     set: &DeclaredSet,
     changes: &[Change],
-    options: Options,
+    options: Options<'_>,
 ) -> Result<Changeset, Failure> {
     let layers = Layers::of(tree);
     let known = Known::of(set);

@@ -82,6 +82,8 @@ pub(super) fn compare(
             ),
         }
     }
+    let error = after.errors.iter().find(|error| !before.errors.contains(error));
+    let error = error.map(|error| format!("the repository would have an error more: {error}"));
     let ids: BTreeSet<&ObjectId> = meant.keys().chain(after.objects.keys()).collect();
     for id in ids {
         let new = by_object.get(id).and_then(|indices| match &changes[*indices.first()?] {
@@ -105,9 +107,13 @@ pub(super) fn compare(
                     true => indices.iter().collect(),
                     false => not,
                 };
-                let reason = |index: usize| match &changes[index] {
-                    Change::Add { .. } => "declared in a file of its own, it would not be rendered so",
-                    Change::Remove { .. } => "taken out there, it would be rendered all the same",
+                let reason = |index: usize| match (&changes[index], &error) {
+                    (Change::Remove { .. }, _) => "taken out there, it would be rendered all the same",
+                    (_, Some(error)) if !after.objects.contains_key(id) => error,
+                    (Change::Add { .. }, _) => "declared in a file of its own, it would not be rendered so",
+                    _ if !after.objects.contains_key(id) => {
+                        "edited there, it would get another name, with another hash of what is in it, and all that names it would change: edit it there by hand"
+                    }
                     _ => "edited there, it would be rendered otherwise: something in between decides",
                 };
                 found
@@ -120,9 +126,7 @@ pub(super) fn compare(
                 .push(format!("{id} in {}", shown(&set.entry.paths.join(", ")))),
         }
     }
-    let new = after.errors.iter().find(|error| !before.errors.contains(error));
-    if let (Some(error), true) = (new, found.wrong.is_empty()) {
-        let reason = format!("the repository would have an error more: {error}");
+    if let (Some(reason), true) = (error, found.wrong.is_empty()) {
         found
             .wrong
             .extend(placed.iter().map(|placed| (placed.change, reason.clone())));

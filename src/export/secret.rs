@@ -1,25 +1,43 @@
-//! Secrets: their values are written encrypted, or not at all.
+//! Secrets: their values are written encrypted or sealed, or not at all.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use sops::{Config, Format, Layout, Map};
-use std::time::SystemTime;
+use sops::Map;
+use sops::sealed::Scope;
 use zeroize::Zeroizing;
 
 use super::Change;
-use super::spot::data_key;
-use super::work::{Made, Work};
+use super::spot::{Spot, data_key};
+use super::work::{Made, Work, is_kustomization};
 use crate::declared::is_encrypted;
 use crate::object::{Manifest, ObjectId, Place};
+use crate::source::Tree;
 use crate::source::path::{join, upwards};
 
 /// What says for whom files are encrypted.
 const RULES: &str = ".sops.yaml";
 
+/// Whether a repository says for whom files are encrypted.
+pub fn says_for_whom(tree: &Tree) -> bool {
+    tree.files().any(|file| file.rsplit('/').next() == Some(RULES))
+}
+
 impl Work<'_> {
-    /// Makes a change of a Secret in a file that SOPS encrypted, or in a new one.
-    pub(super) fn secret(&mut self, change: &Change) -> Result<Made, String> {
+    /// Makes a change of a Secret where what is in clear does not come to stand in a file.
+    pub(super) fn secret(&mut self, change: &Change, spot: &Spot) -> Result<Made, String> {
+        let in_place = |place: Place| (place, spot.words().to_owned());
+        match spot {
+            Spot::Document => self.in_document(change),
+            Spot::Content { file } => self.in_content(file, change).map(in_place),
+            Spot::Setting { file, key } => self.in_setting(file, key, change).map(in_place),
+            Spot::Sealed { object, .. } => self.seal_anew(object, change).map(in_place),
+            Spot::Literal { site, .. } => Err(in_clear(&site.file)),
+            _ => Err("its value would stand there in clear".to_owned()),
+        }
+    }
+
+    fn in_document(&mut self, change: &Change) -> Result<Made, String> {
         match change {
             Change::Add { .. } => Err("it is not declared".to_owned()),
             Change::Set { object, path, value } => self.set_encrypted(object, path, Some(value)),
@@ -39,60 +57,132 @@ impl Work<'_> {
     fn set_encrypted(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
         let declared = self.declared(object)?;
         let provenance = &declared.provenance;
-        let text = self.text(&provenance.file)?;
-        if !is_encrypted(text.as_bytes()) {
-            return Err(format!(
-                "{} is not encrypted, and a Secret is not written in clear",
-                provenance.file
-            ));
+        if is_kustomization(&provenance.file) {
+            return Err(format!("a generator of {} makes it", provenance.file));
         }
-        let edited = self.reading.keys.edit(&provenance.file, text.as_bytes(), |tree| {
+        self.edit_encrypted(&provenance.file, |tree| {
             let document = tree
                 .documents
                 .get_mut(provenance.document)
                 .ok_or("it has no such document")?;
             set(document, path, new)
         })?;
-        let edited = String::from_utf8(edited).map_err(|_| "it is not UTF-8".to_owned())?;
-        self.put(&provenance.file, edited);
         Ok((provenance.place(), "the encrypted document that declares it".to_owned()))
+    }
+
+    /// Edits a file that SOPS encrypted: what does not change keeps its bytes.
+    fn edit_encrypted(
+        &mut self,
+        file: &str,
+        change: impl FnOnce(&mut sops::Tree) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let text = self.text(file)?;
+        if !is_encrypted(text.as_bytes()) {
+            return Err(in_clear(file));
+        }
+        let edited = self.reading.keys.edit(file, text.as_bytes(), change)?;
+        self.put_bytes(file, edited)
+    }
+
+    fn put_bytes(&mut self, file: &str, bytes: Vec<u8>) -> Result<(), String> {
+        let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+        self.put(file, text);
+        Ok(())
+    }
+
+    /// The encrypted file that a generator puts into a value.
+    fn in_content(&mut self, file: &str, change: &Change) -> Result<Place, String> {
+        let clear = new_value(change)?.ok_or("the generator would still have the key")?;
+        let text = self.text(file)?;
+        if !is_encrypted(text.as_bytes()) {
+            return Err(in_clear(file));
+        }
+        let replaced = self.reading.keys.replace(file, text.as_bytes(), &clear)?;
+        self.put_bytes(file, replaced)?;
+        Ok(Place::file(file))
+    }
+
+    /// A line of the encrypted file of settings that a generator reads.
+    fn in_setting(&mut self, file: &str, key: &str, change: &Change) -> Result<Place, String> {
+        let clear = new_value(change)?;
+        self.edit_encrypted(file, |tree| {
+            let settings = tree.documents.first_mut().ok_or("it has no settings")?;
+            let Some(clear) = clear else {
+                settings.remove(key);
+                return Ok(());
+            };
+            let text = std::str::from_utf8(&clear).map_err(|_| "it is no text, and a setting is".to_owned())?;
+            settings.set(key, text.into());
+            Ok(())
+        })?;
+        Ok(Place::file(file))
+    }
+
+    /// A value of a SealedSecret.
+    fn seal_anew(&mut self, sealed: &ObjectId, change: &Change) -> Result<Place, String> {
+        let (Change::Set { path, .. } | Change::Unset { path, .. }) = change else {
+            return Err(format!("{sealed} declares it, and its controller makes it"));
+        };
+        let key = data_key(path).ok_or_else(|| format!("{sealed} declares it: change its template by hand"))?;
+        let certificate = self
+            .options
+            .seal
+            .ok_or_else(|| format!("{sealed} declares it: give --sealed-secrets-cert to seal anew what changed"))?;
+        let scope = Scope::of(self.declared(sealed)?.manifest.value());
+        let namespace = sealed.namespace.as_deref().unwrap_or_default();
+        let value = match new_value(change)? {
+            Some(clear) => {
+                let value = certificate.seal_value(&clear, namespace, &sealed.name, scope);
+                Some(Value::from(value.map_err(|error| error.to_string())?))
+            }
+            None => None,
+        };
+        let (place, _) = self.set_field(sealed, &format!(".spec.encryptedData[{key}]"), value.as_ref())?;
+        Ok(place)
     }
 
     /// Writes a new Secret into a file of its own.
     pub(super) fn add_encrypted(&mut self, folder: &str, manifest: &Manifest) -> Result<Made, String> {
         let marked = self.tree.files().any(|file| file.contains(".sops.y"));
         let file = self.new_file(folder, manifest, if marked { ".sops" } else { "" })?;
-        let rule = self.rule(folder, &file)?;
         let text = Zeroizing::new(self.in_look_of(folder, &as_text(manifest.value())));
-        let tree = Format::Yaml.read(text.as_bytes()).map_err(|error| error.to_string())?;
-        let encrypted = sops::encrypt(Format::Yaml, tree, &rule, SystemTime::now(), &Layout::default());
-        let encrypted = encrypted.map_err(|error| error.to_string())?;
-        self.put(
-            &file,
-            String::from_utf8(encrypted).map_err(|_| "it is not UTF-8".to_owned())?,
-        );
+        let encrypted = self.encrypt(folder, &file, text.as_bytes())?;
+        self.put_bytes(&file, encrypted)?;
         self.list(folder, &file);
         Ok((Place::file(file), "a new file, encrypted".to_owned()))
     }
 
-    /// For whom a file is encrypted: what the nearest `.sops.yaml` says.
-    fn rule(&self, folder: &str, file: &str) -> Result<sops::Rule, String> {
+    /// Encrypts a file for whom the nearest `.sops.yaml` says.
+    fn encrypt(&self, folder: &str, file: &str, plain: &[u8]) -> Result<Vec<u8>, String> {
         let found = upwards(folder)
             .map(|folder| (folder, join(folder, RULES)))
             .find(|(_, rules)| self.tree.is_file(rules));
         let (folder, rules) = found
             .ok_or_else(|| format!("a Secret is not written in clear, and no {RULES} says for whom to encrypt it"))?;
-        let config = Config::read(self.text(&rules)?.as_bytes()).map_err(|error| format!("{rules}: {error}"))?;
         let relative = file.strip_prefix(folder).unwrap_or(file).trim_start_matches('/');
-        let rule = config.rule_for(relative).map_err(|error| format!("{rules}: {error}"))?;
-        let rule = rule.ok_or_else(|| format!("{rules} has no rule for {file}"))?;
-        if let Some(recipient) = rule.beyond_process().next() {
-            return Err(format!(
-                "{rules} wants it encrypted for {recipient}, which only sops can: encrypt it with `sops` by hand"
-            ));
-        }
-        Ok(rule)
+        let encrypted = self
+            .reading
+            .keys
+            .encrypt(self.text(&rules)?.as_bytes(), relative, plain);
+        encrypted.map_err(|why| format!("{rules}: {why}"))
     }
+}
+
+/// Why a file gets no live value.
+fn in_clear(file: &str) -> String {
+    format!(
+        "{file} has its values in clear, and what is live is not written there: encrypt it (`sops encrypt --in-place {file}`) or seal it, then export again"
+    )
+}
+
+/// What a field of `data` becomes, decoded; `None`: it goes.
+fn new_value(change: &Change) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+    let Change::Set { path, value, .. } = change else {
+        return Ok(None);
+    };
+    let clear = value.as_str().and_then(|encoded| BASE64_STANDARD.decode(encoded).ok());
+    let clear = clear.map(|clear| Some(Zeroizing::new(clear)));
+    clear.ok_or_else(|| format!("{path} is no value of a Secret"))
 }
 
 /// Sets or takes out a field of a Secret in clear.

@@ -7,14 +7,14 @@ use serde_json::Value;
 use yaml_splice::Step;
 
 use super::add::folders;
-use super::layers::{Layer, Layers, items, texts};
+use super::layers::{Layer, Layers, items};
 use super::patches::is_part;
 use super::work::{Known, at};
 use super::{Change, path};
 use crate::declared;
 use crate::object::{Declared, GroupKind, ObjectId, Renderer};
 use crate::source::Tree;
-use crate::source::path::{parent, resolve};
+use crate::source::path::parent;
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +99,20 @@ pub(super) enum Spot {
         /// The file.
         file: String,
     },
+    /// A line of a file of settings that a generator reads.
+    Setting {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+    },
+    /// The SealedSecret that holds the values of a Secret.
+    Sealed {
+        /// The file.
+        file: String,
+        /// What it declares.
+        object: ObjectId,
+    },
     /// Values of a chart or of a unit.
     Value {
         /// Where they stand, what they become.
@@ -121,7 +135,8 @@ impl Spot {
             Self::Replicas(_) => "the replicas entry that sets it",
             Self::Patch(_) => "the patch that sets it",
             Self::Literal { .. } => "the literal of the generator",
-            Self::Content { .. } => "the file that the generator reads",
+            Self::Content { .. } | Self::Setting { .. } => "the file that the generator reads",
+            Self::Sealed { .. } => "sealed anew in the SealedSecret that declares it",
             Self::Value { .. } => "the value that sets it",
             Self::PostRenderer(_) => "a patch behind the chart, since no value sets it",
             Self::NewPatch(_) => "a patch of its own, since what declares it is shared or overruled",
@@ -131,6 +146,7 @@ impl Spot {
     fn site(&self) -> Option<&Site> {
         match self {
             Self::Document | Self::Template | Self::NewFile { .. } | Self::Content { .. } => None,
+            Self::Setting { .. } | Self::Sealed { .. } => None,
             Self::Value { becomes } => becomes.first().map(|(site, _)| site),
             Self::Image(site) | Self::Replicas(site) | Self::Patch(site) | Self::Literal { site, .. } => Some(site),
             Self::PostRenderer(site) | Self::NewPatch(site) => Some(site),
@@ -141,21 +157,29 @@ impl Spot {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::NewFile { folder } => Some(folder),
-            Self::Content { file } => Some(file),
+            Self::Content { file } | Self::Setting { file, .. } | Self::Sealed { file, .. } => Some(file),
             _ => self.site().map(|site| &*site.file),
         }
     }
 
     /// The object that changes together with what is made of it.
     pub fn carrier(&self) -> Option<&ObjectId> {
-        self.site()?.carrier.as_ref()
+        match self {
+            Self::Sealed { object, .. } => Some(object),
+            _ => self.site()?.carrier.as_ref(),
+        }
+    }
+
+    /// Whether it is not where the object's values are kept.
+    pub fn is_elsewhere(&self) -> bool {
+        !matches!(self, Self::Document | Self::Sealed { .. })
     }
 
     /// Whether other objects may be decided there too.
     pub fn may_decide_others(&self) -> bool {
         !matches!(
             self,
-            Self::Document | Self::NewFile { .. } | Self::NewPatch(_) | Self::PostRenderer(_)
+            Self::Document | Self::NewFile { .. } | Self::NewPatch(_) | Self::PostRenderer(_) | Self::Sealed { .. }
         )
     }
 }
@@ -211,6 +235,12 @@ impl Finder<'_> {
         let Some(declared) = self.known.get(&change.object()) else {
             return vec![Spot::Document];
         };
+        if let Some(sealed) = self.known.sealed(&declared.id) {
+            return vec![Spot::Sealed {
+                file: sealed.provenance.file.clone(),
+                object: sealed.id.clone(),
+            }];
+        }
         let field = Field::of(declared, change);
         match declared.provenance.renderer {
             Renderer::Plain => vec![Spot::Document],
@@ -222,6 +252,9 @@ impl Finder<'_> {
     fn of_kustomization(&self, declared: &Declared, field: Option<Field<'_>>) -> Vec<Spot> {
         let unit = self.known.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
         let (engines, layers) = (self.engine_layers(declared), self.layers.from(unit));
+        if let Some(field) = field.filter(|_| declared.id.is("", "Secret")) {
+            return self.of_secret(&layers, field);
+        }
         let mut spots = Vec::new();
         if let Some(field) = field {
             self.variables(field, &layers, &mut spots);
@@ -264,37 +297,13 @@ impl Finder<'_> {
                 spots.extend(named.map(|(index, _)| Spot::Replicas(entry(index))));
             }
             if let Some(key) = data_key(path).filter(|_| object.id.is("", "ConfigMap") && new.is_string()) {
-                self.literals(layer, &object.id, &key, spots);
+                spots.extend(self.generated(layer, &object.id, &key));
             }
         }
         for patch in self.patches(layer) {
             spots.extend(patch.setting(field).map(Spot::Patch));
         }
         spots.extend(common(layer, field));
-    }
-
-    pub fn literals(&self, layer: &Layer, id: &ObjectId, key: &str, spots: &mut Vec<Spot>) {
-        for (index, generator) in items(&layer.value["configMapGenerator"]).enumerate() {
-            if !generator["name"].as_str().is_some_and(|name| is_part(name, id)) {
-                continue;
-            }
-            for (at, literal) in texts(&generator["literals"]).enumerate() {
-                if literal.split_once('=').is_some_and(|(name, _)| name == key) {
-                    let steps = yaml_splice::path!["configMapGenerator", index, "literals", at];
-                    spots.push(Spot::Literal {
-                        site: layer.root.below(steps),
-                        key: key.to_owned(),
-                    });
-                }
-            }
-            for item in texts(&generator["files"]) {
-                let (name, path) = item
-                    .split_once('=')
-                    .unwrap_or((item.rsplit('/').next().unwrap_or(item), item));
-                let path = resolve(parent(&layer.root.file), path).filter(|path| self.tree.is_file(path));
-                spots.extend(path.filter(|_| name == key).map(|file| Spot::Content { file }));
-            }
-        }
     }
 }
 

@@ -452,7 +452,7 @@ fn a_secret_is_never_written_in_clear() {
     let change = case.set("Secret/known", ".data.a", json!("Y2FuYXJ5LTQ3MTE="));
     assert_eq!(format!("{change:?}"), "set Secret/known .data.a");
     let made = case.place(&[change]);
-    let why = "base/secret.yaml is not encrypted, and a Secret is not written in clear";
+    let why = "base/secret.yaml has its values in clear, and what is live is not written there: encrypt it (`sops encrypt --in-place base/secret.yaml`) or seal it, then export again";
     assert_eq!(reasons(&made), [(0, why)]);
     assert!(made.files.is_empty());
 }
@@ -544,7 +544,10 @@ fn what_is_rendered_is_not_edited_unless_asked() {
             .starts_with("config-root is rendered from helmfiles"),
         "{made:?}"
     );
-    let options = super::Options { edit_rendered: true };
+    let options = super::Options {
+        edit_rendered: true,
+        ..super::Options::default()
+    };
     let made = place(&case.tree, &case.options, &case.set, &change, options).expect("because the tree can be read");
     assert_eq!(made.placed.len(), 1);
 }

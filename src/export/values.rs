@@ -100,7 +100,7 @@ impl Finder<'_> {
         let unit = self.known.set.units.get(map.unit.0).map_or("", |unit| &*unit.path);
         let mut generated = Vec::new();
         for layer in self.layers.from(unit) {
-            self.literals(layer, &map.id, key, &mut generated);
+            generated.extend(self.generated(layer, &map.id, key));
         }
         let generated = generated.into_iter().find_map(|spot| match spot {
             Spot::Content { file } => Some(file),

@@ -40,6 +40,13 @@ impl<'a> Known<'a> {
         self.by_id.get(id).copied()
     }
 
+    /// The SealedSecret that a Secret comes out of.
+    pub fn sealed(&self, secret: &ObjectId) -> Option<&'a Declared> {
+        let sealed = sealed_id(secret).and_then(|id| self.get(&id))?;
+        let secret = self.get(secret)?;
+        (secret.provenance == sealed.provenance).then_some(sealed)
+    }
+
     /// Whether an object of another namespace has the same kind and name.
     pub fn has_namesakes(&self, id: &ObjectId) -> bool {
         self.namesakes
@@ -53,7 +60,7 @@ pub(super) struct Work<'a> {
     pub known: &'a Known<'a>,
     pub made: Changeset,
     pub reading: &'a declared::Options,
-    options: Options,
+    pub(super) options: Options<'a>,
     /// How files are called in a folder, by the order of their names.
     pub habits: BTreeMap<String, Vec<usize>>,
     /// New entries of kustomizations: file → (folder, entry).
@@ -73,7 +80,7 @@ impl<'a> Work<'a> {
         tree: &'a Tree,
         known: &'a Known<'a>,
         reading: &'a declared::Options,
-        options: Options,
+        options: Options<'a>,
         before: &'a Rendered,
     ) -> Self {
         Self {
@@ -102,8 +109,7 @@ impl<'a> Work<'a> {
         let shows_nothing = matches!(change, Change::Remove { .. });
         let (place, why) = match (change, spot) {
             (Change::Add { manifest }, Spot::NewFile { folder }) if is_secret => self.add_encrypted(folder, manifest),
-            (_, Spot::Document) if is_secret => self.secret(change),
-            _ if is_secret && !shows_nothing => Err("its value would stand there in clear".to_owned()),
+            _ if is_secret && !(shows_nothing && spot.is_elsewhere()) => self.secret(change, spot),
             (_, Spot::Template) => self.template(change),
             (Change::Set { object, path, value }, Spot::Document) => self.set_field(object, path, Some(value)),
             (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
@@ -200,7 +206,7 @@ impl<'a> Work<'a> {
         Ok((text, index, value))
     }
 
-    fn set_field(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
+    pub(super) fn set_field(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
         let declared = self.declared(object)?;
         let (_, index, value) = self.document(declared)?;
         let edit =
@@ -275,6 +281,14 @@ impl<'a> Work<'a> {
             .map(str::to_owned)
             .next()
     }
+}
+
+/// The SealedSecret that a Secret would come out of, by name.
+pub(super) fn sealed_id(secret: &ObjectId) -> Option<ObjectId> {
+    let namespace = secret.namespace.as_deref();
+    secret
+        .is("", "Secret")
+        .then(|| ObjectId::new("bitnami.com", "SealedSecret", namespace, &secret.name))
 }
 
 pub(super) fn is_kustomization(path: &str) -> bool {

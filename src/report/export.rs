@@ -7,7 +7,7 @@ use super::audit::{by, title};
 use super::text::{count, one_line};
 use super::{About, about};
 use crate::audit::{Finding, Verdict};
-use crate::export::{Change, Changeset, Intent};
+use crate::export::{Change, Changeset, Intent, Wish};
 use crate::object::Place;
 
 /// All there is to say about an export.
@@ -56,7 +56,7 @@ impl Exported<'_> {
 
     /// The message of a commit that makes the change: subject, empty line, body.
     pub fn message(&self) -> String {
-        let exported: Vec<&Finding> = self.exported().map(|(finding, _)| finding).collect();
+        let exported: Vec<&Finding> = self.exported().map(|(index, _)| self.findings[index]).collect();
         let mut text = match exported[..] {
             [one] => format!("Declare what was done by hand: {}\n\n", one.id),
             _ => format!("Declare what was done by hand: {}\n\n", count(exported.len(), "object")),
@@ -69,12 +69,13 @@ impl Exported<'_> {
             ));
         }
         for verdict in Verdict::FINDINGS {
-            let of = |(finding, _): &(&Finding, Vec<Told>)| finding.verdict.name() == verdict;
+            let of = |(index, _): &(usize, Vec<Told>)| self.findings[*index].verdict.name() == verdict;
             let mut lines = self.exported().filter(of).peekable();
             if lines.peek().is_some() {
                 text.push_str(&format!("\n{}:\n\n", title(verdict)));
             }
-            for (finding, told) in lines {
+            for (index, told) in lines {
+                let finding = self.findings[index];
                 let fields: Vec<String> = told.iter().map(|told| one_line(&told.field)).collect();
                 let fields: Vec<String> = fields.into_iter().filter(|field| !field.is_empty()).collect();
                 let fields = if fields.is_empty() {
@@ -87,6 +88,9 @@ impl Exported<'_> {
                     .first()
                     .map_or(String::new(), |author| format!(" ({})", one_line(by(author))));
                 text.push_str(&format!("- {}{fields}{who}\n", one_line(&finding.id)));
+                if let Some(first) = self.wish(index).and_then(|wish| wish.first.as_ref()) {
+                    text.push_str(&format!("  First: {}\n", one_line(first)));
+                }
             }
         }
         let left = self.left();
@@ -97,11 +101,15 @@ impl Exported<'_> {
         text
     }
 
-    /// Findings of which something is placed, with that.
-    fn exported(&self) -> impl Iterator<Item = (&Finding, Vec<Told>)> {
-        let all = self.findings.iter().enumerate().map(|(index, finding)| {
+    fn wish(&self, finding: usize) -> Option<&Wish> {
+        self.intent.wishes.iter().find(|wish| wish.finding == finding)
+    }
+
+    /// Findings of which something is placed, by index, with that.
+    fn exported(&self) -> impl Iterator<Item = (usize, Vec<Told>)> {
+        let all = (0..self.findings.len()).map(|index| {
             let placed = self.told(index).into_iter().filter(|told| told.place.is_ok());
-            (*finding, placed.collect::<Vec<_>>())
+            (index, placed.collect::<Vec<_>>())
         });
         all.filter(|(_, told)| !told.is_empty())
     }
@@ -133,9 +141,12 @@ impl Exported<'_> {
                     false => writeln!(out, "      {}  {place}", one_line(&line.field))?,
                 }
             }
-            let wish = self.intent.wishes.iter().find(|wish| wish.finding == index);
+            let wish = self.wish(index);
             if let Some(why) = wish.and_then(|wish| wish.unproven.as_ref()) {
                 writeln!(out, "      not proven: {}", one_line(why))?;
+            }
+            if let Some(first) = wish.and_then(|wish| wish.first.as_ref()) {
+                writeln!(out, "      first: {}", one_line(first))?;
             }
         }
         writeln!(out)
@@ -143,8 +154,7 @@ impl Exported<'_> {
 
     /// What became of the changes of a finding.
     fn told(&self, finding: usize) -> Vec<Told> {
-        let changes = self.intent.wishes.iter().find(|wish| wish.finding == finding);
-        let changes = changes.map_or(0..0, |wish| wish.changes.clone());
+        let changes = self.wish(finding).map_or(0..0, |wish| wish.changes.clone());
         let lines = changes.map(|index| {
             let placed = self.made.placed.iter().find(|placed| placed.change == index);
             let unplaced = self.made.unplaced.iter().find(|unplaced| unplaced.change == index);

@@ -63,7 +63,16 @@ impl Encrypted {
     /// [`Error::NoKey`] with whom it takes; [`Error::DataKey`]; [`Error::Values`], all of them; [`Error::MacDamaged`],
     /// [`Error::MacMismatch`].
     pub fn decrypt(&self, identities: &Identities) -> Result<Decrypted, Error> {
-        let key = self.metadata.data_key(identities)?;
+        self.decrypt_with(self, identities)
+    }
+
+    /// Decrypts it with the data key of another file: the same one encrypted for others, as `sops updatekeys` writes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Encrypted::decrypt`].
+    pub fn decrypt_with(&self, other: &Encrypted, identities: &Identities) -> Result<Decrypted, Error> {
+        let key = other.metadata.data_key(identities)?;
         let mut tree = self.tree.clone();
         let kept = walk::open(&mut tree, &self.metadata, &key)?;
         Ok(Decrypted {

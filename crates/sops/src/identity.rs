@@ -33,6 +33,11 @@ impl Identities {
         Self::default()
     }
 
+    /// One key of age, made now: what is encrypted for it nobody else can read.
+    pub fn generate() -> Self {
+        Self(vec![Identity::Age(x25519::Identity::generate())])
+    }
+
     /// Adds the keys of an age key file, or of `SOPS_AGE_KEY`: separated by blanks or lines; lines with `#` are comments.
     ///
     /// Post-quantum keys and those of plugins are remembered for [`Identities::recipients`] and not used.

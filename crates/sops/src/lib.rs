@@ -48,7 +48,8 @@
 //! # Keys of others
 //!
 //! [`Encrypted::needs`] names whose keys a file takes (age, SSH, PGP, KMS and Vault) and which of them are at hand. A file that no age or SSH key
-//! opens can be decrypted by `sops` itself; its output can be read with [`Format::read`].
+//! opens can be decrypted by `sops` itself; its output can be read with [`Format::read`]. To change one, let `sops updatekeys` encrypt a copy of it
+//! for a key of [`Identities::generate`], and open it with [`Encrypted::decrypt_with`]: it keeps its own recipients.
 //!
 //! # Errors
 //!

@@ -4,6 +4,7 @@ mod charted_bank;
 mod charts;
 mod kinds;
 mod round_trip;
+mod secrets;
 mod two_clusters;
 
 use std::path::Path;

@@ -279,7 +279,7 @@ fn a_repository_of_others_takes_what_was_done_by_hand() {
     let plane = fresh_with(Options::default());
     restore(&plane, &clone, &["kubernetes-manifests"]);
     for (_, command) in TO_ANTHOS {
-        kubectl(&plane, command);
+        plane.kubectl(&command.split(' ').collect::<Vec<_>>(), "");
     }
     let git = |args: &[&str]| git_in(&clone, "2026-01-02T03:04:05Z", args);
     let path = ["--path", "kubernetes-manifests"];
@@ -300,18 +300,4 @@ fn a_repository_of_others_takes_what_was_done_by_hand() {
     // Seven values, and the Service with its separator: 22 lines; the licence above it stays.
     assert!(gone(&diff).len() < 32, "{diff}");
     assert!(!diff.contains("-# Copyright"), "{diff}");
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests change the cluster with kubectl itself")]
-fn kubectl(plane: &Plane, command: &str) {
-    let output = std::process::Command::new("kubectl")
-        .args(command.split(' '))
-        .env("KUBECONFIG", plane.kubeconfig())
-        .output()
-        .expect("because it is there");
-    assert!(
-        output.status.success(),
-        "{command}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

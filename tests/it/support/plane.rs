@@ -1,7 +1,9 @@
 //! Real control planes: one that tests share where a namespace isolates enough, fresh ones where a whole cluster is compared.
 
 use std::future::Future;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use refloat::cluster::{Cluster, ConnectOptions};
@@ -95,6 +97,25 @@ impl Plane {
     /// The control plane itself.
     pub fn inner(&mut self) -> &mut ControlPlane {
         &mut self.plane
+    }
+
+    /// Does something to it as people do, with something typed in; what `kubectl` prints.
+    pub fn kubectl(&self, args: &[&str], stdin: &str) -> String {
+        #[expect(clippy::disallowed_methods, reason = "tests change the cluster with kubectl itself")]
+        let mut child = Command::new("kubectl")
+            .args(args)
+            .env("KUBECONFIG", self.kubeconfig())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("because it is there");
+        let typed = child.stdin.take().map(|mut pipe| pipe.write_all(stdin.as_bytes()));
+        assert!(typed.is_some_and(|typed| typed.is_ok()), "{args:?}");
+        let output = child.wait_with_output().expect("because it was started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+        String::from_utf8(output.stdout).expect("because it is text")
     }
 
     /// The lines of the API server's request log, of a control plane that keeps one.

@@ -1,0 +1,164 @@
+//! The program `sops`: for keys that only it can use (PGP, KMS, Vault, post-quantum age).
+//!
+//! What is in clear goes to it through its standard input and comes back through its standard output, never by way of a disk, an argument or
+//! the environment. What lies in files for it is encrypted, or a `.sops.yaml`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sops::{Encrypted, Format, Identities};
+use zeroize::Zeroizing;
+
+use crate::process::{BASIC_ENVIRONMENT, Output, Tool, which};
+
+/// Longest that it may take for a file: it may ask a service far away.
+const LONGEST: Duration = Duration::from_secs(60);
+/// By what it finds its keys and services, and with what it signs in there, beside what every program needs.
+const ENVIRONMENT: [&str; 30] = [
+    "SOPS_AGE_KEY",
+    "SOPS_AGE_KEY_FILE",
+    "SOPS_GPG_EXEC",
+    "GNUPGHOME",
+    "GPG_AGENT_INFO",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CREDENTIALS",
+    "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "CLOUDSDK_CONFIG",
+    "AZURE_CONFIG_DIR",
+    "AZURE_TENANT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "VAULT_ADDR",
+    "VAULT_CACERT",
+    "VAULT_NAMESPACE",
+    "VAULT_TOKEN",
+];
+
+/// Where it is.
+pub(super) struct Program(PathBuf);
+
+impl Program {
+    /// This one; `None`: the one on PATH.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(given: Option<&Path>) -> Result<Self, String> {
+        let found = given.map(Path::to_owned).or_else(|| which("sops"));
+        found
+            .map(Self)
+            .ok_or_else(|| "sops, which could use them, was not found".to_owned())
+    }
+
+    /// A file in clear.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn decrypt(&self, text: &[u8], format: Format) -> Result<Zeroizing<Vec<u8>>, String> {
+        let name = name(format);
+        let tool = self
+            .tool()
+            .args(["decrypt", "--input-type", &name, "--output-type", &name, "/dev/stdin"]);
+        run(&tool.input(text)).map(|output| Zeroizing::new(output.stdout))
+    }
+
+    /// A new file, encrypted as the text of a `.sops.yaml` says. `path` is that of the file, told from the folder of the `.sops.yaml`.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn encrypt(&self, rules: &[u8], path: &str, format: Format, plain: &[u8]) -> Result<Vec<u8>, String> {
+        let folder = Folder::with(rules)?;
+        let name = name(format);
+        let tool = self.tool().folder(folder.path()).args(["--config", RULES, "encrypt"]);
+        let tool = tool.args([
+            "--input-type",
+            &name,
+            "--output-type",
+            &name,
+            "--filename-override",
+            path,
+        ]);
+        let output = run(&tool.arg("/dev/stdin").input(plain))?;
+        Ok(output.stdout)
+    }
+
+    /// An encrypted file whose data key a key made for it opens too, and that key. What is in clear does not leave `sops` for it, nor come
+    /// to it.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn share(&self, text: &[u8], format: Format) -> Result<(Encrypted, Identities), String> {
+        let own = Identities::generate();
+        let rules = format!("creation_rules:\n- age: {}\n", own.recipients().join(","));
+        let folder = Folder::with(rules.as_bytes())?;
+        let file = folder.path().join("shared");
+        fs::write(&file, text).map_err(untold)?;
+        let tool = self
+            .tool()
+            .folder(folder.path())
+            .args(["--config", RULES, "updatekeys"]);
+        run(&tool.args(["--yes", "--input-type", &name(format), "shared"]))?;
+        let shared = fs::read(&file).map_err(untold)?;
+        let shared = Encrypted::read(format, &shared).map_err(|error| format!("sops wrote: {error}"))?;
+        Ok((shared, own))
+    }
+
+    fn tool(&self) -> Tool {
+        Tool::new(&self.0)
+            .inherit(BASIC_ENVIRONMENT)
+            .inherit(ENVIRONMENT)
+            .timeout(LONGEST)
+    }
+}
+
+const RULES: &str = ".sops.yaml";
+
+/// A folder of its own with rules in it.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(rules: &[u8]) -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("refloat-sops-").tempdir();
+        let folder = Self(folder.map_err(untold)?);
+        fs::write(folder.path().join(RULES), rules).map_err(untold)?;
+        Ok(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn untold(cause: io::Error) -> String {
+    format!("what sops reads could not be written to the folder for temporary files: {cause}")
+}
+
+fn name(format: Format) -> String {
+    format.to_string().to_lowercase()
+}
+
+fn run(tool: &Tool) -> Result<Output, String> {
+    let output = tool.run().map_err(|error| error.to_string())?;
+    match output.code {
+        Some(0) => Ok(output),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+            Err(format!("sops said: {}", lines.take(4).collect::<Vec<_>>().join(" ")))
+        }
+    }
+}
