@@ -14,14 +14,14 @@ use super::prepare;
 use crate::audit::Finding;
 use crate::cli::{BRANCH, ExportArgs, ForgeArg, Output};
 use crate::cluster::{Cleaned, Cluster, CompareOptions};
-use crate::declared::{self, Dialect};
+use crate::declared::{self, Dialect, Keys};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice, Ways};
 use crate::forge::{self, Forge, Proposal, Token};
 use crate::object::{DeclaredSet, ObjectId, resolve};
 use crate::report::{About, Exported};
-use crate::source::{self, Draft, PatchHead, Tree, Was};
+use crate::source::{self, Draft, Earlier, PatchHead, Tree, Was};
 
 pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(Output::Human);
@@ -94,7 +94,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Failure> {
         true => console::talk(|err| exported.human(err)),
         false => console::data(|out| exported.human(out)),
     }
-    tokio::task::block_in_place(|| deliver(args, &audited.tree, &exported))?;
+    tokio::task::block_in_place(|| deliver(args, &audited.tree, &audited.options.keys, &exported))?;
     match exported.is_whole() && audited.gaps.is_empty() && gaps.is_empty() {
         true => Ok(Exit::Done),
         false => Ok(Exit::LookAt),
@@ -189,7 +189,7 @@ fn about<'a>(set: &'a DeclaredSet, cluster: &'a Cluster) -> About<'a> {
 }
 
 /// Puts the change where it was asked for, and says where that is.
-fn deliver(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>) -> Result<(), Failure> {
+fn deliver(args: &ExportArgs, tree: &Tree, keys: &Keys, exported: &Exported<'_>) -> Result<(), Failure> {
     let made = exported.made;
     let say = |text: String| console::talk(|err| writeln!(err, "{text}"));
     if made.files.is_empty() {
@@ -223,7 +223,7 @@ fn deliver(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>) -> Result<()
         delivered = true;
     }
     if args.branch.is_some() || args.push || args.pull_request {
-        say(branch(args, tree, exported, &message)?);
+        say(branch(args, tree, keys, exported, &message)?);
         delivered = true;
     }
     if !delivered {
@@ -265,7 +265,13 @@ fn patch(file: &Path, tree: &Tree, made: &Changeset, message: &str) -> Result<()
 }
 
 /// Commits, and pushes where that is asked for; says what became of the branch.
-fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str) -> Result<String, Failure> {
+fn branch(
+    args: &ExportArgs,
+    tree: &Tree,
+    keys: &Keys,
+    exported: &Exported<'_>,
+    message: &str,
+) -> Result<String, Failure> {
     let push = args.push || args.pull_request;
     if !push && source::is_remote(&args.source.repo) {
         return Err(Failure::new(Kind::Usage, "nothing was committed")
@@ -275,9 +281,11 @@ fn branch(args: &ExportArgs, tree: &Tree, exported: &Exported<'_>, message: &str
     let name = args.branch.as_deref().unwrap_or(BRANCH);
     // What would keep the request from being opened is better known before anything is pushed.
     let forge = args.pull_request.then(|| forge_of(args, tree, name)).transpose()?;
+    let mut files = exported.made.files.clone();
+    export::keep(&mut files, keys, || Earlier::of(tree, name, push));
     let draft = Draft {
         branch: name,
-        files: &exported.made.files,
+        files: &files,
         message,
         entry: &exported.about.entry.paths.join(","),
         sign_off: args.sign_off,

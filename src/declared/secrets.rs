@@ -99,6 +99,17 @@ impl Keys {
         edited.map_err(|error| error.to_string())
     }
 
+    /// Whether two encrypted files hold the same, for the same recipients. What does not open is the same as nothing.
+    pub fn same(&self, path: &str, one: &[u8], other: &[u8]) -> bool {
+        let read = |text: &[u8]| {
+            let encrypted = Encrypted::read(format_of(path, text), text).ok()?;
+            let groups = encrypted.needs(&self.identities).groups;
+            let recipients: Vec<_> = groups.into_iter().map(|group| group.recipients).collect();
+            Some((recipients, encrypted.selection().clone(), self.open(path, text).ok()?))
+        };
+        is_encrypted(one) && is_encrypted(other) && read(one).is_some_and(|one| read(other) == Some(one))
+    }
+
     /// An encrypted file with another content: what is the same in it keeps its bytes.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};
 pub use intend::{Intent, Left, Ways, Wish, intend, wanted};
-pub use secret::says_for_whom;
+pub use secret::{keep, says_for_whom};
 
 /// What is to become of an object. `Debug` shows no value: those of Secrets are among them.
 #[derive(Clone)]

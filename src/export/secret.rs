@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 use super::Change;
 use super::spot::{Spot, data_key};
 use super::work::{Made, Work, is_kustomization};
-use crate::declared::is_encrypted;
+use crate::declared::{Keys, is_encrypted};
 use crate::object::{Manifest, ObjectId, Place};
-use crate::source::Tree;
 use crate::source::path::{join, upwards};
+use crate::source::{Earlier, Files, Tree};
 
 /// What says for whom files are encrypted.
 const RULES: &str = ".sops.yaml";
@@ -21,6 +21,25 @@ const RULES: &str = ".sops.yaml";
 /// Whether a repository says for whom files are encrypted.
 pub fn says_for_whom(tree: &Tree) -> bool {
     tree.files().any(|file| file.rsplit('/').next() == Some(RULES))
+}
+
+/// Keeps of files that were encrypted what an earlier export made of the same content: each time that something is encrypted it gets other
+/// bytes, which would be a change to look at that is none.
+pub fn keep(files: &mut Files, keys: &Keys, earlier: impl FnOnce() -> Earlier) {
+    let encrypted = files
+        .iter_mut()
+        .filter_map(|(path, content)| Some((path, content.as_mut()?)));
+    let mut encrypted = encrypted.filter(|(_, content)| is_encrypted(content)).peekable();
+    if encrypted.peek().is_none() {
+        return;
+    }
+    let earlier = earlier();
+    for (path, content) in encrypted {
+        let mut versions = earlier.versions(path).into_iter();
+        if let Some(known) = versions.find(|known| keys.same(path, known, content)) {
+            *content = known;
+        }
+    }
 }
 
 impl Work<'_> {

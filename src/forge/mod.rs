@@ -174,9 +174,9 @@ impl Forge {
 
     fn unopened(&self, branch: &str) -> Failure {
         let consequence = format!(
-            "no {} was opened for {} on {}",
-            self.place.kind.request(),
+            "{} is pushed, but no {} was opened for it on {}",
             printable(branch),
+            self.place.kind.request(),
             self.shown()
         );
         Failure::new(FailureKind::Io, consequence)
@@ -244,7 +244,12 @@ impl Call<'_> {
         let (method, path, value) = wire::update(kind, project, open.number, &Proposal { base, ..*wanted });
         let reply = self.send(&path, Some((method, value)))?;
         self.success(&reply, || {
-            let consequence = format!("the {} {} was not updated", kind.request(), printable(&open.address));
+            let consequence = format!(
+                "{} is pushed, but what its {} {} says was not updated",
+                printable(self.branch),
+                kind.request(),
+                printable(&open.address)
+            );
             Failure::new(FailureKind::Io, consequence)
         })?;
         Ok(proposed(open, Was::Updated))
@@ -274,7 +279,7 @@ impl Call<'_> {
                 .because(self.token.hide(&error.to_string()));
             match error {
                 NetError::TooMuch { .. } | NetError::Redirects { .. } => failure,
-                _ => failure.hint("the branch is pushed: check the network and the proxy, and run it again"),
+                _ => failure.hint("check the network and the proxy, and run it again"),
             }
         })
     }

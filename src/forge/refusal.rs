@@ -29,11 +29,11 @@ pub(super) fn explain(failure: Failure, place: &Place, reply: &Reply, token: &To
     let (means, hint) = match reply.status {
         _ if limited => (
             "it has had too many requests",
-            "wait as long as it says, and run it again: the branch is pushed".to_owned(),
+            "wait as long as it says, and run it again".to_owned(),
         ),
         401 => (
             "it does not accept the token",
-            "it may have expired, or be of another forge".to_owned(),
+            "it may have expired, or be of another forge: give another, and run it again".to_owned(),
         ),
         403 => (
             "the token may not do this",
@@ -48,7 +48,7 @@ pub(super) fn explain(failure: Failure, place: &Place, reply: &Reply, token: &To
         ),
         400 | 405 | 409 | 410 | 422 => (
             "it refuses the request",
-            "open it by hand on its page to see what it wants: the branch is pushed".to_owned(),
+            "open it by hand on its page to see what it wants".to_owned(),
         ),
         423 => (
             "the project is archived or locked",
@@ -58,10 +58,7 @@ pub(super) fn explain(failure: Failure, place: &Place, reply: &Reply, token: &To
             "the project is elsewhere now",
             "give the remote its new address (`git remote set-url`)".to_owned(),
         ),
-        500.. => (
-            "it has trouble of its own",
-            "run it again later: the branch is pushed".to_owned(),
-        ),
+        500.. => ("it has trouble of its own", "run it again later".to_owned()),
         _ => (
             "it answers as it should not",
             "check which forge it is and where its REST API is".to_owned(),

@@ -179,7 +179,7 @@ fn existing(git: &Git, name: &FullName, parent: ObjectId, draft: &Draft<'_>) -> 
 }
 
 /// Names under which a branch may be known.
-fn sightings(git: &Git, branch: &str) -> Vec<String> {
+pub(super) fn sightings(git: &Git, branch: &str) -> Vec<String> {
     let remotes = git.remote_names();
     let of_remotes = remotes.iter().map(|remote| format!("refs/remotes/{remote}/{branch}"));
     std::iter::once(format!("refs/heads/{branch}"))

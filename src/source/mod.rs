@@ -7,6 +7,7 @@
 
 mod branch;
 mod change;
+mod earlier;
 mod folder;
 mod git;
 mod history;
@@ -34,6 +35,7 @@ use crate::error::{Failure, Kind, printable};
 
 pub use branch::{Draft, Was, Written, commit};
 pub use change::Files;
+pub use earlier::Earlier;
 pub use history::{Beginning, FileChange, GitId, History, Reader, Revision, Unread, Walk};
 pub use identity::{Author, author};
 pub use patch::{PatchHead, diff, patch};

@@ -84,9 +84,7 @@ pub fn push(tree: &Tree, written: &Written) -> Result<Pushed, Failure> {
         remote.send(branch, new, None)?;
         return Ok(done(Was::Created, new));
     };
-    if !git.has_object(old) {
-        remote.fetch(branch, git.is_shallow().unwrap_or(false))?;
-    }
+    remote.have(&git, branch, old)?;
     let commit = git.find_commit(new).map_err(unread)?;
     let made: Commit = commit
         .decode()
@@ -105,6 +103,14 @@ pub fn push(tree: &Tree, written: &Written) -> Result<Pushed, Failure> {
     }
     remote.send(branch, new, Some(old))?;
     Ok(done(Was::Updated { from: old.to_string() }, new))
+}
+
+/// The commit that a branch of the remote is at, brought here.
+pub(super) fn there(git: &Git, branch: &str) -> Option<ObjectId> {
+    let remote = Remote::of(git, branch).ok()?;
+    let commit = remote.look(branch).ok()?.commit?;
+    remote.have(git, branch, commit).ok()?;
+    Some(commit)
 }
 
 fn failed(branch: &str) -> Failure {
@@ -194,12 +200,15 @@ impl Remote {
         Ok(there)
     }
 
-    /// Brings the commits of the remote's branch here; no name points to them.
-    fn fetch(&self, branch: &str, shallow: bool) -> Result<(), Failure> {
+    /// Brings the commits of the remote's branch here, where its last is not known yet; no name points to them.
+    fn have(&self, git: &Git, branch: &str, commit: ObjectId) -> Result<(), Failure> {
+        if git.has_object(commit) {
+            return Ok(());
+        }
         let mut tool = self
             .git()
             .args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"]);
-        if shallow {
+        if git.is_shallow().unwrap_or(false) {
             tool = tool.arg("--depth=20");
         }
         let full = format!("refs/heads/{branch}");

@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 
 use crate::support::web::{Answer, Asked, Web};
 
-const TOKEN: &str = "canary-token";
+pub(crate) const TOKEN: &str = "canary-token";
 
 /// What a forge knows of one request.
 #[derive(Clone)]
-struct Request {
-    number: u64,
-    title: String,
-    body: String,
-    base: String,
-    branch: String,
+pub(crate) struct Request {
+    pub number: u64,
+    pub title: String,
+    pub body: String,
+    pub base: String,
+    pub branch: String,
     /// The project that the branch is in; ours is 7.
-    from: u64,
+    pub from: u64,
 }
 
-type Requests = Arc<Mutex<Vec<Request>>>;
+pub(crate) type Requests = Arc<Mutex<Vec<Request>>>;
 
 /// A forge with one project, as its documentation has it. `before` may answer instead.
-fn serve(kind: Kind, before: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> (Web, Requests) {
+pub(crate) fn serve(kind: Kind, before: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> (Web, Requests) {
     let requests = Requests::default();
     let kept = requests.clone();
     let web = Web::start(move |asked| {
@@ -33,11 +33,11 @@ fn serve(kind: Kind, before: impl Fn(&Asked) -> Option<Answer> + Send + Sync + '
     (web, requests)
 }
 
-fn nothing(_: &Asked) -> Option<Answer> {
+pub(crate) fn nothing(_: &Asked) -> Option<Answer> {
     None
 }
 
-fn status(status: u16, body: &Value) -> Answer {
+pub(crate) fn status(status: u16, body: &Value) -> Answer {
     Answer::status(status).body(body.to_string())
 }
 
@@ -400,7 +400,7 @@ fn each_refusal_says_what_to_do() {
                 "org/repo"
             };
             let begin = format!(
-                "Error: no {} was opened for refloat/prod on HOST/{project}\n  because: HOST: ",
+                "Error: refloat/prod is pushed, but no {} was opened for it on HOST/{project}\n  because: HOST: ",
                 kind.request()
             );
             assert!(said.starts_with(&begin) && said.contains(means), "{code}: {said}");
@@ -422,7 +422,7 @@ fn each_refusal_says_what_to_do() {
     propose(Kind::GitHub, &web, &proposal("one", "")).expect("because nothing is against it");
     let said = propose(Kind::GitHub, &web, &proposal("two", "")).expect_err("because it is refused");
     assert!(
-        said.starts_with("Error: the pull request https://forge/org/repo/pulls/1 was not updated\n"),
+        said.starts_with("Error: refloat/prod is pushed, but what its pull request https://forge/org/repo/pulls/1 says was not updated\n"),
         "{said}"
     );
 }
@@ -450,7 +450,7 @@ fn what_passes_is_waited_for_and_not_for_ever() {
     let (web, _) = serve(Kind::GitLab, |_| Some(Answer::status(500)));
     let said = propose(Kind::GitLab, &web, &proposal("one", "body")).expect_err("because it does not pass");
     assert!(
-        said.contains("it has trouble of its own (500)\n  hint: run it again later: the branch is pushed"),
+        said.contains("it has trouble of its own (500)\n  hint: run it again later"),
         "{said}"
     );
     let (web, _) = serve(Kind::GitHub, |_| Some(Answer::ok("<html>sign in</html>")));
@@ -464,7 +464,7 @@ fn what_passes_is_waited_for_and_not_for_ever() {
         .propose(&proposal("one", "body"), &Token::new(TOKEN))
         .expect_err("because nobody is there")
         .to_string();
-    assert!(said.contains("hint: the branch is pushed: check the network"), "{said}");
+    assert!(said.contains("hint: check the network"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod charted_bank;
 mod charts;
 mod kinds;
+mod pull_request;
 mod round_trip;
 mod secrets;
 mod two_clusters;
