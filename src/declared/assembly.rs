@@ -329,7 +329,7 @@ impl Assembly {
         let program = program
             .map(|program| Ok::<_, Failure>((program, tree.on_disk()?)))
             .transpose()?;
-        let files = Decrypting::new(tree, options.keys.clone());
+        let files = Decrypting::new(tree, options.keys.clone(), BTreeSet::new);
         let kustomize = Kustomize::new(&files, outside, kustomize::Options::default());
         let all: Vec<(String, (String, bool))> = all.into_iter().collect();
         let rendered = in_parallel(&all, |(folder, (file, component))| {

@@ -1,8 +1,8 @@
 //! SOPS: files and values that are encrypted in the repository, opened in memory before anything is made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -199,16 +199,22 @@ type Opened = Result<Arc<[u8]>, String>;
 pub(super) struct Decrypting<'f> {
     files: &'f dyn Files,
     keys: Keys,
+    /// Says which files are opened for whoever reads them.
+    for_all: Box<dyn Fn() -> BTreeSet<String> + Sync + 'f>,
+    /// What it said.
+    said: OnceLock<BTreeSet<String>>,
     /// Of each path that was read: what it holds in clear, if it is encrypted.
     opened: Mutex<BTreeMap<String, Option<Opened>>>,
 }
 
 impl<'f> Decrypting<'f> {
-    /// Opened with these keys.
-    pub fn new(files: &'f dyn Files, keys: Keys) -> Self {
+    /// Opened with these keys. `for_all` says which files are opened for whoever reads them, and is asked only where that matters.
+    pub fn new(files: &'f dyn Files, keys: Keys, for_all: impl Fn() -> BTreeSet<String> + Sync + 'f) -> Self {
         Self {
             files,
             keys,
+            for_all: Box::new(for_all),
+            said: OnceLock::new(),
             opened: Mutex::default(),
         }
     }
@@ -230,10 +236,14 @@ impl Files for Decrypting<'_> {
         }
     }
 
-    /// As Flux, which opens what Secrets are generated from and patches, and no file for a ConfigMap.
+    /// No file is opened for a ConfigMap, as in Flux, unless something else has it opened.
     /// Source: kustomize-controller (internal/decryptor/decryptor.go: decryptKustomizationSources).
     fn read_shut(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
-        self.files.read(path)
+        let text = self.files.read(path)?;
+        match is_encrypted(&text) && self.said.get_or_init(|| (self.for_all)()).contains(path) {
+            true => self.read(path),
+            false => Ok(text),
+        }
     }
 
     fn kind(&self, path: &str) -> Result<Option<Kind>, ReadError> {

@@ -12,6 +12,7 @@ use super::super::documents::Findings;
 use super::super::kustomize::{Outside, render};
 use super::super::releases::Lack;
 use super::super::secrets::{Decrypting, Keys};
+use super::opened::sources;
 use super::ready::{Dependencies, health_checks};
 use super::source::{self, Root, SourceRef};
 use super::substitute::{is_name, substitute};
@@ -175,7 +176,8 @@ impl Kustomization {
         let mut findings = Findings::default();
         let built = match self.decrypts() {
             true => {
-                let opened = Decrypting::new(&*root.files, keys.clone());
+                let path = self.path().unwrap_or_default();
+                let opened = Decrypting::new(&*root.files, keys.clone(), || sources(&*root.files, &path));
                 let built = self.build(&opened, root, outside, &mut findings);
                 built.and_then(|()| open_values(&mut findings, keys))
             }

@@ -6,6 +6,7 @@ mod glob;
 mod honoured;
 mod ignore;
 mod kustomization;
+mod opened;
 mod ready;
 mod release;
 mod source;

@@ -319,13 +319,17 @@ fn generators_of_ksops_are_opened_in_process() {
 #[test]
 fn what_a_config_map_is_generated_from_stays_encrypted() {
     let settings = encrypted(Format::Dotenv, &format!("PASSWORD={CANARY}\n"), None);
-    let generator = "configMapGenerator:\n- {name: map, files: [settings.env], options: {disableNameSuffixHash: true}}\n\
+    let both = "configMapGenerator:\n- {name: both, files: [both.env], options: {disableNameSuffixHash: true}}\n\
+        secretGenerator:\n- {name: both, envs: [both.env], options: {disableNameSuffixHash: true}}\n";
+    let generator = "resources: [base]\nconfigMapGenerator:\n- {name: map, files: [settings.env], options: {disableNameSuffixHash: true}}\n\
         secretGenerator:\n- {name: secret, files: [other.env], options: {disableNameSuffixHash: true}}\nnamespace: shop\n";
     let repo = Repo::with(&[
         ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", DECRYPTION)),
         ("apps/kustomization.yaml", generator),
         ("apps/settings.env", &settings),
         ("apps/other.env", &settings),
+        ("apps/base/kustomization.yaml", both),
+        ("apps/base/both.env", &settings),
     ]);
     let set = read(&repo, given(KEY));
     assert_eq!(problems(&set), Vec::<String>::new());
@@ -335,4 +339,11 @@ fn what_a_config_map_is_generated_from_stays_encrypted() {
         "as Flux, which does not look at it"
     );
     assert!(decoded(&objects["Secret/shop/secret"]["data"], "other.env").contains(CANARY));
+    let both = &objects["ConfigMap/shop/both"]["data"]["both.env"];
+    assert_eq!(
+        both,
+        &json!(format!("PASSWORD={CANARY}\n")),
+        "Flux opened it for the Secret, before anything reads it"
+    );
+    assert_eq!(decoded(&objects["Secret/shop/both"]["data"], "PASSWORD"), CANARY);
 }
