@@ -10,7 +10,7 @@ use crate::declared::helm::{Charts, Configuration};
 use crate::declared::{self, ClusterParams};
 use crate::error::{Failure, Kind};
 use crate::event::Event;
-use crate::object::{DeclaredSet, KubeVersion, ObjectId, RestoreRecord, Scope, ServedKinds, resolve};
+use crate::object::{DeclaredSet, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, resolve};
 use crate::source::{self, Tree};
 
 /// What is declared is declared for.
@@ -200,10 +200,10 @@ fn api_versions(kinds: &ServedKinds) -> Vec<String> {
 
 /// Refuses input with anything wrong in it, for `--strict`. What is wrong was told before.
 pub(super) fn strict(args: &SourceArgs, set: &DeclaredSet) -> Result<(), Failure> {
-    if !args.strict || set.problems.is_empty() {
-        return Ok(());
-    }
-    let (things, them) = match set.problems.len() {
+    let wrong = set.problems.iter().filter(|problem| problem.kind != ProblemKind::Note);
+    let (things, them) = match wrong.count() {
+        _ if !args.strict => return Ok(()),
+        0 => return Ok(()),
         1 => ("1 thing is".to_owned(), "it"),
         count => (format!("{count} things are"), "them"),
     };

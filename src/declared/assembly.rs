@@ -508,6 +508,7 @@ fn problem(place: Place, remark: normalize::Remark) -> Problem {
     let problem = match remark.kind {
         ProblemKind::Error => Problem::error(place, remark.message),
         ProblemKind::Warning => Problem::warning(place, remark.message),
+        ProblemKind::Note => Problem::note(place, remark.message),
     };
     match remark.hint {
         Some(hint) => problem.hint(hint),

@@ -139,7 +139,7 @@ impl Charted {
                 }
                 let files = releases::files_of(&self.call.folder.join(&self.call.chart)).map_err(|(why, _)| why);
                 if let Some(asks) = files.as_ref().ok().and_then(lookups) {
-                    problems.push(Problem::warning(self.origin.place(), asks));
+                    problems.push(Problem::note(self.origin.place(), asks));
                 }
                 let read = release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
                 problems.extend(read.problems);

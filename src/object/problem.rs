@@ -50,6 +50,8 @@ pub enum ProblemKind {
     Error,
     /// It was used, but not quite as written (last key wins, a status was dropped). `--strict` refuses.
     Warning,
+    /// It was used as written, and what that means is worth knowing. `--strict` takes it.
+    Note,
 }
 
 /// One thing wrong with the input.
@@ -83,6 +85,14 @@ impl Problem {
     pub fn warning(place: Place, message: impl Into<String>) -> Self {
         Self {
             kind: ProblemKind::Warning,
+            ..Self::error(place, message)
+        }
+    }
+
+    /// Something that was used as written, and is worth knowing.
+    pub fn note(place: Place, message: impl Into<String>) -> Self {
+        Self {
+            kind: ProblemKind::Note,
             ..Self::error(place, message)
         }
     }

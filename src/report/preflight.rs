@@ -260,19 +260,16 @@ pub(super) fn sorted(problems: &[Problem]) -> Vec<&Problem> {
 
 /// `2 errors and 1 warning`.
 pub(super) fn counted(problems: &[Problem]) -> String {
-    let errors = problems
-        .iter()
-        .filter(|problem| problem.kind == ProblemKind::Error)
-        .count();
-    let warnings = problems.len() - errors;
-    match (errors, warnings) {
-        (_, 0) => text::count(errors, "error"),
-        (0, _) => text::count(warnings, "warning"),
-        _ => format!(
-            "{} and {}",
-            text::count(errors, "error"),
-            text::count(warnings, "warning")
-        ),
+    let kinds = [ProblemKind::Error, ProblemKind::Warning, ProblemKind::Note];
+    let counts = kinds.into_iter().filter_map(|kind| {
+        let count = problems.iter().filter(|problem| problem.kind == kind).count();
+        (count > 0).then(|| text::count(count, words::problem(kind)))
+    });
+    let mut counts: Vec<String> = counts.collect();
+    match counts.pop() {
+        None => text::count(0, words::problem(ProblemKind::Error)),
+        Some(last) if counts.is_empty() => last,
+        Some(last) => format!("{} and {last}", counts.join(", ")),
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn problem(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::Error => "error",
         ProblemKind::Warning => "warning",
+        ProblemKind::Note => "note",
     }
 }
 
