@@ -47,13 +47,7 @@ impl Cel {
     /// When it is no expression; one line.
     pub fn parse(text: &str) -> Result<Self, String> {
         within_limits(text)?;
-        let program = on_a_deep_stack(|| {
-            ENV.compile(text).map_err(|errors| {
-                let errors = errors.to_string();
-                let line = errors.lines().next().unwrap_or_default();
-                line.trim_start_matches("ERROR: <input>:").trim().to_owned()
-            })
-        })??;
+        let program = on_a_deep_stack(|| ENV.compile(text).map_err(|errors| of_parser(&errors.to_string(), text)))??;
         Ok(Self {
             text: text.trim().into(),
             program: Arc::new(program),
@@ -89,6 +83,35 @@ impl Cel {
             Err(_) => Err(CelFault::Unknown("it fails on what is there".to_owned())),
         }
     }
+}
+
+/// What a parser says first, without all that it would have taken: what is wrong, and where in which line.
+fn of_parser(errors: &str, text: &str) -> String {
+    const AROUND: usize = 30;
+    let first = errors.lines().next().unwrap_or_default();
+    let first = first.trim_start_matches("ERROR: <input>:").trim();
+    let mut parts = first.splitn(3, ':');
+    let (line, column, message) = (parts.next(), parts.next(), parts.next());
+    let number = |part: Option<&str>| part.and_then(|part| part.parse::<usize>().ok());
+    let (Some(line), Some(column), Some(message)) = (number(line), number(column), message) else {
+        return first.to_owned();
+    };
+    let message = message.trim().trim_start_matches("Syntax error: ");
+    let message = message.split(" expecting ").next().unwrap_or(message);
+    let all: Vec<char> = text
+        .lines()
+        .nth(line.saturating_sub(1))
+        .unwrap_or_default()
+        .chars()
+        .collect();
+    let (begin, end) = (column.saturating_sub(AROUND), all.len().min(column + AROUND));
+    let shown: String = all.get(begin..end).unwrap_or_default().iter().collect();
+    let (before, after) = (if begin > 0 { "…" } else { "" }, if end < all.len() { "…" } else { "" });
+    let place = match text.lines().count() {
+        0 | 1 => format!("column {column}"),
+        _ => format!("line {line}, column {column}"),
+    };
+    format!("{message} at {place}: {before}{shown}{after}")
 }
 
 /// Names, numbers, signs and texts in an expression: it may be as deep as it has of them.
