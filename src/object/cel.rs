@@ -247,6 +247,22 @@ mod tests {
         expression.holds(fields.iter().map(|(name, value)| (&**name, value)))
     }
 
+    #[test]
+    fn what_is_no_expression_is_told_in_short() {
+        for (text, told) in [
+            (
+                "status.conditions.filter(e, e.type == 'Ready').all(e, e.status == ) && status.phase == 'x'",
+                "mismatched input ')' at column 67: … 'Ready').all(e, e.status == ) && status.phase == 'x'",
+            ),
+            (
+                "a == 1 &&\n  b == ]",
+                "mismatched input ']' at line 2, column 8:   b == ]",
+            ),
+        ] {
+            assert_eq!(Cel::parse(text).err().as_deref(), Some(told));
+        }
+    }
+
     /// Of its documentation: `docs/spec/v1/kustomizations.md`, `docs/cheatsheets/cel-healthchecks.md`.
     #[test]
     fn what_flux_documents_says_yes_and_no() {
