@@ -136,7 +136,8 @@ fn built_of(tree: &Tree) -> Vec<String> {
     found
 }
 
-fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
+/// What a kustomization says, and what it names.
+pub(super) fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
     let folder = parent(file);
     let (mut below, mut files) = (Vec::new(), Vec::new());
     for key in ["resources", "bases", "components"] {

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use yaml_splice::{Edit, Step};
 
 use super::layers::items;
+use super::proof::unhashed;
 use super::spot::{Site, Spot, split_image};
-use super::work::{Made, Work, at};
+use super::work::{Made, Work, at, is_kustomization};
 use super::{Change, path};
-use crate::object::{ObjectId, Place};
+use crate::object::{Declared, ObjectId, Place};
 
 impl Work<'_> {
     /// Makes a change of a field at a place other than the document that declares the object.
@@ -38,15 +39,9 @@ impl Work<'_> {
                 };
                 self.edit(site, &[edit])?
             }
-            Spot::Literal { site, key } => {
-                let text = new.and_then(Value::as_str).ok_or("it is no text")?;
-                self.edit(site, &[Edit::set(site.steps.clone(), format!("{key}={text}"))])?
-            }
-            Spot::Content { file } => {
-                let text = new.and_then(Value::as_str).ok_or("it is no text")?;
-                self.put(file, text.to_owned());
-                Place::file(file.clone())
-            }
+            Spot::Literal { site, key } => self.literal(site, key, new)?,
+            Spot::Content { site, file } => self.content(site, file, new)?,
+            Spot::Generator(site) => self.generator(site)?,
             Spot::Value { becomes } => {
                 let mut place = None;
                 for (site, value) in becomes {
@@ -64,7 +59,7 @@ impl Work<'_> {
     }
 
     /// Edits what a site is in; edits have all steps from there.
-    fn edit(&mut self, site: &Site, edits: &[Edit]) -> Result<Place, String> {
+    pub(super) fn edit(&mut self, site: &Site, edits: &[Edit]) -> Result<Place, String> {
         let (place, document) = (Place::file(&site.file), self.index_now(&site.file, site.document));
         if site.text.is_empty() {
             return self.splice(place, &site.file, document, edits);
@@ -176,7 +171,7 @@ impl Work<'_> {
         ]))
     }
 
-    fn document_value(&self, site: &Site) -> Result<Value, String> {
+    pub(super) fn document_value(&self, site: &Site) -> Result<Value, String> {
         let Site { file, document, .. } = site;
         let index = self.index_now(file, *document);
         let parsed = kube_yaml::parse(self.text(file)?.as_bytes()).into_iter().nth(index);
@@ -188,7 +183,11 @@ impl Work<'_> {
     /// namespace that it does not set is named where another has the object's name.
     fn target(&self, kustomization: &Value, id: &ObjectId) -> Value {
         let affix = |key: &str| kustomization[key].as_str().unwrap_or_default();
-        let name = id.name.strip_prefix(affix("namePrefix")).unwrap_or(&id.name);
+        // A hash comes last of all.
+        let is_generated = |declared: &&Declared| is_kustomization(&declared.provenance.file);
+        let unhashed = self.known.get(id).filter(is_generated).and_then(|_| unhashed(id));
+        let name = unhashed.unwrap_or(&id.name);
+        let name = name.strip_prefix(affix("namePrefix")).unwrap_or(name);
         let name = name.strip_suffix(affix("nameSuffix")).unwrap_or(name);
         let mut target = json!({"kind": id.kind, "name": name});
         let sets_namespace = ["namespace", "targetNamespace"]

@@ -12,7 +12,7 @@
 //! | `layers`, `patches`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
 //! | `template` | changes made in templates of the repository's own charts |
-//! | `generators` | what generators make a value of |
+//! | `generators` | what generators make a value of, and how it is changed |
 //! | `secret`, `external` | values of Secrets, encrypted with SOPS or sealed; where they are kept elsewhere, what names them |
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
@@ -201,7 +201,9 @@ pub fn place(
         let mut made = work.finish();
         let after = Rendered::of(&tree.with(&made.files), reading)?;
         let carriers = carriers(&trials, &before);
-        let found = proof::compare(&before, &after, set, changes, &made.placed, &carriers);
+        let renamed = after.renamed_since(&before);
+        let seen = after.named_as_before(&renamed);
+        let found = proof::compare(&before, &seen, set, changes, &made.placed, &carriers);
         let mut wrong = found.wrong;
         if wrong.is_empty() && !found.others.is_empty() {
             // Something that decides over several objects: elsewhere it may be decided for one.
@@ -219,6 +221,12 @@ pub fn place(
         }
         if wrong.is_empty() {
             made.side_effects = found.others;
+            for placed in &mut made.placed {
+                let object = before.written(&changes[placed.change].object());
+                if object.is_some_and(|object| renamed.values().any(|old| *old == object)) {
+                    placed.why.push_str("; its name gets another hash");
+                }
+            }
             if !made.files.is_empty() {
                 let others = proof::elsewhere(tree, reading, set, (&before, &after), &made.files)?;
                 made.side_effects.extend(others);

@@ -1,5 +1,6 @@
 //! What a changed tree declares beside what the old one did.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::object::{DeclaredSet, ObjectId};
 use crate::source::Tree;
 
 /// Objects of an entry by their ids as written, and how many problems there are.
+#[derive(Clone)]
 pub(super) struct Rendered {
     pub objects: BTreeMap<ObjectId, Value>,
     errors: Vec<String>,
@@ -41,6 +43,75 @@ impl Rendered {
         let mut bare = id.clone();
         bare.namespace = None;
         [id.clone(), bare].into_iter().find(|id| self.objects.contains_key(id))
+    }
+}
+
+/// The letters and the length of the hashes in which names of generated objects end.
+const HASH: (&str, usize) = ("bcdfghkmt2456789", 10);
+
+impl Rendered {
+    /// Generated objects whose name ends in another hash than before, since they hold something else: as they are called now, as they were.
+    pub fn renamed_since(&self, before: &Self) -> BTreeMap<ObjectId, ObjectId> {
+        let stem = |id: &ObjectId| {
+            let stem = unhashed(id)?;
+            Some(ObjectId::new("", &id.kind, id.namespace.as_deref(), stem))
+        };
+        let only_in = |one: &Self, other: &Self| {
+            let mut found: BTreeMap<ObjectId, Vec<ObjectId>> = BTreeMap::new();
+            for id in one.objects.keys().filter(|id| !other.objects.contains_key(id)) {
+                if let Some(stem) = stem(id) {
+                    found.entry(stem).or_default().push(id.clone());
+                }
+            }
+            found
+        };
+        let (new, old) = (only_in(self, before), only_in(before, self));
+        let pairs = new
+            .into_iter()
+            .filter_map(|(stem, new)| match (&new[..], &old.get(&stem)?[..]) {
+                ([new], [old]) => Some((new.clone(), old.clone())),
+                _ => None,
+            });
+        pairs.collect()
+    }
+
+    /// The same, where these objects are called as they were, by all that names them too.
+    pub fn named_as_before(&self, renamed: &BTreeMap<ObjectId, ObjectId>) -> Cow<'_, Self> {
+        if renamed.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let names: BTreeMap<&str, &str> = renamed.iter().map(|(new, old)| (&*new.name, &*old.name)).collect();
+        let objects = self.objects.iter().map(|(id, value)| {
+            let mut value = value.clone();
+            rename(&mut value, &names);
+            (renamed.get(id).unwrap_or(id).clone(), value)
+        });
+        Cow::Owned(Self {
+            objects: objects.collect(),
+            errors: self.errors.clone(),
+        })
+    }
+}
+
+/// The name of a generated object without the hash at its end, if there is one.
+pub(super) fn unhashed(id: &ObjectId) -> Option<&str> {
+    let (stem, hash) = id.name.rsplit_once('-')?;
+    let is_hash = hash.len() == HASH.1 && hash.chars().all(|c| HASH.0.contains(c));
+    let may_be_generated = id.is("", "ConfigMap") || id.is("", "Secret");
+    (is_hash && may_be_generated).then_some(stem)
+}
+
+/// Puts other names in the place of texts that are one of these.
+fn rename(value: &mut Value, names: &BTreeMap<&str, &str>) {
+    match value {
+        Value::String(text) => {
+            if let Some(name) = names.get(&**text) {
+                *text = (*name).to_owned();
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|one| rename(one, names)),
+        Value::Object(map) => map.values_mut().for_each(|one| rename(one, names)),
+        _ => {}
     }
 }
 

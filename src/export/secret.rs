@@ -48,7 +48,7 @@ impl Work<'_> {
         let in_place = |place: Place| (place, spot.words().to_owned());
         match spot {
             Spot::Document => self.in_document(change),
-            Spot::Content { file } => self.in_content(file, change).map(in_place),
+            Spot::Content { file, .. } => self.in_content(file, change).map(in_place),
             Spot::Setting { file, key } => self.in_setting(file, key, change).map(in_place),
             Spot::Sealed { object, .. } => self.seal_anew(object, change).map(in_place),
             Spot::Literal { site, .. } => Err(in_clear(&site.file)),

@@ -89,13 +89,15 @@ pub(super) enum Spot {
     Patch(Site),
     /// A literal of a generator.
     Literal {
-        /// Where it stands.
+        /// The list in which it stands, or will.
         site: Site,
         /// The key.
         key: String,
     },
     /// A file that a generator puts into a value.
     Content {
+        /// The list that names it.
+        site: Site,
         /// The file.
         file: String,
     },
@@ -113,6 +115,8 @@ pub(super) enum Spot {
         /// What it declares.
         object: ObjectId,
     },
+    /// A generator, of which nothing else is left.
+    Generator(Site),
     /// Values of a chart or of a unit.
     Value {
         /// Where they stand, what they become.
@@ -137,6 +141,7 @@ impl Spot {
             Self::Literal { .. } => "the literal of the generator",
             Self::Content { .. } | Self::Setting { .. } => "the file that the generator reads",
             Self::Sealed { .. } => "sealed anew in the SealedSecret that declares it",
+            Self::Generator(_) => "the generator that made it is gone",
             Self::Value { .. } => "the value that sets it",
             Self::PostRenderer(_) => "a patch behind the chart, since no value sets it",
             Self::NewPatch(_) => "a patch of its own, since what declares it is shared or overruled",
@@ -145,10 +150,11 @@ impl Spot {
 
     fn site(&self) -> Option<&Site> {
         match self {
-            Self::Document | Self::Template | Self::NewFile { .. } | Self::Content { .. } => None,
+            Self::Document | Self::Template | Self::NewFile { .. } => None,
             Self::Setting { .. } | Self::Sealed { .. } => None,
             Self::Value { becomes } => becomes.first().map(|(site, _)| site),
-            Self::Image(site) | Self::Replicas(site) | Self::Patch(site) | Self::Literal { site, .. } => Some(site),
+            Self::Image(site) | Self::Replicas(site) | Self::Patch(site) => Some(site),
+            Self::Literal { site, .. } | Self::Content { site, .. } | Self::Generator(site) => Some(site),
             Self::PostRenderer(site) | Self::NewPatch(site) => Some(site),
         }
     }
@@ -157,7 +163,7 @@ impl Spot {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::NewFile { folder } => Some(folder),
-            Self::Content { file } | Self::Setting { file, .. } | Self::Sealed { file, .. } => Some(file),
+            Self::Content { file, .. } | Self::Setting { file, .. } | Self::Sealed { file, .. } => Some(file),
             _ => self.site().map(|site| &*site.file),
         }
     }
@@ -179,7 +185,12 @@ impl Spot {
     pub fn may_decide_others(&self) -> bool {
         !matches!(
             self,
-            Self::Document | Self::NewFile { .. } | Self::NewPatch(_) | Self::PostRenderer(_) | Self::Sealed { .. }
+            Self::Document
+                | Self::NewFile { .. }
+                | Self::NewPatch(_)
+                | Self::PostRenderer(_)
+                | Self::Generator(_)
+                | Self::Sealed { .. }
         )
     }
 }
@@ -261,6 +272,9 @@ impl Finder<'_> {
             for layer in engines.iter().chain(layers.iter().copied()) {
                 self.deciders(layer, field, &mut spots);
             }
+        } else if declared.id.is("", "ConfigMap") {
+            let generators = layers.iter().flat_map(|layer| self.generators(layer, &declared.id));
+            spots.extend(generators.map(|(site, _)| Spot::Generator(site)));
         }
         spots.push(Spot::Document);
         let shared = |spot: &Spot| self.layers.is_shared(spot.file().unwrap_or(&declared.provenance.file));
@@ -296,10 +310,8 @@ impl Finder<'_> {
                 let entry = |entry| layer.root.below(yaml_splice::path!["replicas", entry]);
                 spots.extend(named.map(|(index, _)| Spot::Replicas(entry(index))));
             }
-            if let Some(key) = data_key(path).filter(|_| object.id.is("", "ConfigMap") && new.is_string()) {
-                spots.extend(self.generated(layer, &object.id, &key));
-            }
         }
+        spots.extend(self.in_generators(layer, field));
         for patch in self.patches(layer) {
             spots.extend(patch.setting(field).map(Spot::Patch));
         }

@@ -1,4 +1,5 @@
 mod engines;
+mod generators;
 
 use std::path::Path;
 

@@ -98,13 +98,9 @@ impl Finder<'_> {
             .known
             .get(&ObjectId::new("", "ConfigMap", release.id.namespace.as_deref(), name))?;
         let unit = self.known.set.units.get(map.unit.0).map_or("", |unit| &*unit.path);
-        let mut generated = Vec::new();
-        for layer in self.layers.from(unit) {
-            generated.extend(self.generated(layer, &map.id, key));
-        }
-        let generated = generated.into_iter().find_map(|spot| match spot {
-            Spot::Content { file } => Some(file),
-            _ => None,
+        let generated = self.layers.from(unit).into_iter().find_map(|layer| {
+            let mut generators = self.generators(layer, &map.id).into_iter();
+            generators.find_map(|(site, generator)| self.content(&site, &generator, key))
         });
         let site = match generated {
             Some(file) => Site {

@@ -151,4 +151,24 @@ fn values_that_a_config_map_gives_are_set_there() {
     -    replicas: 3 # three
     +    replicas: 9 # three
     ");
+
+    let generated = shop(&[
+        (
+            "apps/orders/kustomization.yaml",
+            "resources:\n  - release.yaml\nconfigMapGenerator:\n  - name: orders-values\n    namespace: shop\n    files: [values.yaml=orders.yaml]\nconfigurations: [names.yaml]\n",
+        ),
+        (
+            "apps/orders/names.yaml",
+            "nameReference:\n  - {kind: ConfigMap, version: v1, fieldSpecs: [{path: spec/valuesFrom/name, kind: HelmRelease}]}\n",
+        ),
+        ("apps/orders/orders.yaml", "replicas: 3 # three\nqueue: main\n"),
+    ]);
+    let made = generated.place(&[generated.set(orders, ".spec.replicas", json!(9))]);
+    assert_eq!(made.unplaced, []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    insta::assert_snapshot!(generated.diff(&made), @r"
+    +++ b/apps/orders/orders.yaml
+    -replicas: 3 # three
+    +replicas: 9 # three
+    ");
 }

@@ -220,16 +220,18 @@ fn values_come_back_where_they_are_kept_or_not_at_all() {
     for left in [
         "Secret/kept/clear .data.a: clear.yaml has its values in clear, and what is live is not written there: encrypt it (`sops encrypt --in-place clear.yaml`)",
         "Secret/kept/made .data.plain: kustomization.yaml has its values in clear",
-        " .data.PASSWORD: edited there, it would get another name, with another hash of what is in it",
     ] {
         assert!(ran.stdout.contains(left), "{left}\n{}{}", ran.stdout, ran.stderr);
     }
+    let renamed = ".data.PASSWORD  other.env: the file that the generator reads; its name gets another hash";
+    assert!(ran.stdout.contains(renamed), "{}{}", ran.stdout, ran.stderr);
     let diff = changed(&repo);
     let files = repo.git(&["diff", "--cached", "--name-only"]);
     let expected = [
         "externalsecret.yaml",
         "key.bin",
         "kustomization.yaml",
+        "other.env",
         "sealed.yaml",
         "settings.env",
         "token.json",
