@@ -112,8 +112,8 @@ pub(super) async fn audit(
     let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(set, past, &live)).await;
     let not_understood = audit::waive(Arc::make_mut(set), past, &live, &units);
     console.say(&Event::Progress(format!(
-        "comparing {} declared objects",
-        set.objects.len()
+        "comparing {}",
+        report::count(set.objects.len(), "declared object")
     )));
     let served = kinds.0.iter();
     let plurals: BTreeMap<GroupKind, String> = served

@@ -45,7 +45,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Plan(args) => wait(plan::run(&args)),
         Command::Render(args) => render::run(&args),
         Command::Audit(args) => wait(audit::run(&args)),
-        Command::Export(args) => wait(export::run(&args)),
+        Command::Export(args) => wait(export::run(args)),
         Command::History(args) => history::run(&args),
         Command::Snapshot(args) => wait(snapshot::run(&args)),
         Command::Diff(args) => wait(diff::run(&args)),

@@ -8,7 +8,7 @@ use super::text::{count, one_line};
 use super::{About, about};
 use crate::audit::{Finding, Verdict};
 use crate::export::{Change, Changeset, Intent, Wish};
-use crate::object::Place;
+use crate::object::{FactGap, Place};
 
 /// All there is to say about an export.
 #[derive(Clone, Copy)]
@@ -23,6 +23,8 @@ pub struct Exported<'a> {
     pub intent: &'a Intent,
     /// What became of them.
     pub made: &'a Changeset,
+    /// What could not be read, sorted.
+    pub gaps: &'a [FactGap],
 }
 
 /// A line about a change of a finding.
@@ -34,9 +36,9 @@ struct Told {
 }
 
 impl Exported<'_> {
-    /// Whether something that was chosen has no place in the repository.
+    /// Whether all could be read, and all that was chosen has a place in the repository.
     pub fn is_whole(&self) -> bool {
-        self.intent.left.is_empty() && self.made.unplaced.is_empty()
+        self.intent.left.is_empty() && self.made.unplaced.is_empty() && self.gaps.is_empty()
     }
 
     /// Writes it for people: by verdict and namespace, then what was left out, then the files.

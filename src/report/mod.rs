@@ -43,6 +43,7 @@ pub use progress::Bars;
 pub use show::{Show, Streams};
 pub use snapshot::Taken;
 pub use summary::summary;
+pub use text::count;
 pub use there::there;
 pub use tree::{dot, named, tree, why};
 pub use yaml::{Rendering, json_lines, yaml};

@@ -75,7 +75,7 @@ pub(super) fn took(time: Duration) -> String {
 }
 
 /// `1 object`, `2 objects`.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

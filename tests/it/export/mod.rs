@@ -2,6 +2,7 @@
 
 mod charted_bank;
 mod charts;
+mod deliver;
 mod kinds;
 mod pull_request;
 mod round_trip;

@@ -1,0 +1,183 @@
+//! Where a change is put, what is asked and refused before, and how it is told.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::{CANARIES, run};
+use crate::support::plane::Plane;
+use crate::support::repo::Repo;
+use crate::support::run::refloat;
+
+/// A preview, a patch, files elsewhere, and a branch that is pushed: the same change each time, and the working tree is untouched.
+pub(super) fn in_other_ways(plane: &Plane, repo: &Repo) {
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let (patch, files) = (folder.path().join("change.patch"), folder.path().join("files"));
+    let remote = folder.path().join("remote.git");
+    let [patch, files, remote] = [&patch, &files, &remote].map(|path| path.display().to_string());
+    repo.git(&["init", "-q", "--bare", "-b", "main", &remote]);
+    repo.git(&["remote", "add", "origin", &remote]);
+    repo.git(&["push", "-q", "origin", "main"]);
+    repo.git(&["config", "user.name", "Dev"]);
+    repo.git(&["config", "user.email", "dev@example.invalid"]);
+    let preview = run("export", plane, repo.path(), &[]);
+    assert!(preview.stdout.contains("\n+  replicas: 5\n"), "{}", preview.stdout);
+    assert!(preview.stderr.contains("Nothing was written"), "{}", preview.stderr);
+    let ran = run(
+        "export",
+        plane,
+        repo.path(),
+        &["--patch", &patch, "--output", &files, "--branch", "--push"],
+    );
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let again = run("export", plane, repo.path(), &["--branch", "--push"]);
+    assert!(again.stderr.contains("as it was there already"), "{}", again.stderr);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    let unopened = run("export", plane, repo.path(), &["--branch=asked-for", "--pull-request"]);
+    assert_eq!(unopened.code, 1, "{}", unopened.stderr);
+    assert_eq!(repo.git(&["branch", "--list", "asked-for"]), "", "a folder is no forge");
+    let on_branch = repo.git(&[
+        "--git-dir",
+        &remote,
+        "log",
+        "--format=%an %s%n%b",
+        "-1",
+        "refloat/export",
+    ]);
+    assert!(
+        on_branch.starts_with("Dev Declare what was done by hand: 42 objects\n"),
+        "{on_branch}"
+    );
+    assert!(
+        on_branch.contains("- Deployment/mobile/web: .spec.replicas (kubectl scale"),
+        "{on_branch}"
+    );
+    assert!(CANARIES.iter().all(|canary| !on_branch.contains(canary)));
+
+    repo.git(&["am", "-q", &patch]);
+    assert_eq!(repo.git(&["diff", "HEAD", "refloat/export"]), "");
+    let written = std::fs::read_to_string(folder.path().join("files/clusters/production/apps/mobile/web.yaml"));
+    let there = std::fs::read_to_string(repo.path().join("clusters/production/apps/mobile/web.yaml"));
+    assert_eq!(written.ok(), there.ok());
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    interrupted(plane, repo);
+}
+
+/// Ctrl-C before anything is written: nothing is, and that is said. Later, what is being written is written to its end.
+fn interrupted(plane: &Plane, repo: &Repo) {
+    let (kubeconfig, path) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = ["export", &path, "--kubeconfig", &kubeconfig];
+    let seen = refloat(args.iter().chain(&["--write"]).copied()).start_as_seen();
+    until(&|| seen.text().contains("asking the cluster what it serves"));
+    let (code, text) = seen.interrupt();
+    assert_eq!(code, 130, "{text}");
+    assert!(
+        text.ends_with("\nError: nothing was written: the export was interrupted\n"),
+        "{text}"
+    );
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+
+    let (hook, pushing) = (".git/hooks/pre-push", repo.path().join(".git/pushing"));
+    repo.write(hook, &format!("#!/bin/sh\ntouch {}\nsleep 1\n", pushing.display()));
+    let hook = repo.path().join(hook);
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).expect("because the file is ours");
+    let seen = refloat(args.iter().chain(&["--branch=interrupted", "--push"]).copied()).start_as_seen();
+    until(&|| pushing.exists());
+    let (code, text) = seen.interrupt();
+    assert_eq!(code, 3, "{text}");
+    assert!(
+        text.contains("Interrupted: what is being written is written to its end") && text.contains("\nPushed to "),
+        "{text}"
+    );
+    std::fs::remove_file(hook).expect("because the file is ours");
+}
+
+/// Waits until it is so.
+fn until(so: &dyn Fn() -> bool) {
+    let start = std::time::Instant::now();
+    while !so() {
+        assert!(start.elapsed().as_secs() < 120, "it never came to that");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// One answer each, as `git add -p` asks; and what is refused, with nothing written.
+pub(super) fn asked_and_refused(plane: &Plane, repo: &Repo) {
+    let (kubeconfig, path) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = |more: &[&str]| {
+        let args = ["export", &path, "--kubeconfig", &kubeconfig];
+        args.iter().chain(more).map(|arg| (*arg).to_owned()).collect::<Vec<_>>()
+    };
+    let chosen = refloat(args(&["--interactive", "--only", "mobile", "--verdict", "drifted"]))
+        .stdin("n\ny\nd\n")
+        .run();
+    assert_eq!(chosen.code, 0, "{}", chosen.stderr);
+    assert!(
+        chosen.stderr.contains("- .spec.replicas: 2\n+ .spec.replicas: 5\n"),
+        "{}",
+        chosen.stderr
+    );
+    assert!(chosen.stdout.contains("1 file changed"), "{}", chosen.stdout);
+    let none = refloat(args(&["--interactive"])).stdin("q\n").run();
+    assert!(
+        none.code == 0 && none.stderr.contains("Nothing was exported."),
+        "{}",
+        none.stderr
+    );
+
+    let refused = |more: &[&str], code: i32, why: &str| {
+        let ran = refloat(args(more)).run();
+        assert_eq!(ran.code, code, "{more:?} {}", ran.stderr);
+        assert!(ran.stderr.contains(why), "{more:?} {}", ran.stderr);
+    };
+    refused(&["--only", "paymnts"], 2, "no finding matches paymnts");
+    refused(&["--by", "nobody"], 2, "no finding matches nobody");
+    refused(&["--branch=main"], 1, "it is checked out");
+    refused(
+        &["--sealed-secrets-cert", "README.md"],
+        1,
+        "--sealed-secrets-cert cannot be used",
+    );
+    refused(&["--since", "yesterday"], 2, "is not understood");
+    refused(
+        &["--output", "/proc/none", "--only", "mobile"],
+        1,
+        "nothing was written",
+    );
+    let sealed = [
+        "--only",
+        "Secret/payments/partner-token",
+        "--sealed-secrets-cert",
+        "crates/sops/tests/keys/sealing.crt",
+    ];
+    let sealed = run("export", plane, repo.path(), &sealed);
+    assert_eq!(sealed.code, 0, "{}", sealed.stderr);
+    assert!(
+        sealed.stdout.contains("+kind: SealedSecret") && sealed.stdout.contains("+    token: A"),
+        "{}",
+        sealed.stdout
+    );
+    // What cannot be read may declare it.
+    repo.write("clusters/production/apps/mobile/broken.yaml", "a: [\n");
+    repo.commit("broken");
+    let new = ["--verdict", "never-in-git"];
+    let in_doubt = refloat(args(&new)).run();
+    assert!(
+        in_doubt.code == 3 && in_doubt.stdout.contains("may declare it: name it with --only"),
+        "{}",
+        in_doubt.stdout
+    );
+    assert!(in_doubt.stdout.contains("0 files changed"), "{}", in_doubt.stdout);
+    let named = refloat(args(
+        &[&new[..], &["--only", "ConfigMap/payments/feature-flags"]].concat(),
+    ))
+    .run();
+    assert!(named.stdout.contains("1 file changed"), "{}", named.stdout);
+    repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    repo.write("clusters/production/apps/mobile/web.yaml", "somebody is at it\n");
+    refused(
+        &["--write", "--only", "mobile"],
+        1,
+        "web.yaml is not as it was committed",
+    );
+    repo.git(&["checkout", "-q", "--", "."]);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+}
