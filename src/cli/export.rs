@@ -151,6 +151,12 @@ pub struct ExportArgs {
     /// Add a Signed-off-by line to the commit
     #[arg(long, help_heading = "Delivery")]
     pub sign_off: bool,
+
+    /// Also write a report to a file: JSON if its name ends in .json
+    ///
+    /// What was exported and left out, and where it was put; no values.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub report: Option<PathBuf>,
 }
 
 /// What a server of repositories speaks.

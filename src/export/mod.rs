@@ -114,6 +114,14 @@ impl Change {
             Self::Add { manifest } => manifest.id(),
         }
     }
+
+    /// The field that it is about; `None`: the whole object.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Set { path, .. } | Self::Unset { path, .. } => Some(path),
+            Self::Add { .. } | Self::Remove { .. } => None,
+        }
+    }
 }
 
 /// Files as they are to be, and what was done for which change. The indices are those of the changes given to [`place`].

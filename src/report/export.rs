@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use super::audit::{by, title};
 use super::text::{count, one_line};
-use super::{About, about};
+use super::{About, about, file, json};
 use crate::audit::{Finding, Verdict};
-use crate::export::{Change, Changeset, Intent, Wish};
+use crate::error::{Failure, Kind};
+use crate::export::{Change, Changeset, Intent, Placed, Wish};
 use crate::object::{FactGap, Place};
 
 /// All there is to say about an export.
@@ -27,15 +29,63 @@ pub struct Exported<'a> {
     pub gaps: &'a [FactGap],
 }
 
-/// A line about a change of a finding.
-struct Told {
-    /// The field; empty for a whole object.
-    field: String,
-    /// Where it is declared now, or why it is not.
-    place: Result<String, String>,
+/// Where a change was put, as far as it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// A folder.
+    pub folder: Option<String>,
+    /// The working tree.
+    pub working_tree: Option<String>,
+    /// A patch; `-` is standard output.
+    pub patch: Option<String>,
+    /// A commit.
+    pub commit: Option<Committed>,
+    /// Where that was pushed to, without credentials.
+    pub pushed_to: Option<String>,
+    /// A pull request.
+    pub request: Option<Requested>,
 }
 
-impl Exported<'_> {
+/// A commit on a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The branch's name.
+    pub branch: String,
+    /// The full id of the commit.
+    pub id: String,
+    /// What happened to the branch: `created`, `updated`, `unchanged`.
+    pub was: &'static str,
+}
+
+/// A pull request of the branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested {
+    /// Its page.
+    pub address: String,
+    /// Its number in the project.
+    pub number: u64,
+    /// What happened to it: `opened`, `updated`, `unchanged`.
+    pub was: &'static str,
+}
+
+/// A change of a finding, and what became of it.
+pub(super) struct Told<'a> {
+    pub change: &'a Change,
+    /// Where it is declared now, or why it is not.
+    pub placed: Result<&'a Placed, &'a str>,
+}
+
+/// Something that was chosen and is not exported.
+pub(super) struct LeftOut<'a> {
+    pub finding: &'a Finding,
+    /// The field; `None`: the whole object.
+    pub field: Option<&'a str>,
+    pub reason: &'a str,
+    /// The file that shows what is live.
+    pub aside: Option<&'a str>,
+}
+
+impl<'a> Exported<'a> {
     /// Whether all could be read, and all that was chosen has a place in the repository.
     pub fn is_whole(&self) -> bool {
         self.intent.left.is_empty() && self.made.unplaced.is_empty() && self.gaps.is_empty()
@@ -56,11 +106,28 @@ impl Exported<'_> {
         self.files(out)
     }
 
+    /// Writes it to a file: JSON if its name ends in `.json`, else as for people. A file that was there is replaced whole or not at all.
+    ///
+    /// # Errors
+    /// When the file cannot be written; what was delivered is by then, and the failure says so.
+    pub fn write(&self, delivered: &Delivered, path: &Path) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        let written = match file::wants_json(path) {
+            true => json::exported(self, delivered, &mut bytes),
+            false => self.human(&mut bytes),
+        };
+        written.and_then(|()| file::put(path, &bytes)).map_err(|error| {
+            Failure::new(Kind::Io, format!("the report {} was not written", path.display()))
+                .because(error)
+                .hint("what was exported is; what became of it stands above")
+        })
+    }
+
     /// The message of a commit that makes the change: subject, empty line, body.
     pub fn message(&self) -> String {
-        let exported: Vec<&Finding> = self.exported().map(|(index, _)| self.findings[index]).collect();
+        let exported: Vec<(usize, Vec<Told<'_>>)> = self.exported().collect();
         let mut text = match exported[..] {
-            [one] => format!("Declare what was done by hand: {}\n\n", one.id),
+            [(one, _)] => format!("Declare what was done by hand: {}\n\n", self.findings[one].id),
             _ => format!("Declare what was done by hand: {}\n\n", count(exported.len(), "object")),
         };
         if let Some(context) = self.about.context {
@@ -71,15 +138,15 @@ impl Exported<'_> {
             ));
         }
         for verdict in Verdict::FINDINGS {
-            let of = |(index, _): &(usize, Vec<Told>)| self.findings[*index].verdict.name() == verdict;
-            let mut lines = self.exported().filter(of).peekable();
+            let of = |(index, _): &&(usize, Vec<Told<'_>>)| self.findings[*index].verdict.name() == verdict;
+            let mut lines = exported.iter().filter(of).peekable();
             if lines.peek().is_some() {
                 text.push_str(&format!("\n{}:\n\n", title(verdict)));
             }
             for (index, told) in lines {
-                let finding = self.findings[index];
-                let fields: Vec<String> = told.iter().map(|told| one_line(&told.field)).collect();
-                let fields: Vec<String> = fields.into_iter().filter(|field| !field.is_empty()).collect();
+                let finding = self.findings[*index];
+                let fields = told.iter().filter_map(|told| told.change.path());
+                let fields: Vec<String> = fields.map(one_line).collect();
                 let fields = if fields.is_empty() {
                     String::new()
                 } else {
@@ -90,7 +157,7 @@ impl Exported<'_> {
                     .first()
                     .map_or(String::new(), |author| format!(" ({})", one_line(by(author))));
                 text.push_str(&format!("- {}{fields}{who}\n", one_line(&finding.id)));
-                if let Some(first) = self.wish(index).and_then(|wish| wish.first.as_ref()) {
+                if let Some(first) = self.wish(*index).and_then(|wish| wish.first.as_ref()) {
                     text.push_str(&format!("  First: {}\n", one_line(first)));
                 }
             }
@@ -98,33 +165,28 @@ impl Exported<'_> {
         let left = self.left();
         if !left.is_empty() {
             text.push_str("\nLeft out:\n\n");
-            text.extend(left.iter().map(|line| format!("- {}\n", one_line(line))));
+            text.extend(left.iter().map(|left| format!("- {}\n", left.line())));
         }
         text
     }
 
-    fn wish(&self, finding: usize) -> Option<&Wish> {
-        self.intent.wishes.iter().find(|wish| wish.finding == finding)
-    }
-
-    /// Findings of which something is placed, by index, with that.
-    fn exported(&self) -> impl Iterator<Item = (usize, Vec<Told>)> {
+    /// Indices of findings of which something is placed, with that.
+    pub(super) fn exported(&self) -> impl Iterator<Item = (usize, Vec<Told<'a>>)> {
         let all = (0..self.findings.len()).map(|index| {
-            let placed = self.told(index).into_iter().filter(|told| told.place.is_ok());
-            (index, placed.collect::<Vec<_>>())
+            let told = self.told(index).into_iter();
+            (index, told.filter(|told| told.placed.is_ok()).collect::<Vec<_>>())
         });
         all.filter(|(_, told)| !told.is_empty())
     }
 
+    /// What is to be made of a finding.
+    pub(super) fn wish(&self, finding: usize) -> Option<&'a Wish> {
+        self.intent.wishes.iter().find(|wish| wish.finding == finding)
+    }
+
     fn verdict(&self, verdict: &str, out: &mut dyn Write) -> io::Result<()> {
-        let of_verdict = |(index, finding): (usize, &&Finding)| (finding.verdict.name() == verdict).then_some(index);
-        let mut told: BTreeMap<usize, Vec<Told>> = BTreeMap::new();
-        for index in self.findings.iter().enumerate().filter_map(of_verdict) {
-            let lines: Vec<Told> = self.told(index).into_iter().filter(|told| told.place.is_ok()).collect();
-            if !lines.is_empty() {
-                told.insert(index, lines);
-            }
-        }
+        let of = |(index, _): &(usize, Vec<Told<'_>>)| self.findings[*index].verdict.name() == verdict;
+        let told: BTreeMap<usize, Vec<Told<'_>>> = self.exported().filter(of).collect();
         if told.is_empty() {
             return Ok(());
         }
@@ -137,10 +199,11 @@ impl Exported<'_> {
                 .map_or(String::new(), |author| format!("  by {}", by(author)));
             writeln!(out, "  {}{}", one_line(&finding.id), one_line(who))?;
             for line in lines {
-                let place = line.place.unwrap_or_default();
-                match line.field.is_empty() {
-                    true => writeln!(out, "      {place}")?,
-                    false => writeln!(out, "      {}  {place}", one_line(&line.field))?,
+                let Ok(placed) = line.placed else { continue };
+                let place = format!("{}: {}", place(&placed.place), placed.why);
+                match line.change.path() {
+                    None => writeln!(out, "      {place}")?,
+                    Some(field) => writeln!(out, "      {}  {place}", one_line(field))?,
                 }
             }
             let wish = self.wish(index);
@@ -155,56 +218,51 @@ impl Exported<'_> {
     }
 
     /// What became of the changes of a finding.
-    fn told(&self, finding: usize) -> Vec<Told> {
+    fn told(&self, finding: usize) -> Vec<Told<'a>> {
+        let (intent, made) = (self.intent, self.made);
         let changes = self.wish(finding).map_or(0..0, |wish| wish.changes.clone());
-        let lines = changes.map(|index| {
-            let placed = self.made.placed.iter().find(|placed| placed.change == index);
-            let unplaced = self.made.unplaced.iter().find(|unplaced| unplaced.change == index);
-            let reason = unplaced.map_or("", |unplaced| &unplaced.reason);
+        let told = changes.map(|index| {
+            let placed = made.placed.iter().find(|placed| placed.change == index);
+            let unplaced = made.unplaced.iter().find(|unplaced| unplaced.change == index);
             Told {
-                field: match &self.intent.changes[index] {
-                    Change::Set { path, .. } | Change::Unset { path, .. } => path.clone(),
-                    Change::Add { .. } | Change::Remove { .. } => String::new(),
-                },
-                place: placed
-                    .map(|placed| format!("{}: {}", place(&placed.place), placed.why))
-                    .ok_or_else(|| reason.to_owned()),
+                change: &intent.changes[index],
+                placed: placed.ok_or_else(|| unplaced.map_or("", |unplaced| &*unplaced.reason)),
             }
         });
-        lines.collect()
+        told.collect()
     }
 
     /// What was left out, and why.
-    fn left(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for left in &self.intent.left {
-            lines.push(format!("{}: {}", self.findings[left.finding].id, left.reason));
+    pub(super) fn left(&self) -> Vec<LeftOut<'a>> {
+        let whole = self.intent.left.iter().map(|left| LeftOut {
+            finding: self.findings[left.finding],
+            field: None,
+            reason: &left.reason,
+            aside: None,
+        });
+        let mut all: Vec<LeftOut<'a>> = whole.collect();
+        for (index, finding) in self.findings.iter().copied().enumerate() {
+            let told = self.told(index).into_iter();
+            all.extend(told.filter_map(|told| {
+                Some(LeftOut {
+                    finding,
+                    field: told.change.path(),
+                    reason: told.placed.err()?,
+                    aside: self.made.aside.get(&finding.id).map(String::as_str),
+                })
+            }));
         }
-        for index in 0..self.findings.len() {
-            for told in self.told(index) {
-                let Err(reason) = told.place else { continue };
-                let field = if told.field.is_empty() {
-                    String::new()
-                } else {
-                    format!(" {}", told.field)
-                };
-                let id = &self.findings[index].id;
-                let aside = self.made.aside.get(id);
-                let aside = aside.map_or(String::new(), |file| format!("; what is live is in {file}"));
-                lines.push(format!("{id}{field}: {reason}{aside}"));
-            }
-        }
-        lines
+        all
     }
 
     fn left_out(&self, out: &mut dyn Write) -> io::Result<()> {
-        let lines = self.left();
-        if lines.is_empty() {
+        let left = self.left();
+        if left.is_empty() {
             return Ok(());
         }
-        writeln!(out, "Left out ({})", lines.len())?;
-        for line in lines {
-            writeln!(out, "  {}", one_line(line))?;
+        writeln!(out, "Left out ({})", left.len())?;
+        for left in left {
+            writeln!(out, "  {}", left.line())?;
         }
         writeln!(out)
     }
@@ -237,6 +295,20 @@ impl Exported<'_> {
             text.push_str(&format!("; {} not chosen", count(self.others, "finding")));
         }
         writeln!(out, "{text}")
+    }
+}
+
+impl LeftOut<'_> {
+    fn line(&self) -> String {
+        let mut text = self.finding.id.to_string();
+        if let Some(field) = self.field {
+            text.push_str(&format!(" {field}"));
+        }
+        text.push_str(&format!(": {}", self.reason));
+        if let Some(file) = self.aside {
+            text.push_str(&format!("; what is live is in {file}"));
+        }
+        one_line(text)
     }
 }
 

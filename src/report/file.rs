@@ -88,8 +88,7 @@ impl Report<'_> {
     /// When the file cannot be written; the run itself is done by then, and the failure says so.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
         let mut bytes = Vec::new();
-        let wants_json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
-        let made = match wants_json {
+        let made = match wants_json(path) {
             true => self.json(&mut bytes),
             false => self.text(&mut bytes),
         };
@@ -101,7 +100,12 @@ impl Report<'_> {
     }
 }
 
-fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Whether its name ends in `.json`.
+pub(super) fn wants_json(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"))
+}
+
+pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
     if special {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);

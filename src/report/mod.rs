@@ -34,7 +34,7 @@ pub use audit::{Audited, divergences, revision, watched};
 pub use diff::{Diff, SideOf};
 pub use drill::{Verified, verified};
 pub use exit::{counts_as_failure, exit_of, exit_of_audit};
-pub use export::Exported;
+pub use export::{Committed, Delivered, Exported, Requested};
 pub use file::Report;
 pub use history::{Detail, HistoryOf, history, history_end};
 pub use human::Lines;

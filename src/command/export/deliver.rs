@@ -9,15 +9,16 @@ use crate::declared::Keys;
 use crate::error::{Failure, Kind};
 use crate::export::{self, Changeset};
 use crate::forge::{self, Forge, Proposal, Token};
-use crate::report::Exported;
+use crate::report::{Committed, Delivered, Exported, Requested};
 use crate::source::{self, Draft, Earlier, PatchHead, Tree, Was};
 
-/// Puts the change where it was asked for, and says where that is.
+/// Puts the change where it was asked for, and says and notes where that is.
 pub(super) fn deliver(
     args: &ExportArgs,
     (tree, keys): (&Tree, &Keys),
     exported: &Exported<'_>,
     turn: &Turn,
+    delivered: &mut Delivered,
 ) -> Result<(), Failure> {
     let made = exported.made;
     let say = |text: String| console::talk(|err| writeln!(err, "{text}"));
@@ -34,11 +35,10 @@ pub(super) fn deliver(
         return Err(interrupted());
     }
     let message = exported.message();
-    let mut delivered = false;
     if let Some(folder) = &args.output {
         export::write(folder, made)?;
         say(format!("Written into {}.", folder.display()));
-        delivered = true;
+        delivered.folder = Some(folder.display().to_string());
     }
     if args.write {
         let root = tree.checkout().ok_or_else(|| {
@@ -48,17 +48,17 @@ pub(super) fn deliver(
         })?;
         export::edit(&root, tree, made)?;
         say(format!("Written to the working tree {}.", root.display()));
-        delivered = true;
+        delivered.working_tree = Some(root.display().to_string());
     }
     if let Some(file) = &args.patch {
         patch(file, tree, made, &message)?;
-        delivered = true;
+        delivered.patch = Some(file.display().to_string());
     }
     if args.branch.is_some() || args.push || args.pull_request {
-        say(branch(args, (tree, keys), exported, &message)?);
-        delivered = true;
+        say(branch(args, (tree, keys), exported, &message, delivered)?);
+        return Ok(());
     }
-    if !delivered {
+    if *delivered == Delivered::default() {
         let diff = source::diff(tree, &made.files)?;
         console::data(|out| writeln!(out).and_then(|()| out.write_all(&diff)));
         say("Nothing was written: see --write, --output, --patch, --branch, --push and --pull-request.".to_owned());
@@ -102,6 +102,7 @@ fn branch(
     (tree, keys): (&Tree, &Keys),
     exported: &Exported<'_>,
     message: &str,
+    delivered: &mut Delivered,
 ) -> Result<String, Failure> {
     let push = args.push || args.pull_request;
     if !push && source::is_remote(&args.source.repo) {
@@ -125,20 +126,28 @@ fn branch(
         return Ok("There is nothing to commit.".to_owned());
     };
     let short: String = written.commit.chars().take(12).collect();
-    let was = match &written.was {
-        Was::Created => "a new branch",
-        Was::Updated { .. } => "in place of what an earlier export put there",
-        Was::Unchanged => "as it was there already",
+    let (was, words) = match &written.was {
+        Was::Created => ("created", "a new branch"),
+        Was::Updated { .. } => ("updated", "in place of what an earlier export put there"),
+        Was::Unchanged => ("unchanged", "as it was there already"),
     };
-    let mut text = format!("Committed as {short} on {}, {was}.", written.branch);
+    let mut text = format!("Committed as {short} on {}, {words}.", written.branch);
+    delivered.commit = Some(Committed {
+        branch: written.branch.clone(),
+        id: written.commit.clone(),
+        was,
+    });
     if push {
         let pushed = source::push(tree, &written)?;
         text.push_str(&format!("\nPushed to {}.", pushed.shown));
+        delivered.pushed_to = Some(pushed.shown);
     }
     if let Some((forge, token)) = forge {
         // What is pushed stands, whatever the forge says.
         console::talk(|err| writeln!(err, "{}", std::mem::take(&mut text)));
-        text = pull_request(&forge, &token, args, name, message)?;
+        let (request, said) = pull_request(&forge, &token, args, name, message)?;
+        delivered.request = Some(request);
+        text = said;
     }
     Ok(text)
 }
@@ -162,7 +171,7 @@ fn pull_request(
     args: &ExportArgs,
     branch: &str,
     message: &str,
-) -> Result<String, Failure> {
+) -> Result<(Requested, String), Failure> {
     let (title, body) = halves(message);
     let proposal = Proposal {
         branch,
@@ -171,11 +180,17 @@ fn pull_request(
         body,
     };
     let proposed = forge.propose(&proposal, token)?;
-    let was = match proposed.was {
-        forge::Was::Opened => "Opened",
-        forge::Was::Updated => "Updated",
-        forge::Was::Unchanged => "Already open, saying the same:",
+    let (was, words) = match proposed.was {
+        forge::Was::Opened => ("opened", "Opened"),
+        forge::Was::Updated => ("updated", "Updated"),
+        forge::Was::Unchanged => ("unchanged", "Already open, saying the same:"),
     };
-    let request = forge.kind().request();
-    Ok(format!("{was} {request} {}: {}", proposed.number, proposed.address))
+    let (request, number) = (forge.kind().request(), proposed.number);
+    let said = format!("{words} {request} {number}: {}", proposed.address);
+    let requested = Requested {
+        address: proposed.address,
+        number,
+        was,
+    };
+    Ok((requested, said))
 }

@@ -25,7 +25,7 @@ use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice, Intent, Ways};
 use crate::object::{DeclaredSet, ObjectId, resolve};
-use crate::report::{self, About, Exported};
+use crate::report::{self, About, Delivered, Exported};
 use crate::source;
 
 /// Exports. Until something is written, Ctrl-C ends it at once; what is being written is written to its end.
@@ -116,7 +116,13 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
         gaps: &gaps,
     };
     tell(args, &exported, &mut console);
-    task::block_in_place(|| deliver::deliver(args, (&audited.tree, &audited.options.keys), &exported, turn))?;
+    let mut delivered = Delivered::default();
+    let repository = (&audited.tree, &audited.options.keys);
+    let ended = task::block_in_place(|| deliver::deliver(args, repository, &exported, turn, &mut delivered));
+    if let Some(file) = &args.report {
+        exported.write(&delivered, file)?;
+    }
+    ended?;
     match exported.is_whole() {
         true => Ok(Exit::Done),
         false => Ok(Exit::LookAt),

@@ -124,7 +124,7 @@ struct Unit<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct By<'a> {
+pub(super) struct By<'a> {
     tool: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
@@ -253,7 +253,7 @@ fn field(drift: &FieldDrift, values: bool) -> Field<'_> {
     }
 }
 
-fn by(author: &Author) -> By<'_> {
+pub(super) fn by(author: &Author) -> By<'_> {
     By {
         tool: &author.tool,
         user: author.user.as_deref(),

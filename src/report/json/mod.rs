@@ -119,6 +119,22 @@
 //! | `evidence` | what was seen, in words |
 //! | `remedy` | the command that puts it right |
 //!
+//! # Export
+//!
+//! No value of any field is in it.
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `about` | as in the summary |
+//! | `exported` | list of `object`, `verdict`, `authors` (as in a finding), `changes`: list of `change` (`set` and `unset` a field, `add` and `remove` the object), `path` of the field, `place` (the line as it was before), `why` it is made there · `unproven`: why it is not known that the manifest gives the live object again · `first`: what somebody has to do before the change is merged |
+//! | `left_out` | what was chosen and is not exported: list of `object`, `verdict`, `path` (left out for a whole object), `reason`, `aside` (the file that shows what is live) |
+//! | `side_effects` | other objects that change, each with its entry, in words |
+//! | `files` | list of `file`, `change` (`written`, `removed`) |
+//! | `rewritten` | places that could not be edited in place, so that comments may be lost |
+//! | `not_chosen` | how many findings were not chosen |
+//! | `gaps` | as in an audit |
+//! | `delivered` | where it was put, as far as it came: `folder`, `working_tree`, `patch` (`-`: printed), `commit` {`branch`, `id`, `was` (`created`, `updated`, `unchanged`)}, `pushed_to`, `request` {`address`, `number`, `was` (`opened`, `updated`, `unchanged`)} |
+//!
 //! # Diff
 //!
 //! | field | meaning |
@@ -157,6 +173,7 @@
 mod audit;
 mod diff;
 mod event;
+mod export;
 mod history;
 mod plan;
 mod shape;
@@ -171,6 +188,7 @@ use serde::Serialize;
 pub use audit::{audited, audited_line};
 pub use diff::diff;
 pub use event::{event, failure};
+pub use export::exported;
 pub use history::history;
 pub use plan::plan;
 pub use snapshot::snapshot;

@@ -1,6 +1,9 @@
 //! Where a change is put, what is asked and refused before, and how it is told.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::{Value, json};
 
 use super::{CANARIES, run};
 use crate::support::plane::Plane;
@@ -12,7 +15,8 @@ pub(super) fn in_other_ways(plane: &Plane, repo: &Repo) {
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
     let (patch, files) = (folder.path().join("change.patch"), folder.path().join("files"));
     let remote = folder.path().join("remote.git");
-    let [patch, files, remote] = [&patch, &files, &remote].map(|path| path.display().to_string());
+    let report = folder.path().join("report.json");
+    let [patch, files, remote, told] = [&patch, &files, &remote, &report].map(|path| path.display().to_string());
     repo.git(&["init", "-q", "--bare", "-b", "main", &remote]);
     repo.git(&["remote", "add", "origin", &remote]);
     repo.git(&["push", "-q", "origin", "main"]);
@@ -25,9 +29,16 @@ pub(super) fn in_other_ways(plane: &Plane, repo: &Repo) {
         "export",
         plane,
         repo.path(),
-        &["--patch", &patch, "--output", &files, "--branch", "--push"],
+        &[
+            "--patch", &patch, "--output", &files, "--branch", "--push", "--report", &told,
+        ],
     );
     assert_eq!(ran.code, 3, "{}", ran.stderr);
+    reported(
+        &report,
+        [&files, &patch, &remote],
+        repo.git(&["rev-parse", "refloat/export"]).trim(),
+    );
     let again = run("export", plane, repo.path(), &["--branch", "--push"]);
     assert!(again.stderr.contains("as it was there already"), "{}", again.stderr);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
@@ -59,6 +70,35 @@ pub(super) fn in_other_ways(plane: &Plane, repo: &Repo) {
     assert_eq!(written.ok(), there.ok());
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]);
     interrupted(plane, repo);
+}
+
+/// The report for programs: what stands in the one for people, and no value.
+fn reported(report: &Path, [files, patch, remote]: [&str; 3], commit: &str) {
+    let text = std::fs::read_to_string(report).expect("because it was written");
+    assert!(!text.contains("canary"), "{text}");
+    let report: Value = serde_json::from_str(&text).expect("because it is JSON");
+    let list = |key: &str| report[key].as_array().expect("because it is a list").clone();
+    let (exported, left) = (list("exported"), list("left_out"));
+    assert_eq!((exported.len(), left.len()), (42, 2), "{text}");
+    let of = |list: &[Value], name: &str| list.iter().find(|one| one["object"]["name"] == name).cloned();
+    let web = of(&exported, "web").expect("because it was scaled");
+    let (author, change) = (&web["authors"][0], &web["changes"][0]);
+    assert_eq!(
+        (&web["verdict"], &author["tool"]),
+        (&json!("drifted"), &json!("kubectl scale"))
+    );
+    let place = json!({"file": "clusters/production/apps/mobile/web.yaml", "line": 1});
+    assert_eq!(
+        (&change["change"], &change["path"], &change["place"]),
+        (&json!("set"), &json!(".spec.replicas"), &place)
+    );
+    assert!(
+        of(&left, "partner-token").is_some_and(|one| one["reason"].is_string()),
+        "{text}"
+    );
+    let commit = json!({"branch": "refloat/export", "id": commit, "was": "created"});
+    let delivered = json!({"folder": files, "patch": patch, "commit": commit, "pushed_to": remote});
+    assert_eq!(report["delivered"], delivered);
 }
 
 /// Ctrl-C before anything is written: nothing is, and that is said. Later, what is being written is written to its end.
