@@ -13,7 +13,7 @@
 //! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report
 //! export    the line of audit, + cluster::clean → export::intend → changes of objects → export::place → Changeset (files as data),
-//!           proven by rendering again → files, patch, or branch
+//!           proven by rendering again (and restoring: control_plane → restore → export::rehearsed) → files, patch, or branch
 //!           source may be a snapshot: then DeclaredSet is what is in it and nobody else's
 //! snapshot  cluster::read_all → snapshot::files, marked with audit::standings → archive
 //! diff      two of: cluster::read_all, a snapshot, DeclaredSet → object::between, object::Pair → report → exit code

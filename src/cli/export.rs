@@ -96,6 +96,14 @@ pub struct ExportArgs {
     #[arg(long, help_heading = "Choice")]
     pub edit_rendered: bool,
 
+    /// Restore the changed repository into a throwaway control plane on this
+    /// machine, and compare what was exported with what is live
+    ///
+    /// As `refloat drill` does. What cannot be made there, or comes out
+    /// otherwise, is listed with its fields, and nothing is written.
+    #[arg(long, help_heading = "Delivery")]
+    pub verify_in_drill: bool,
+
     /// Edit the files in the working tree; nothing is committed
     ///
     /// Refused where one of them has changes that are not committed.

@@ -20,7 +20,12 @@ use crate::report::{self, Verified};
 
 pub(super) async fn run(args: &DrillArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
-    let plane = start(args, &mut console).await?;
+    let options = control_plane::Options {
+        sources: Sources::from_environment(args.control_plane.clone(), |name| std::env::var_os(name)),
+        simulate: args.simulate.clone(),
+        ..control_plane::Options::default()
+    };
+    let plane = start(&options, &mut console).await?;
     let drilled = tokio::select! {
         drilled = rehearse(args, &plane, &mut console) => drilled,
         broken = plane.until_broken() => Err(broken),
@@ -40,12 +45,8 @@ pub(super) async fn run(args: &DrillArgs) -> Result<Exit, Failure> {
     drilled
 }
 
-async fn start(args: &DrillArgs, console: &mut Console) -> Result<ControlPlane, Failure> {
-    let options = control_plane::Options {
-        sources: Sources::from_environment(args.control_plane.clone(), |name| std::env::var_os(name)),
-        simulate: args.simulate.clone(),
-        ..control_plane::Options::default()
-    };
+/// Starts a control plane, telling how far it is.
+pub(super) async fn start(options: &control_plane::Options, console: &mut Console) -> Result<ControlPlane, Failure> {
     let mut last = String::new();
     let mut tell = |progress: control_plane::Progress| {
         let text = progress.to_string();
@@ -58,15 +59,20 @@ async fn start(args: &DrillArgs, console: &mut Console) -> Result<ControlPlane, 
             _ => Event::Progress(text),
         });
     };
-    control_plane::start(&options, &mut tell).await
+    control_plane::start(options, &mut tell).await
 }
 
-async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console) -> Result<Exit, Failure> {
+/// The cluster that a control plane is.
+pub(super) async fn connect(plane: &ControlPlane) -> Result<Cluster, Failure> {
     let connect = ConnectOptions {
         kubeconfig_text: Some(plane.kubeconfig().to_owned()),
         ..ConnectOptions::default()
     };
-    let cluster = Cluster::connect(connect).await?;
+    Cluster::connect(connect).await
+}
+
+async fn rehearse(args: &DrillArgs, plane: &ControlPlane, console: &mut Console) -> Result<Exit, Failure> {
+    let cluster = connect(plane).await?;
     // Nothing in a throwaway control plane reaches the outside world.
     let change = ChangeArgs {
         mode: ModeArg::Direct,

@@ -17,6 +17,7 @@
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
 //! | `aside` | what has no place |
+//! | `rehearse` | what was exported, beside what came of it in an empty cluster |
 //! | `files` | a changeset on disk |
 
 mod add;
@@ -32,6 +33,7 @@ mod make;
 mod patches;
 mod path;
 mod proof;
+mod rehearse;
 mod secret;
 mod spot;
 mod template;
@@ -62,6 +64,7 @@ pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};
 pub use intend::{Intent, Left, Ways, Wish, intend, wanted};
+pub use rehearse::{Rehearsed, rehearsed, to_rehearse};
 pub use secret::{keep, says_for_whom};
 
 /// What is to become of an object. `Debug` shows no value: those of Secrets are among them.

@@ -208,10 +208,16 @@ pub(super) fn compare(
 /// Whether a rendered object is this one. Labels and annotations that all objects of its unit get may be there too.
 fn declares(rendered: &Value, wanted: &Value) -> bool {
     let mut rendered = rendered.clone();
+    take_marks(&mut rendered, wanted);
+    rendered == *wanted
+}
+
+/// Takes labels and annotations out of an object that another one does not have.
+pub(super) fn take_marks(object: &mut Value, other: &Value) {
     for field in ["labels", "annotations"] {
-        let known = wanted["metadata"][field].as_object();
-        let Some(Value::Object(metadata)) = rendered.get_mut("metadata") else {
-            return false;
+        let known = other["metadata"][field].as_object();
+        let Some(Value::Object(metadata)) = object.get_mut("metadata") else {
+            return;
         };
         if let Some(Value::Object(map)) = metadata.get_mut(field) {
             map.retain(|key, _| known.is_some_and(|known| known.contains_key(key)));
@@ -220,7 +226,6 @@ fn declares(rendered: &Value, wanted: &Value) -> bool {
             }
         }
     }
-    rendered == *wanted
 }
 
 /// Whether a change is to be seen in a rendered object.

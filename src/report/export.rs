@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::audit::{by, title};
-use super::text::{count, one_line};
-use super::{About, about, file, json};
+use super::text::{count, message, one_line, said_of};
+use super::{About, about, file, history, json};
 use crate::audit::{Finding, Verdict};
 use crate::error::{Failure, Kind};
-use crate::export::{Change, Changeset, Intent, Placed, Wish};
-use crate::object::{FactGap, Place};
+use crate::export::{Change, Changeset, Intent, Placed, Rehearsed, Wish};
+use crate::object::{Action, Edit, FactGap, ObjectEdit, ObjectId, Place, Readiness, SkipReason};
 
 /// All there is to say about an export.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Exported<'a> {
     pub intent: &'a Intent,
     /// What became of them.
     pub made: &'a Changeset,
+    /// What came of it in an empty control plane, where that was asked for.
+    pub rehearsed: Option<&'a Rehearsed>,
     /// What could not be read, sorted.
     pub gaps: &'a [FactGap],
 }
@@ -103,6 +105,7 @@ impl<'a> Exported<'a> {
         }
         self.left_out(out)?;
         self.side_effects(out)?;
+        self.rehearsed(out)?;
         self.files(out)
     }
 
@@ -278,6 +281,29 @@ impl<'a> Exported<'a> {
         writeln!(out)
     }
 
+    fn rehearsed(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some(rehearsed) = self.rehearsed else {
+            return Ok(());
+        };
+        if rehearsed.objects.is_empty() {
+            let all = count(rehearsed.checked, "exported object");
+            return writeln!(out, "Verified: in an empty control plane {all} came out as live.\n");
+        }
+        writeln!(
+            out,
+            "Otherwise in an empty control plane ({} of {})",
+            rehearsed.objects.len(),
+            rehearsed.checked
+        )?;
+        for one in &rehearsed.objects {
+            writeln!(out, "  {}", otherwise(one, rehearsed))?;
+            for field in &one.fields {
+                writeln!(out, "      {}", history::shown(field))?;
+            }
+        }
+        writeln!(out)
+    }
+
     fn files(&self, out: &mut dyn Write) -> io::Result<()> {
         for place in &self.made.reemitted {
             writeln!(
@@ -309,6 +335,36 @@ impl LeftOut<'_> {
             text.push_str(&format!("; what is live is in {file}"));
         }
         one_line(text)
+    }
+}
+
+/// An object that did not come out as it is live.
+fn otherwise(edit: &ObjectEdit, rehearsed: &Rehearsed) -> String {
+    let id = one_line(&edit.id);
+    match &edit.edit {
+        Edit::Added => format!("{id}: it is there, and is not live"),
+        Edit::Removed => format!("{id}: {}", why_not(&edit.id, rehearsed)),
+        Edit::Changed | Edit::Moved(_) => id,
+    }
+}
+
+fn why_not(id: &ObjectId, rehearsed: &Rehearsed) -> String {
+    let Some(outcome) = rehearsed.outcomes.get(id) else {
+        return "it is not there".to_owned();
+    };
+    let said = |text: &str| message(&said_of(id, text), "      ");
+    match (&outcome.action, &outcome.readiness) {
+        (Action::Skipped(SkipReason::Dependency(other)), _) => {
+            let why = why_not(other, rehearsed);
+            format!("not made, because of {}: {why}", one_line(other))
+        }
+        (
+            Action::Failed(text)
+            | Action::Skipped(SkipReason::Stalled(text) | SkipReason::NotServed(text) | SkipReason::HeldBack(text)),
+            _,
+        ) => said(text),
+        (_, Readiness::Failed(text) | Readiness::TimedOut(text)) => format!("not ready: {}", said(text)),
+        _ => "it was made, and went again".to_owned(),
     }
 }
 

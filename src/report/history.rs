@@ -143,7 +143,7 @@ pub(super) fn object(edit: &ObjectEdit, most: usize, out: &mut dyn Write) -> io:
     Ok(())
 }
 
-fn shown(field: &FieldEdit) -> String {
+pub(super) fn shown(field: &FieldEdit) -> String {
     let path = one_line(&field.path);
     match (&field.before, &field.after) {
         _ if field.is_hidden => format!("{path}  changed; values are not shown"),

@@ -26,11 +26,7 @@ pub(super) fn deliver(
         say("There is nothing to change in the repository.".to_owned());
         return Ok(());
     }
-    if !made.side_effects.is_empty() && !args.allow_side_effects {
-        return Err(Failure::new(Kind::Input, "nothing was written")
-            .because("other objects would change too (see above)")
-            .hint("--allow-side-effects accepts that; --except leaves out what is the cause"));
-    }
+    refuse(args, exported)?;
     if !turn.take() {
         return Err(interrupted());
     }
@@ -64,6 +60,21 @@ pub(super) fn deliver(
         say("Nothing was written: see --write, --output, --patch, --branch, --push and --pull-request.".to_owned());
     }
     Ok(())
+}
+
+/// Refuses what would do more than was meant, or is not shown to do it.
+fn refuse(args: &ExportArgs, exported: &Exported<'_>) -> Result<(), Failure> {
+    if !exported.made.side_effects.is_empty() && !args.allow_side_effects {
+        return Err(Failure::new(Kind::Input, "nothing was written")
+            .because("other objects would change too (see above)")
+            .hint("--allow-side-effects accepts that; --except leaves out what is the cause"));
+    }
+    match exported.rehearsed.filter(|rehearsed| !rehearsed.objects.is_empty()) {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(Kind::Input, "nothing was written")
+            .because("in an empty control plane not everything came out as it is live (see above)")
+            .hint("--except leaves out what did not; without --verify-in-drill the rendering alone is the proof")),
+    }
 }
 
 pub(super) fn is_stdout(file: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! `refloat export`: what was done by hand, as a change of the repository.
 
 mod deliver;
+mod rehearse;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -106,6 +107,10 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
     let intent = export::intend(&chosen, &set, &cleaned, ways);
     console.say(&Event::Progress("finding the places in the repository".to_owned()));
     let made = task::block_in_place(|| place(args, &audited, &set, &intent, (&cleaned, certificate.as_ref())))?;
+    let rehearsed = match args.verify_in_drill && !made.files.is_empty() {
+        true => Some(rehearse::rehearse(&audited, &intent, &made, &cleaned, &mut console).await?),
+        false => None,
+    };
     let gaps = [&*audited.gaps, &gaps].concat();
     let exported = Exported {
         about: about(&set, &cluster),
@@ -113,6 +118,7 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
         others: audited.start.findings.findings.len() - chosen.len(),
         intent: &intent,
         made: &made,
+        rehearsed: rehearsed.as_ref(),
         gaps: &gaps,
     };
     tell(args, &exported, &mut console);

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::audit::{By, Gap, by, gaps};
-use super::shape::{Object, Where};
+use super::shape::{Ended, Object, Where};
 use super::summary::Subject;
 use super::{VERSION, document};
-use crate::export::{Change, Changeset};
+use crate::export::{Change, Changeset, Rehearsed};
+use crate::object::Edit;
 use crate::report::export::{Delivered, Exported, LeftOut, Told};
 
 #[derive(Debug, Serialize)]
@@ -21,6 +22,8 @@ struct Document<'a> {
     files: Vec<File<'a>>,
     rewritten: Vec<Where>,
     not_chosen: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<Verified<'a>>,
     gaps: Vec<Gap<'a>>,
     delivered: Put<'a>,
 }
@@ -61,6 +64,22 @@ struct Left<'a> {
 struct File<'a> {
     file: &'a str,
     change: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct Verified<'a> {
+    clean: bool,
+    checked: usize,
+    otherwise: Vec<Otherwise<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Otherwise<'a> {
+    object: Object<'a>,
+    there: bool,
+    fields: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Ended<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,6 +139,7 @@ pub fn exported(exported: &Exported<'_>, delivered: &Delivered, out: &mut dyn Wr
         files: files(exported.made),
         rewritten: exported.made.reemitted.iter().map(Where::from).collect(),
         not_chosen: exported.others,
+        verified: exported.rehearsed.map(verified),
         gaps: gaps(exported.gaps),
         delivered: put(delivered),
     };
@@ -162,6 +182,23 @@ fn files(made: &Changeset) -> Vec<File<'_>> {
         .collect()
 }
 
+fn verified(rehearsed: &Rehearsed) -> Verified<'_> {
+    let otherwise = rehearsed.objects.iter().map(|one| Otherwise {
+        object: Object::from(&one.id),
+        there: one.edit != Edit::Removed,
+        fields: one.fields.iter().map(|field| &*field.path).collect(),
+        outcome: rehearsed
+            .outcomes
+            .get(&one.id)
+            .map(|outcome| Ended::new(Some(&one.id), outcome)),
+    });
+    Verified {
+        clean: rehearsed.objects.is_empty(),
+        checked: rehearsed.checked,
+        otherwise: otherwise.collect(),
+    }
+}
+
 fn put(delivered: &Delivered) -> Put<'_> {
     Put {
         folder: delivered.folder.as_deref(),
@@ -188,7 +225,7 @@ mod tests {
     use super::*;
     use crate::audit::{Finding, Verdict};
     use crate::export::{Intent, Left, Placed, Unplaced, Wish};
-    use crate::object::{Manifest, ObjectId, Place};
+    use crate::object::{Action, FieldEdit, Manifest, ObjectEdit, ObjectId, Place, Readiness};
     use crate::report::About;
     use crate::report::export::{Committed, Requested};
     use crate::report::sample;
@@ -251,6 +288,26 @@ mod tests {
         }
     }
 
+    fn rehearsed(object: &ObjectId) -> Rehearsed {
+        let field = FieldEdit {
+            path: ".data.p".to_owned(),
+            before: Some("canary".into()),
+            after: None,
+            is_hidden: false,
+        };
+        let refused = Action::Failed("Invalid value: \"canary\": too long".to_owned());
+        Rehearsed {
+            checked: 2,
+            objects: vec![ObjectEdit {
+                id: object.clone(),
+                edit: Edit::Removed,
+                file: String::new(),
+                fields: vec![field],
+            }],
+            outcomes: [(object.clone(), sample::outcome(refused, Readiness::NotWaitedFor))].into(),
+        }
+    }
+
     #[test]
     fn everything_is_in_it_and_no_value() {
         let findings = [
@@ -260,7 +317,7 @@ mod tests {
         ];
         let findings: Vec<&Finding> = findings.iter().collect();
         let (repository, entry, context) = sample::about();
-        let (intent, made) = (intent(&findings[0].id), changeset());
+        let (intent, made, rehearsed) = (intent(&findings[0].id), changeset(), rehearsed(&findings[0].id));
         let exported = Exported {
             about: About {
                 repository: &repository,
@@ -272,6 +329,7 @@ mod tests {
             others: 4,
             intent: &intent,
             made: &made,
+            rehearsed: Some(&rehearsed),
             gaps: &[],
         };
         let delivered = Delivered {
@@ -311,6 +369,9 @@ mod tests {
             "files": [{"file": "a.yaml", "change": "written"}, {"file": "b.yaml", "change": "removed"}],
             "rewritten": [],
             "not_chosen": 4,
+            "verified": {"clean": false, "checked": 2, "otherwise": [
+                {"object": object("Secret", "db"), "there": false, "fields": [".data.p"], "outcome": {"action": "failed",
+                    "reason": "Invalid value: ***: too long", "readiness": "not-waited-for", "look": true}}]},
             "gaps": [],
             "delivered": {
                 "commit": {"branch": "refloat/export", "id": "0123", "was": "created"},

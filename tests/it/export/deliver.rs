@@ -221,3 +221,59 @@ pub(super) fn asked_and_refused(plane: &Plane, repo: &Repo) {
     repo.git(&["checkout", "-q", "--", "."]);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
 }
+
+/// The changed repository, restored into an empty control plane: all comes out there as it is live, but for an object whose definition is
+/// not exported with it.
+pub(super) fn rehearsed(plane: &Plane, repo: &Repo) {
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let report = folder.path().join("report.json");
+    let told = report.display().to_string();
+    let rehearse = ["--verify-in-drill", "--report", &told];
+    // Whose new pods admission refuses: what depends on them would not be made.
+    let sound = [
+        "--except",
+        "Deployment/payments/payments-api",
+        "--except",
+        "Deployment/ingress/edge-proxy",
+    ];
+    let ran = run(
+        "export",
+        plane,
+        repo.path(),
+        &[&rehearse[..], &sound, &["--branch=rehearsed"]].concat(),
+    );
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout
+            .contains("\nVerified: in an empty control plane 40 exported objects came out as live.\n"),
+        "{}",
+        ran.stdout
+    );
+    assert_ne!(repo.git(&["branch", "--list", "rehearsed"]), "");
+
+    let alone = ["--branch=refuted", "--only", "Widget/monitoring/first"];
+    let ran = run("export", plane, repo.path(), &[&rehearse[..], &alone].concat());
+    assert_eq!(ran.code, 1, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout
+            .contains("\nOtherwise in an empty control plane (1 of 1)\n  Widget/monitoring/first: the server does not serve Widget.acme.example.com\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stderr
+            .contains("Error: nothing was written\n  because: in an empty control plane"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(repo.git(&["branch", "--list", "refuted"]), "");
+    let text = std::fs::read_to_string(&report).expect("because it was written all the same");
+    let report: Value = serde_json::from_str(&text).expect("because it is JSON");
+    assert_eq!(report["delivered"], json!({}));
+    let verified = &report["verified"];
+    assert_eq!(
+        (&verified["clean"], &verified["otherwise"][0]["there"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(verified["otherwise"][0]["outcome"]["skip"], "not-served", "{text}");
+}

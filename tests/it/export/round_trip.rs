@@ -5,7 +5,7 @@ use std::path::Path;
 use refloat::control_plane::Options;
 use serde_json::Value;
 
-use super::deliver::{asked_and_refused, in_other_ways};
+use super::deliver::{asked_and_refused, in_other_ways, rehearsed};
 use super::{CANARIES, run};
 use crate::audit::whole::{act, table};
 use crate::audit::{bank, restore, root};
@@ -72,6 +72,7 @@ fn what_was_done_by_hand_is_declared_and_the_next_audit_is_clean() {
     let repo = Repo::of_folder(&root("fixtures/mobile-bank"));
     in_other_ways(&plane, &repo);
     asked_and_refused(&plane, &repo);
+    rehearsed(&plane, &repo);
     let diff = comes_back(&plane, &repo);
     // Fields that changed, three objects that were deleted, a list that is empty now.
     assert!(gone(&diff).len() < 100, "{diff}");

@@ -1,0 +1,198 @@
+//! What was exported, beside what came of it in an empty cluster. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Change, Changeset, Intent, proof};
+use crate::cluster::Cleaned;
+use crate::object::{Declared, DeclaredSet, Edit, FieldEdit, ObjectEdit, ObjectId, Outcome, between};
+
+/// What came of exported objects in an empty cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Rehearsed {
+    /// How many objects were compared.
+    pub checked: usize,
+    /// Those that came out otherwise, by identity: from what is live to what is there.
+    pub objects: Vec<ObjectEdit>,
+    /// What happened to those that are not there, and to what they were to wait for.
+    pub outcomes: BTreeMap<ObjectId, Outcome>,
+}
+
+/// The objects that were exported, to be read where `set`, the changed repository, was restored.
+pub fn to_rehearse<'a>(
+    intent: &'a Intent,
+    made: &Changeset,
+    set: &'a DeclaredSet,
+) -> Vec<(ObjectId, Option<&'a Declared>)> {
+    let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
+    let ids = exported(intent, made).into_keys();
+    ids.map(|id| {
+        let declared = declared.get(&id).copied();
+        (id, declared)
+    })
+    .collect()
+}
+
+/// Compares what was exported with what is there. Of an object that was in Git before only the exported fields count: the others are as
+/// declared, or are left to others.
+pub fn rehearsed(
+    intent: &Intent,
+    made: &Changeset,
+    cleaned: &BTreeMap<ObjectId, Cleaned>,
+    there: &BTreeMap<ObjectId, Cleaned>,
+) -> Rehearsed {
+    let exported = exported(intent, made);
+    let mut found = Rehearsed {
+        checked: exported.len(),
+        ..Rehearsed::default()
+    };
+    for (id, changes) in exported {
+        let live = match changes[..] {
+            [Change::Remove { .. }, ..] => None,
+            [Change::Add { manifest }, ..] => Some(manifest.value()),
+            _ => cleaned.get(&id).map(|one| one.manifest.value()),
+        };
+        let there = there.get(&id).map(|one| one.manifest.value());
+        let (edit, fields) = match (live, there) {
+            (Some(live), Some(there)) => (Edit::Changed, differing(&id, &changes, live, there)),
+            (Some(_), None) => (Edit::Removed, Vec::new()),
+            (None, Some(_)) => (Edit::Added, Vec::new()),
+            (None, None) => continue,
+        };
+        if edit != Edit::Changed || !fields.is_empty() {
+            found.objects.push(ObjectEdit {
+                id,
+                edit,
+                file: String::new(),
+                fields,
+            });
+        }
+    }
+    found
+}
+
+/// The changes that have a place, by object.
+fn exported<'a>(intent: &'a Intent, made: &Changeset) -> BTreeMap<ObjectId, Vec<&'a Change>> {
+    let mut found: BTreeMap<ObjectId, Vec<&Change>> = BTreeMap::new();
+    for placed in &made.placed {
+        let change = &intent.changes[placed.change];
+        found.entry(change.object()).or_default().push(change);
+    }
+    found
+}
+
+fn differing(id: &ObjectId, changes: &[&Change], live: &Value, there: &Value) -> Vec<FieldEdit> {
+    let is_secret = id.is("", "Secret");
+    let mut there = there.clone();
+    let paths: Vec<&str> = changes.iter().filter_map(|change| change.path()).collect();
+    if paths.is_empty() {
+        proof::take_marks(&mut there, live);
+    }
+    let mut fields = between(live, &there, is_secret);
+    fields.retain(|edit| paths.is_empty() || paths.iter().any(|path| lie_on_one_way(path, &edit.path)));
+    fields
+}
+
+/// Whether one field is the other, or lies in it.
+fn lie_on_one_way(one: &str, other: &str) -> bool {
+    let lies_in = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    lies_in(one, other) || lies_in(other, one)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::Proof;
+    use crate::export::Placed;
+    use crate::object::{LiveObject, Manifest, Place};
+
+    fn manifest(name: &str, more: &Value) -> Manifest {
+        let mut value =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+        for (key, field) in more.as_object().into_iter().flatten() {
+            value[key] = field.clone();
+        }
+        Manifest::new(value).expect("because it is one")
+    }
+
+    fn cleaned<const N: usize>(of: [(&str, Value); N]) -> BTreeMap<ObjectId, Cleaned> {
+        let one = |(name, more): (&str, Value)| {
+            let manifest = manifest(name, &more);
+            let cleaned = Cleaned {
+                live: manifest.clone(),
+                object: LiveObject::default(),
+                proof: Proof::Replaced,
+                manifest,
+            };
+            (cleaned.manifest.id(), cleaned)
+        };
+        of.map(one).into()
+    }
+
+    /// What is told of `there`, where `a` was new, of `b` a field was changed, and `c` was deleted.
+    fn told<const N: usize>(there: [(&str, Value); N]) -> Vec<String> {
+        let id = |name: &str| ObjectId::new("", "ConfigMap", Some("shop"), name);
+        let set = Change::Set {
+            object: id("b"),
+            path: ".data.x".to_owned(),
+            value: "1".into(),
+        };
+        let unplaced = Change::Unset {
+            object: id("d"),
+            path: ".data.x".to_owned(),
+        };
+        let new = manifest("a", &json!({"data": {"k": "v"}}));
+        let intent = Intent {
+            changes: vec![
+                Change::Add { manifest: new },
+                set,
+                Change::Remove { object: id("c") },
+                unplaced,
+            ],
+            ..Intent::default()
+        };
+        let placed = (0..3).map(|change| Placed {
+            change,
+            place: Place::file("x.yaml"),
+            why: String::new(),
+        });
+        let made = Changeset {
+            placed: placed.collect(),
+            ..Changeset::default()
+        };
+        let live = cleaned([("b", json!({"data": {"x": "1", "waived": "live"}}))]);
+        let found = rehearsed(&intent, &made, &live, &cleaned(there));
+        assert_eq!(found.checked, 3);
+        let objects = found.objects.iter();
+        let fields = |one: &ObjectEdit| {
+            one.fields
+                .iter()
+                .map(|edit| format!(" {}", edit.path))
+                .collect::<String>()
+        };
+        objects
+            .map(|one| format!("{:?} {}{}", one.edit, one.id.name, fields(one)))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_was_exported_counts() {
+        let new =
+            json!({"data": {"k": "v"}, "metadata": {"name": "a", "namespace": "shop", "labels": {"of": "the unit"}}});
+        let changed = json!({"data": {"x": "1", "waived": "declared"}});
+        assert_eq!(told([("a", new), ("b", changed.clone())]), [""; 0]);
+        let other = json!({"data": {"k": "w", "more": "x"}});
+        assert_eq!(
+            told([("a", other), ("b", json!({"data": {"x": "2"}})), ("c", json!({}))]),
+            ["Changed a .data.k .data.more", "Changed b .data.x", "Added c"]
+        );
+        assert_eq!(told([("b", changed)]), ["Removed a"]);
+    }
+}
