@@ -26,12 +26,14 @@ pub fn to_rehearse<'a>(
     set: &'a DeclaredSet,
 ) -> Vec<(ObjectId, Option<&'a Declared>)> {
     let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
-    let ids = exported(intent, made).into_keys();
-    ids.map(|id| {
-        let declared = declared.get(&id).copied();
-        (id, declared)
-    })
-    .collect()
+    let exported = exported(intent, made).into_iter();
+    exported
+        .map(|(id, changes)| {
+            let called = called(&id, &changes, declared.keys().copied()).clone();
+            let declared = declared.get(&called).copied();
+            (called, declared)
+        })
+        .collect()
 }
 
 /// Compares what was exported with what is there. Of an object that was in Git before only the exported fields count: the others are as
@@ -53,7 +55,8 @@ pub fn rehearsed(
             [Change::Add { manifest }, ..] => Some(manifest.value()),
             _ => cleaned.get(&id).map(|one| one.manifest.value()),
         };
-        let there = there.get(&id).map(|one| one.manifest.value());
+        let there = there.get(called(&id, &changes, there.keys()));
+        let there = there.map(|one| one.manifest.value());
         let (edit, fields) = match (live, there) {
             (Some(live), Some(there)) => (Edit::Changed, differing(&id, &changes, live, there)),
             (Some(_), None) => (Edit::Removed, Vec::new()),
@@ -80,6 +83,26 @@ fn exported<'a>(intent: &'a Intent, made: &Changeset) -> BTreeMap<ObjectId, Vec<
         found.entry(change.object()).or_default().push(change);
     }
     found
+}
+
+/// An object as it is called among these: the name of a generated one ends in another hash once a field is another.
+fn called<'a>(
+    id: &'a ObjectId,
+    changes: &[&Change],
+    among: impl Iterator<Item = &'a ObjectId> + Clone,
+) -> &'a ObjectId {
+    let of_field = changes.iter().any(|change| change.path().is_some());
+    let Some(stem) = proof::unhashed(id).filter(|_| of_field && !among.clone().any(|one| one == id)) else {
+        return id;
+    };
+    let of_stem = |one: &&ObjectId| {
+        (&one.kind, &one.namespace) == (&id.kind, &id.namespace) && proof::unhashed(one) == Some(stem)
+    };
+    let mut of_stem = among.filter(of_stem);
+    match (of_stem.next(), of_stem.next()) {
+        (Some(one), None) => one,
+        _ => id,
+    }
 }
 
 fn differing(id: &ObjectId, changes: &[&Change], live: &Value, there: &Value) -> Vec<FieldEdit> {
@@ -194,5 +217,26 @@ mod tests {
             ["Changed a .data.k .data.more", "Changed b .data.x", "Added c"]
         );
         assert_eq!(told([("b", changed)]), ["Removed a"]);
+    }
+
+    #[test]
+    fn a_generated_object_is_found_by_its_new_name() {
+        let named = |name: &str| ObjectId::new("", "ConfigMap", Some("shop"), name);
+        let (old, new, other) = (
+            named("web-bcdfghkmt2"),
+            named("web-2456789bcd"),
+            named("web-t2t2t2t2t2"),
+        );
+        let path = ".data.x".to_owned();
+        let unset = Change::Unset {
+            object: old.clone(),
+            path,
+        };
+        let remove = Change::Remove { object: old.clone() };
+        let of = |change: &Change, among: &[&ObjectId]| called(&old, &[change], among.iter().copied()).name.clone();
+        assert_eq!(of(&unset, &[&named("web"), &new]), new.name);
+        assert_eq!(of(&unset, &[&old, &new]), old.name);
+        assert_eq!(of(&unset, &[&new, &other]), old.name);
+        assert_eq!(of(&remove, &[&new]), old.name);
     }
 }
