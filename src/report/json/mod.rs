@@ -63,7 +63,7 @@
 //! | `gates` | list of `step`, `gate`, `waits` |
 //! | `waits` | list of `for` (index of a step or gate), node, `until` (`settled`, `exists`, `ready`), `strength` (`soft`, `hard`, `written`), `rule`, `because` |
 //! | `notes` | list of `kind`, `decide` (needs a decision first), `object`, `place`, `message`, `hint` |
-//! | `problems` | list of `kind` (`error`, `warning`), `places`, `object`, `message`, `hint` |
+//! | `problems` | list of `kind` (`error`, `warning`, `note`), `places`, `object`, `message`, `hint` |
 //! | `cuts` | list of `ring` (objects), `until`, `strength`, `because` of the edge that was cut, `weakened_to` (left out when dropped) |
 //!
 //! # History

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{facts, kustomization, load_with, objects, problems};
 use crate::charts::packed;
 use crate::support::repo::Repo;
-use crate::support::run::tool_folder;
+use crate::support::run::{refloat, tool_folder};
 use crate::support::web::{Answer, Web};
 
 const CANARY: &str = "canary-7f3a";
@@ -236,6 +236,40 @@ fn charts_from_elsewhere_see_the_apis_of_the_whole_set() {
     apps/e.yaml:1: HelmRelease/shop/e: nothing of this HelmRelease is restored: it is for another cluster (spec.kubeConfig)
     apps/f.yaml:1: HelmRelease/shop/f: nothing of this HelmRelease is restored: its values are no map
     ");
+}
+
+#[test]
+fn a_chart_that_looks_something_up_is_noted_and_nothing_wrong() {
+    const LOOKUP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: found}\n\
+        data: {known: '{{ if lookup \"v1\" \"Secret\" \"shop\" \"web\" }}yes{{ else }}no{{ end }}'}\n";
+    let render = |more: &[(&str, &str)]| {
+        let release = release("web", LOCAL);
+        let repo = repository(&[&[("apps/web.yaml", &*release)], more].concat());
+        let repository = repo.path().as_os_str();
+        let args = [
+            "render".as_ref(),
+            repository,
+            "--path".as_ref(),
+            "clusters/prod".as_ref(),
+            "--strict".as_ref(),
+        ];
+        refloat(args).with_tools(&["helm"]).run()
+    };
+    let looking = render(&[("charts/web/templates/found.yaml", LOOKUP)]);
+    assert_eq!(looking.code, 0, "{}", looking.stderr);
+    assert!(
+        looking.stdout.contains("known: \"no\"") || looking.stdout.contains("known: 'no'"),
+        "{}",
+        looking.stdout
+    );
+    let note = "note: charts/web/Chart.yaml: templates look up what is in the cluster, and are told that nothing is: templates/found.yaml";
+    assert!(looking.stderr.contains(note), "{}", looking.stderr);
+    // What is in doubt is refused all the same.
+    let twice = render(&[(
+        "apps/twice.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, name: b, namespace: shop}\n",
+    )]);
+    assert_eq!(twice.code, 1, "{}", twice.stderr);
 }
 
 #[test]
