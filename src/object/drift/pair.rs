@@ -271,8 +271,10 @@ impl<'a> Pair<'a> {
             || by_design::filled(&self.declared, path)
             || by_design::field(self.group, self.kind, &path.to_string(), declared)
             || (declared && self.is_generated(path, change))
-            // Copied, with the labels of what an engine does declare.
-            || (!declared && path.at(self.live).is_some_and(|value| is_mark(&path.to_string(), value)))
+            // Copied, with the labels of what an engine does declare. Its annotations are copied by nobody.
+            || (!declared
+                && path.begins(&["metadata", "labels"])
+                && path.at(self.live).is_some_and(|value| is_mark(&path.to_string(), value)))
     }
 
     fn is_generated(&self, path: &Path, change: FieldChange) -> bool {

@@ -361,6 +361,13 @@ fn marks_of_engines_that_were_copied_are_no_drift() {
     let object = by(vec![manager("kubectl-expose", "Update", fields)]);
     let found = offline(&flux(labels(json!({"app": "a"}))), &live, &object, false);
     assert_eq!(found, ["Added .metadata.labels.team"]);
+    // Whoever marks it by an annotation took it over.
+    let tracked = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "labels": {"app": "a"},
+        "annotations": {"kapp.k14s.io/original": "{}"}}});
+    let fields = json!({"f:metadata": {"f:annotations": {"f:kapp.k14s.io/original": {}}}});
+    let object = by(vec![manager("kubectl-annotate", "Update", fields)]);
+    let found = offline(&flux(labels(json!({"app": "a"}))), &tracked, &object, false);
+    assert_eq!(found, ["Added .metadata.annotations[kapp.k14s.io/original]"]);
 }
 
 #[test]
