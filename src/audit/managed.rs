@@ -132,7 +132,7 @@ impl<'a> Units<'a> {
 
     /// The rendering of a generator that made an earlier ConfigMap or Secret under another hash.
     pub(super) fn earlier_generation(&self, id: &ObjectId) -> Option<Unit> {
-        let base = hashed(id)?;
+        let base = id.without_hash()?;
         let key = (id.kind.as_str(), id.namespace.as_deref()?, base);
         let file = self.generated.get(&key)?;
         Some(Unit {
@@ -328,17 +328,7 @@ fn releases_of(declared: &Declared) -> Vec<(String, String)> {
     Vec::new()
 }
 
-/// A ConfigMap's or Secret's name without the hash that Kustomize's generators append: ten characters of their alphabet.
-fn hashed(id: &ObjectId) -> Option<&str> {
-    if !(id.is("", "ConfigMap") || id.is("", "Secret")) {
-        return None;
-    }
-    let (base, hash) = id.name.rsplit_once('-')?;
-    let of_the_alphabet = |byte: u8| b"2456789bcdfghkmt".contains(&byte);
-    (hash.len() == 10 && hash.bytes().all(of_the_alphabet)).then_some(base)
-}
-
 fn generated_as<'a>(id: &'a ObjectId, declared: &'a Declared) -> Option<((&'a str, &'a str, &'a str), &'a str)> {
-    let base = hashed(id)?;
+    let base = id.without_hash()?;
     Some(((&id.kind, id.namespace.as_deref()?, base), &declared.provenance.file))
 }

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use yaml_splice::{Edit, Step};
 
 use super::layers::items;
-use super::proof::unhashed;
 use super::spot::{Site, Spot, split_image};
 use super::work::{Made, Work, at, is_kustomization};
 use super::{Change, path};
@@ -185,7 +184,7 @@ impl Work<'_> {
         let affix = |key: &str| kustomization[key].as_str().unwrap_or_default();
         // A hash comes last of all.
         let is_generated = |declared: &&Declared| is_kustomization(&declared.provenance.file);
-        let unhashed = self.known.get(id).filter(is_generated).and_then(|_| unhashed(id));
+        let unhashed = self.known.get(id).filter(is_generated).and_then(|_| id.without_hash());
         let name = unhashed.unwrap_or(&id.name);
         let name = name.strip_prefix(affix("namePrefix")).unwrap_or(name);
         let name = name.strip_suffix(affix("nameSuffix")).unwrap_or(name);

@@ -46,14 +46,11 @@ impl Rendered {
     }
 }
 
-/// The letters and the length of the hashes in which names of generated objects end.
-const HASH: (&str, usize) = ("bcdfghkmt2456789", 10);
-
 impl Rendered {
     /// Generated objects whose name ends in another hash than before, since they hold something else: as they are called now, as they were.
     pub fn renamed_since(&self, before: &Self) -> BTreeMap<ObjectId, ObjectId> {
         let stem = |id: &ObjectId| {
-            let stem = unhashed(id)?;
+            let stem = id.without_hash()?;
             Some(ObjectId::new("", &id.kind, id.namespace.as_deref(), stem))
         };
         let only_in = |one: &Self, other: &Self| {
@@ -91,14 +88,6 @@ impl Rendered {
             errors: self.errors.clone(),
         })
     }
-}
-
-/// The name of a generated object without the hash at its end, if there is one.
-pub(super) fn unhashed(id: &ObjectId) -> Option<&str> {
-    let (stem, hash) = id.name.rsplit_once('-')?;
-    let is_hash = hash.len() == HASH.1 && hash.chars().all(|c| HASH.0.contains(c));
-    let may_be_generated = id.is("", "ConfigMap") || id.is("", "Secret");
-    (is_hash && may_be_generated).then_some(stem)
 }
 
 /// Puts other names in the place of texts that are one of these.

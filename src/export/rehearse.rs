@@ -92,12 +92,14 @@ fn called<'a>(
     among: impl Iterator<Item = &'a ObjectId> + Clone,
 ) -> &'a ObjectId {
     let of_field = changes.iter().any(|change| change.path().is_some());
-    let Some(stem) = proof::unhashed(id).filter(|_| of_field && !among.clone().any(|one| one == id)) else {
+    let Some(stem) = id
+        .without_hash()
+        .filter(|_| of_field && !among.clone().any(|one| one == id))
+    else {
         return id;
     };
-    let of_stem = |one: &&ObjectId| {
-        (&one.kind, &one.namespace) == (&id.kind, &id.namespace) && proof::unhashed(one) == Some(stem)
-    };
+    let of_stem =
+        |one: &&ObjectId| (&one.kind, &one.namespace) == (&id.kind, &id.namespace) && one.without_hash() == Some(stem);
     let mut of_stem = among.filter(of_stem);
     match (of_stem.next(), of_stem.next()) {
         (Some(one), None) => one,

@@ -76,6 +76,17 @@ impl ObjectId {
         self.group == group && self.kind == kind
     }
 
+    /// The name of a ConfigMap or Secret without the hash that Kustomize's generators append, if there is one: ten characters of their
+    /// alphabet.
+    pub fn without_hash(&self) -> Option<&str> {
+        if !(self.is("", "ConfigMap") || self.is("", "Secret")) {
+            return None;
+        }
+        let (base, hash) = self.name.rsplit_once('-')?;
+        let of_the_alphabet = |byte: u8| b"2456789bcdfghkmt".contains(&byte);
+        (hash.len() == 10 && hash.bytes().all(of_the_alphabet)).then_some(base)
+    }
+
     /// `Deployment.apps/shop/checkout`: with the group, for where a kind alone could be mistaken.
     pub fn with_group(&self) -> String {
         let kind = self.group_kind();
