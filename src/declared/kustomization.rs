@@ -13,7 +13,7 @@ use crate::source::Tree;
 use crate::source::path::{join, parent, resolve};
 
 /// Names that kustomize looks for, in its order.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Longest that one rendering may take.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ pub(super) struct Kustomization {
 }
 
 /// Whether a file is named as kustomizations are.
-pub(super) fn is_name(path: &str) -> bool {
+pub fn is_name(path: &str) -> bool {
     NAMES.contains(&path.rsplit('/').next().unwrap_or(path))
 }
 

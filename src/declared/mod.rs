@@ -54,6 +54,7 @@ use crate::object::Problem;
 pub use argo::ClusterParams;
 pub use entry::{Candidate, entries};
 pub use inputs::Known;
+pub use kustomization::is_name as is_kustomization;
 pub use load::load;
 pub use parts::{Dialect, config_root};
 pub use sealed::Sealing;

@@ -9,7 +9,8 @@ use super::engine::is_bootstrapped;
 use super::layers::texts;
 use super::spot::Finder;
 use super::template::is_of_template;
-use super::work::{Made, Work, is_kustomization};
+use super::work::{Made, Work};
+use crate::declared::is_kustomization;
 use crate::object::{Declared, Manifest, Place, Renderer};
 use crate::source::path::{is_within, join, parent, resolve, upwards};
 

@@ -6,7 +6,8 @@ use yaml_splice::{Edit, Step};
 use super::layers::{Layer, items, layer, texts};
 use super::patches::is_part;
 use super::spot::{Field, Finder, Site, Spot, data_key};
-use super::work::{Work, at, is_kustomization};
+use super::work::{Work, at};
+use crate::declared::is_kustomization;
 use crate::object::{ObjectId, Place};
 use crate::source::path::{parent, resolve};
 
@@ -169,7 +170,7 @@ impl Work<'_> {
 }
 
 /// The key and the path of `[KEY=]PATH`.
-fn named_file(item: &str) -> (&str, &str) {
+pub(super) fn named_file(item: &str) -> (&str, &str) {
     item.split_once('=')
         .unwrap_or((item.rsplit('/').next().unwrap_or(item), item))
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::generators::named_file;
 use super::spot::Site;
-use super::work::is_kustomization;
+use crate::declared::is_kustomization;
 use crate::source::Tree;
 use crate::source::path::{parent, resolve};
 
@@ -155,7 +156,7 @@ pub(super) fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
     }
     for generator in items(&value["configMapGenerator"]).chain(items(&value["secretGenerator"])) {
         for key in ["files", "envs"] {
-            named.extend(texts(&generator[key]).map(|item| item.split_once('=').map_or(item, |(_, path)| path)));
+            named.extend(texts(&generator[key]).map(|item| named_file(item).1));
         }
     }
     let there = named.into_iter().filter_map(|item| resolve(folder, item));

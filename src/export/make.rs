@@ -5,8 +5,9 @@ use yaml_splice::{Edit, Step};
 
 use super::layers::items;
 use super::spot::{Site, Spot, split_image};
-use super::work::{Made, Work, at, is_kustomization};
+use super::work::{Made, Work, at};
 use super::{Change, path};
+use crate::declared::is_kustomization;
 use crate::object::{Declared, ObjectId, Place};
 
 impl Work<'_> {

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::Change;
 use super::spot::{Spot, data_key};
-use super::work::{Made, Work, is_kustomization};
-use crate::declared::{Keys, is_encrypted};
+use super::work::{Made, Work};
+use crate::declared::{Keys, is_encrypted, is_kustomization};
 use crate::object::{Manifest, ObjectId, Place};
 use crate::source::path::{join, upwards};
 use crate::source::{Earlier, Files, Tree};

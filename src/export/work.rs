@@ -10,7 +10,7 @@ use super::layers::items;
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
-use crate::declared::{self, config_root};
+use crate::declared::{self, config_root, is_kustomization};
 use crate::object::{Declared, DeclaredSet, ObjectId, Place};
 use crate::source::Tree;
 use crate::source::path::{is_within, parent, resolve};
@@ -289,11 +289,6 @@ pub(super) fn sealed_id(secret: &ObjectId) -> Option<ObjectId> {
     secret
         .is("", "Secret")
         .then(|| ObjectId::new("bitnami.com", "SealedSecret", namespace, &secret.name))
-}
-
-pub(super) fn is_kustomization(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }
 
 /// What stands at steps in a value.

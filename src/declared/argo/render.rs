@@ -14,6 +14,7 @@ use super::super::documents::{self, Findings};
 use super::super::flux::Root;
 use super::super::helm::{ChartRef, ChartSource, Charts, Credentials, Values, merge, parse, set_file, set_parameter};
 use super::super::inputs::Texts;
+use super::super::kustomization::NAMES;
 use super::super::kustomize::{Outside, render};
 use super::super::release::Origin;
 use super::super::releases::{self, Made};
@@ -197,7 +198,6 @@ impl Prepared<'_> {
         outside: &Outside<'_>,
         findings: &mut Findings,
     ) -> Result<(), Failed> {
-        const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
         let file = NAMES.iter().map(|name| join(folder, name));
         let file = file
             .filter_map(|file| Some((root.files.read(&file).ok()?, file)))

@@ -6,10 +6,8 @@
 use kustomize::{Files, Kind, ReadError, flux_kustomization};
 use serde_json::{Map, Value, json};
 
+use super::super::kustomization::NAMES;
 use crate::source::path::{join, resolve};
-
-/// Names that kustomize looks for, in its order.
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// Fields of a kustomization. The controller reads files leniently and writes them again, so that others are lost without a word.
 const FIELDS: &[&str] = &[

@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use kustomize::{Files, Kind};
 use serde_json::Value;
 
+use super::super::kustomization::NAMES;
 use crate::source::path::{join, resolve};
-
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// What the kustomizations of a folder, and of those that it is built on, make Secrets of or patch with.
 pub(in crate::declared) fn sources(files: &dyn Files, folder: &str) -> BTreeSet<String> {
