@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -199,22 +199,19 @@ type Opened = Result<Arc<[u8]>, String>;
 pub(super) struct Decrypting<'f> {
     files: &'f dyn Files,
     keys: Keys,
-    /// Says which files are opened for whoever reads them.
-    for_all: Box<dyn Fn() -> BTreeSet<String> + Sync + 'f>,
-    /// What it said.
-    said: OnceLock<BTreeSet<String>>,
+    /// The files that are opened for whoever reads them.
+    for_all: LazyLock<BTreeSet<String>, Box<dyn FnOnce() -> BTreeSet<String> + Send + 'f>>,
     /// Of each path that was read: what it holds in clear, if it is encrypted.
     opened: Mutex<BTreeMap<String, Option<Opened>>>,
 }
 
 impl<'f> Decrypting<'f> {
     /// Opened with these keys. `for_all` says which files are opened for whoever reads them, and is asked only where that matters.
-    pub fn new(files: &'f dyn Files, keys: Keys, for_all: impl Fn() -> BTreeSet<String> + Sync + 'f) -> Self {
+    pub fn new(files: &'f dyn Files, keys: Keys, for_all: impl FnOnce() -> BTreeSet<String> + Send + 'f) -> Self {
         Self {
             files,
             keys,
-            for_all: Box::new(for_all),
-            said: OnceLock::new(),
+            for_all: LazyLock::new(Box::new(for_all)),
             opened: Mutex::default(),
         }
     }
@@ -240,7 +237,7 @@ impl Files for Decrypting<'_> {
     /// Source: kustomize-controller (internal/decryptor/decryptor.go: decryptKustomizationSources).
     fn read_shut(&self, path: &str) -> Result<Arc<[u8]>, ReadError> {
         let text = self.files.read(path)?;
-        match is_encrypted(&text) && self.said.get_or_init(|| (self.for_all)()).contains(path) {
+        match is_encrypted(&text) && self.for_all.contains(path) {
             true => self.read(path),
             false => Ok(text),
         }
