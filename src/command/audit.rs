@@ -1,6 +1,5 @@
 //! `refloat audit`: what is live and was never in Git, and what drifted.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +12,7 @@ use super::console::{self, Console};
 use super::{audit_log, declare, past as reading, prepare, watch as watching};
 use crate::audit::{self, Ignore, Log, Reach};
 use crate::cli::{AuditArgs, AuditOutput, Output, PastArgs, SourceArgs};
-use crate::cluster::{Cluster, CompareOptions, LiveOptions};
+use crate::cluster::{Cluster, CompareOptions, Compared, LiveOptions};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::net::Hook;
@@ -134,15 +133,15 @@ pub(super) async fn audit(
         plurals: &plurals,
         reach: &reach,
     };
-    let compared = OnceCell::new();
     // The server is asked while what is not declared is judged.
-    let compare = || {
-        let comparing = cluster.compare(set, &kinds, Some(&live), &|_| true, asked.compare);
-        let answer = || tokio::task::block_in_place(|| Handle::current().block_on(comparing));
-        &compared.get_or_init(answer).comparisons
+    let comparing = cluster.compare(set, &kinds, Some(&live), &|_| true, asked.compare);
+    let mut compared = Compared::default();
+    let (answer, slot) = (|| Handle::current().block_on(comparing), &mut compared);
+    let compare = move || {
+        *slot = tokio::task::block_in_place(answer);
+        &slot.comparisons
     };
     let findings = audit::classify(set, past, &live, compare, &judging);
-    let compared = compared.into_inner().unwrap_or_default();
     let mut gaps = [&*live.gaps, &not_read, &not_understood, &compared.gaps].concat();
     gaps.sort();
     let start = Start {
