@@ -1,6 +1,5 @@
 //! An export for people: what is to be declared where, and what was left out.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -100,8 +99,9 @@ impl<'a> Exported<'a> {
     pub fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         about(&self.about, out)?;
         writeln!(out)?;
+        let exported: Vec<(usize, Vec<Told<'_>>)> = self.exported().collect();
         for verdict in Verdict::FINDINGS {
-            self.verdict(verdict, out)?;
+            self.verdict(verdict, &exported, out)?;
         }
         self.left_out(out)?;
         self.side_effects(out)?;
@@ -187,15 +187,15 @@ impl<'a> Exported<'a> {
         self.intent.wishes.iter().find(|wish| wish.finding == finding)
     }
 
-    fn verdict(&self, verdict: &str, out: &mut dyn Write) -> io::Result<()> {
-        let of = |(index, _): &(usize, Vec<Told<'_>>)| self.findings[*index].verdict.name() == verdict;
-        let told: BTreeMap<usize, Vec<Told<'_>>> = self.exported().filter(of).collect();
+    fn verdict(&self, verdict: &str, exported: &[(usize, Vec<Told<'_>>)], out: &mut dyn Write) -> io::Result<()> {
+        let of = |(index, _): &&(usize, Vec<Told<'_>>)| self.findings[*index].verdict.name() == verdict;
+        let told: Vec<_> = exported.iter().filter(of).collect();
         if told.is_empty() {
             return Ok(());
         }
         writeln!(out, "{} ({})", title(verdict), told.len())?;
         for (index, lines) in told {
-            let finding = self.findings[index];
+            let finding = self.findings[*index];
             let who = finding
                 .authors
                 .first()
@@ -209,7 +209,7 @@ impl<'a> Exported<'a> {
                     Some(field) => writeln!(out, "      {}  {place}", one_line(field))?,
                 }
             }
-            let wish = self.wish(index);
+            let wish = self.wish(*index);
             if let Some(why) = wish.and_then(|wish| wish.unproven.as_ref()) {
                 writeln!(out, "      not proven: {}", one_line(why))?;
             }
