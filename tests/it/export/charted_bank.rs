@@ -3,13 +3,15 @@
 
 use refloat::control_plane::Options;
 
-use super::CANARIES;
 use super::round_trip::{gone, objects};
+use super::{committed, run_with};
 use crate::audit::root;
 use crate::audit::whole::{act, table};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
+
+const HELM: [&str; 1] = ["helm"];
 
 /// What the chart takes from values: file, what it says there, what the template says instead.
 const TAKEN: &[(&str, &str, &str)] = &[
@@ -104,13 +106,7 @@ fn chart(repo: &Repo) {
 }
 
 fn run(command: &str, plane: &Plane, repo: &Repo, more: &[&str]) -> Ran {
-    let (kubeconfig, repo) = (plane.kubeconfig(), repo.path().display().to_string());
-    let args = [command, &repo, "--kubeconfig", &kubeconfig];
-    let ran = refloat(args.iter().chain(more).copied()).with_tools(&["helm"]).run();
-    for canary in CANARIES {
-        assert!(!ran.stdout.contains(canary) && !ran.stderr.contains(canary), "{more:?}");
-    }
-    ran
+    run_with(&HELM, command, plane, repo.path(), more)
 }
 
 fn restore(plane: &Plane, repo: &Repo, path: &str) {
@@ -154,13 +150,7 @@ fn after_the_emergency(repo: &Repo, path: &str) -> Option<Plane> {
 /// declared, and the next export has nothing to do.
 fn comes_back(plane: &Plane, repo: &Repo, path: &str) -> (String, String) {
     let args = ["--path", path, "--write"];
-    let ran = run("export", plane, repo, &args);
-    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("Left out (2)"), "{}", ran.stdout);
-    repo.git(&["add", "-A"]);
-    let diff = repo.git(&["diff", "--cached"]);
-    assert!(CANARIES.iter().all(|canary| !diff.contains(canary)));
-    repo.commit("what was done by hand");
+    let (diff, ran) = committed(&HELM, plane, repo, &args);
     restore(plane, repo, path);
     let left = found(plane, repo, path);
     let audit = || run("audit", plane, repo, &args[..2]).stdout;

@@ -12,6 +12,7 @@ mod two_clusters;
 use std::path::Path;
 
 use crate::support::plane::Plane;
+use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 
 /// What no output and no file may hold: values of Secrets, as they are and as the API has them.
@@ -22,11 +23,28 @@ const CANARIES: [&str; 3] = [
 ];
 
 fn run(command: &str, plane: &Plane, repo: &Path, more: &[&str]) -> Ran {
+    run_with(&[], command, plane, repo, more)
+}
+
+/// With these tools at hand.
+fn run_with(tools: &[&str], command: &str, plane: &Plane, repo: &Path, more: &[&str]) -> Ran {
     let (kubeconfig, repo) = (plane.kubeconfig(), repo.display().to_string());
     let args = [command, &repo, "--kubeconfig", &kubeconfig];
-    let ran = refloat(args.iter().chain(more).copied()).run();
+    let ran = refloat(args.iter().chain(more).copied()).with_tools(tools).run();
     for canary in CANARIES {
         assert!(!ran.stdout.contains(canary) && !ran.stderr.contains(canary), "{more:?}");
     }
     ran
+}
+
+/// Exports what was done by hand to the bank, all but two Secrets, and commits it: the difference, and what the export said.
+fn committed(tools: &[&str], plane: &Plane, repo: &Repo, args: &[&str]) -> (String, Ran) {
+    let ran = run_with(tools, "export", plane, repo.path(), args);
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("Left out (2)"), "{}", ran.stdout);
+    repo.git(&["add", "-A"]);
+    let diff = repo.git(&["diff", "--cached"]);
+    assert!(CANARIES.iter().all(|canary| !diff.contains(canary)));
+    repo.commit("what was done by hand");
+    (diff, ran)
 }

@@ -6,7 +6,7 @@ use refloat::control_plane::Options;
 use serde_json::Value;
 
 use super::deliver::{asked_and_refused, in_other_ways, rehearsed};
-use super::{CANARIES, run};
+use super::{committed, run};
 use crate::audit::whole::{act, table};
 use crate::audit::{bank, restore, root};
 use crate::support::plane::{Plane, fresh_with};
@@ -42,13 +42,7 @@ pub(super) fn objects(ran: &Ran) -> Vec<String> {
 /// Exports, commits, and looks: the audit finds the two Secrets only, the next export has nothing to do, and of the lines that are
 /// neither new nor gone none is another.
 fn comes_back(plane: &Plane, repo: &Repo) -> String {
-    let ran = run("export", plane, repo.path(), &["--write"]);
-    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("Left out (2)"), "{}", ran.stdout);
-    repo.git(&["add", "-A"]);
-    let diff = repo.git(&["diff", "--cached"]);
-    assert!(CANARIES.iter().all(|canary| !diff.contains(canary)));
-    repo.commit("what was done by hand");
+    let (diff, ran) = committed(&[], plane, repo, &["--write"]);
     let secrets = ["Secret/payments/partner-token", "Secret/payments/payments-credentials"];
     assert_eq!(found(plane, repo.path()), secrets, "{}", ran.stdout);
     let again = run("export", plane, repo.path(), &["--write"]);
