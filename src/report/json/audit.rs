@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::shape::{Object, Where, Wrong, wrongs};
 use super::summary::Subject;
-use super::{VERSION, document, line};
+use super::{VERSION, document, indented, line};
 use crate::audit::{Author, Confidence, Coverage, Finding, Match, Verdict};
 use crate::object::{FactGap, FieldChange, FieldDrift, Method};
 use crate::report::audit::{Audited, coverage, per_cent, shows_values};
@@ -28,12 +28,18 @@ struct Document<'a> {
     coverage: Covered<'a>,
     namespaces: Vec<Covered<'a>>,
     #[serde(serialize_with = "each")]
-    findings: &'a [Finding],
+    findings: All<'a>,
     gaps: Vec<Gap<'a>>,
     history: History<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<Logged<'a>>,
     problems: Vec<Wrong<'a>>,
+}
+
+#[derive(Debug)]
+struct All<'a> {
+    findings: &'a [Finding],
+    in_a_line: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -170,7 +176,10 @@ fn whole<'a>(audited: &Audited<'a>, event: Option<&'static str>) -> Document<'a>
             .iter()
             .map(|(name, one)| covered(Some(name), *one))
             .collect(),
-        findings: &findings.findings,
+        findings: All {
+            findings: &findings.findings,
+            in_a_line: event.is_some(),
+        },
         gaps: gaps(audited.gaps),
         history: History {
             commits: audited.past.walked,
@@ -188,8 +197,11 @@ fn whole<'a>(audited: &Audited<'a>, event: Option<&'static str>) -> Document<'a>
 }
 
 /// Each finding is made as it is written: there may be tens of thousands.
-fn each<S: Serializer>(findings: &[Finding], into: S) -> Result<S::Ok, S::Error> {
-    into.collect_seq(findings.iter().map(found))
+fn each<S: Serializer>(all: &All<'_>, into: S) -> Result<S::Ok, S::Error> {
+    match all.in_a_line {
+        true => into.collect_seq(all.findings.iter().map(found)),
+        false => indented::list(all.findings, found, into),
+    }
 }
 
 fn covered(namespace: Option<&str>, one: Coverage) -> Covered<'_> {

@@ -176,6 +176,7 @@ mod diff;
 mod event;
 mod export;
 mod history;
+mod indented;
 mod plan;
 mod shape;
 mod snapshot;
@@ -213,7 +214,7 @@ fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
 /// Writes one document for people and programs to read.
 fn document(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut escaping = Escaping::new(out);
-    serde_json::to_writer_pretty(&mut escaping, value)?;
+    indented::write(value, &mut escaping)?;
     escaping.end()
 }
 
