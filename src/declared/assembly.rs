@@ -15,11 +15,12 @@ use super::entry::Parts;
 use super::follow::{Job, World};
 use super::kustomize::{Outside, render};
 use super::parts::{Dialect, Part};
+use super::plain::{self, Seen};
 use super::release::Origin;
 use super::sealed::{self, Sealing};
 use super::secrets::Decrypting;
 use super::snapshot::read_snapshot;
-use super::{Options, in_parallel, kustomization, load, plain};
+use super::{Options, in_parallel, kustomization, load};
 use crate::error::Failure;
 use crate::object::{
     Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Standing, Turn, Unit, UnitIndex, Writer, normalize,
@@ -58,6 +59,7 @@ impl Assembly {
         parts: Parts,
         options: &Options,
         world: &mut World<'_>,
+        seen: &Seen,
     ) -> Result<(), Failure> {
         let mut jobs = Vec::new();
         let mut kustomizations = BTreeMap::new();
@@ -89,7 +91,7 @@ impl Assembly {
                 }
             }
         }
-        self.read_files(tree, files, options);
+        self.read_files(tree, files, options, seen);
         self.render_kustomizations(tree, kustomizations, options, world.outside)?;
         let charts = self.local_charts(tree, charts, options)?;
         self.follow(jobs, charts, world, options);
@@ -308,10 +310,10 @@ impl Assembly {
         }
     }
 
-    fn read_files(&mut self, tree: &Tree, files: BTreeMap<String, (String, Dialect)>, options: &Options) {
+    fn read_files(&mut self, tree: &Tree, files: BTreeMap<String, (String, Dialect)>, options: &Options, seen: &Seen) {
         let files: Vec<(String, (String, Dialect))> = files.into_iter().collect();
         let names: Vec<&str> = files.iter().map(|(file, _)| &**file).collect();
-        let (all, problems) = plain::read(tree, &names, &options.keys);
+        let (all, problems) = plain::read(tree, &names, &options.keys, seen);
         self.problems.extend(problems);
         for ((_, (unit, dialect)), findings) in files.iter().zip(all) {
             self.add(findings, unit, &dialect.writer(), None);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::parts::{self, Dialect, Part};
+use super::plain::Seen;
 use super::{appliers, chart, documents, flux, in_parallel, kustomization};
 use crate::error::{Failure, Kind, printable};
 use crate::object::Entry;
@@ -26,7 +27,7 @@ pub struct Candidate {
 pub(super) type Parts = Vec<(Dialect, Vec<Part>)>;
 
 /// The entry that was chosen, or detected where it is not in doubt, and what it is made of.
-pub(super) fn choose(tree: &Tree, paths: &[String]) -> Result<(Entry, Parts), Failure> {
+pub(super) fn choose(tree: &Tree, paths: &[String], seen: &Seen) -> Result<(Entry, Parts), Failure> {
     if tree.is_file(tree.base()) && paths.is_empty() {
         return Ok(named(tree, &[tree.base().to_owned()]));
     }
@@ -40,7 +41,7 @@ pub(super) fn choose(tree: &Tree, paths: &[String]) -> Result<(Entry, Parts), Fa
         }
         return Ok(named(tree, &resolved));
     }
-    let candidates = entries(tree, tree.base());
+    let candidates = entries_seen(tree, tree.base(), seen);
     match candidates.as_slice() {
         [] => Err(nothing(tree)),
         [one] => {
@@ -159,6 +160,10 @@ fn counted(count: usize, word: &str) -> String {
 /// What a repository offers below `base`, sorted by path: its `config-root`, kustomization, chart and the folders of `clusters/`;
 /// without any of these the folders that Flux syncs; without such the folder itself where it holds manifests, or, where its folders are alternatives to each other, these.
 pub fn entries(tree: &Tree, base: &str) -> Vec<Candidate> {
+    entries_seen(tree, base, &Seen::default())
+}
+
+fn entries_seen(tree: &Tree, base: &str, seen: &Seen) -> Vec<Candidate> {
     let mut paths = BTreeSet::new();
     let config_root = join(base, "config-root");
     if matches!(parts::of_path(tree, &config_root).0, Dialect::JenkinsX) {
@@ -182,13 +187,13 @@ pub fn entries(tree: &Tree, base: &str) -> Vec<Candidate> {
         paths.extend(flux::entries(tree, base));
     }
     if paths.is_empty() {
-        paths.extend(Alternatives::of(tree, base).split(base));
+        paths.extend(Alternatives::of(tree, base, seen).split(base));
     }
-    let candidates: Vec<Candidate> = paths.into_iter().map(|path| candidate(tree, path)).collect();
+    let candidates: Vec<Candidate> = paths.into_iter().map(|path| candidate(tree, path, seen)).collect();
     candidates.into_iter().filter(|one| one.objects != Some(0)).collect()
 }
 
-fn candidate(tree: &Tree, path: String) -> Candidate {
+fn candidate(tree: &Tree, path: String, seen: &Seen) -> Candidate {
     let (dialect, parts) = parts::of_path(tree, &path);
     let renders = |part: &Part| !matches!(part, Part::Plain { .. });
     let mut files = BTreeSet::new();
@@ -198,9 +203,7 @@ fn candidate(tree: &Tree, path: String) -> Candidate {
         }
     }
     let files: Vec<String> = files.into_iter().collect();
-    let counts = in_parallel(&files, |file| {
-        tree.read(file).map_or(0, |text| parts::count(file, &text))
-    });
+    let counts = in_parallel(&files, |file| seen.count(tree, file));
     Candidate {
         path,
         dialect,
@@ -224,7 +227,7 @@ struct Alternatives<'a> {
 }
 
 impl<'a> Alternatives<'a> {
-    fn of(tree: &'a Tree, base: &str) -> Self {
+    fn of(tree: &'a Tree, base: &str, seen: &Seen) -> Self {
         let all = kustomization::all_within(tree, base);
         let named: BTreeSet<&String> = all.values().flat_map(|one| &one.folders).collect();
         let is_component = |folder: &String| all.get(folder).is_some_and(|one| one.component);
@@ -251,7 +254,8 @@ impl<'a> Alternatives<'a> {
         let is_plain =
             |file: &&str| documents::is_manifest_name(file) && !ancestors(file).any(|folder| whole.contains(folder));
         let files: Vec<String> = tree.files_within(base).filter(is_plain).map(str::to_owned).collect();
-        let sets = in_parallel(&files, |file| identities(tree, file));
+        let sets: Vec<BTreeSet<String>> =
+            in_parallel(&files, |file| seen.look(tree, file, identity).into_iter().collect());
         Self {
             tree,
             roots,
@@ -329,25 +333,16 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn identities(tree: &Tree, file: &str) -> BTreeSet<String> {
-    let Ok(text) = tree.read(file) else {
-        return BTreeSet::new();
+fn identity(found: &documents::Found) -> String {
+    let text = |pointer: &str| {
+        let value = found.value.pointer(pointer);
+        value.and_then(serde_json::Value::as_str).unwrap_or_default()
     };
-    let identity = |found: &documents::Found| {
-        let text = |pointer: &str| {
-            found
-                .value
-                .pointer(pointer)
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default()
-        };
-        let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
-        format!(
-            "{group} {} {} {}",
-            text("/kind"),
-            text("/metadata/namespace"),
-            text("/metadata/name")
-        )
-    };
-    documents::of_file(file, &text).found.iter().map(identity).collect()
+    let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    format!(
+        "{group} {} {} {}",
+        text("/kind"),
+        text("/metadata/namespace"),
+        text("/metadata/name")
+    )
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::assembly::Assembly;
 use super::follow::World;
 use super::kustomize::Outside;
+use super::plain::Seen;
 use super::template::Target;
 use super::{Options, entry, parts};
 use crate::error::{Failure, Kind, printable};
@@ -18,7 +19,8 @@ use crate::source::path;
 /// When a path is not there, no entry can be found or several are offered, or there is no room for rendering. What is wrong with a
 /// document, an object or a unit is in [`DeclaredSet::problems`].
 pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
-    let (entry, parts) = entry::choose(tree, &options.paths)?;
+    let seen = Seen::default();
+    let (entry, parts) = entry::choose(tree, &options.paths, &seen)?;
     let mut assembly = Assembly::default();
     for path in &entry.paths {
         assembly.problems.extend(tree.problems_within(path).cloned());
@@ -26,7 +28,7 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
     let unreached = parts::unreached(tree, &parts);
     let outside = Outside::of(tree, target(options));
     let mut world = World::new(tree, options, &outside);
-    assembly.take_parts(tree, parts, options, &mut world)?;
+    assembly.take_parts(tree, parts, options, &mut world, &seen)?;
     assembly.take_keys(&options.sealing);
     let tracking = world.argo.tracking();
     let mark = |app: &super::argo::App, object: &mut serde_json::Value| {

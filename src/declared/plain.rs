@@ -1,17 +1,66 @@
 //! Files that are read as they stand.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::appliers;
-use super::documents::{self, Findings};
-use super::{Keys, in_parallel, release, secrets};
+use super::documents::{self, Findings, Found};
+use super::{Keys, in_parallel, parts, release, secrets};
 use crate::error::printable;
 use crate::object::Problem;
 use crate::source::Tree;
 use crate::source::path::parent;
 
+/// What was read of files when the entry was looked for: none of it is read a second time.
+#[derive(Default)]
+pub(super) struct Seen(Mutex<BTreeMap<String, SeenFile>>);
+
+struct SeenFile {
+    /// Objects, counted without parsing.
+    count: usize,
+    /// What it declares; `None` where keys are needed for that, or a renderer.
+    findings: Option<Findings>,
+}
+
+impl Seen {
+    /// Reads a file ahead, and gives something of each object in it.
+    pub fn look<T>(&self, tree: &Tree, file: &str, of: impl Fn(&Found) -> T) -> Vec<T> {
+        let Ok(text) = tree.read(file) else {
+            return Vec::new();
+        };
+        let findings = documents::of_file(file, &text);
+        let given = findings.found.iter().map(of).collect();
+        let as_it_stands = !appliers::is_ytt(&text) && !secrets::is_encrypted(&text);
+        let seen = SeenFile {
+            count: parts::count(file, &text),
+            findings: as_it_stands.then_some(findings),
+        };
+        self.files().insert(file.to_owned(), seen);
+        given
+    }
+
+    /// Objects of a file, counted without parsing.
+    pub fn count(&self, tree: &Tree, file: &str) -> usize {
+        let seen = self.files().get(file).map(|seen| seen.count);
+        seen.unwrap_or_else(|| tree.read(file).map_or(0, |text| parts::count(file, &text)))
+    }
+
+    fn take(&self, file: &str) -> Option<Findings> {
+        self.files().get_mut(file)?.findings.take()
+    }
+
+    fn files(&self) -> MutexGuard<'_, BTreeMap<String, SeenFile>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The objects of each of these files, and what is told of others: of folders with templates of ytt nothing is read, since it takes
 /// their files together.
-pub(super) fn read(tree: &Tree, files: &[&str], keys: &Keys) -> (Vec<Findings>, Vec<Problem>) {
-    let read = in_parallel(files, |file| of_file(tree, file, keys));
+pub(super) fn read(tree: &Tree, files: &[&str], keys: &Keys, seen: &Seen) -> (Vec<Findings>, Vec<Problem>) {
+    let read = in_parallel(files, |file| match seen.take(file) {
+        Some(findings) => Some(without_other_occasions(findings)),
+        None => of_file(tree, file, keys),
+    });
     let templates = files.iter().zip(&read).filter(|(_, findings)| findings.is_none());
     let ytt = appliers::of_ytt(templates.clone().map(|(file, _)| *file));
     let folders: Vec<&str> = templates.map(|(file, _)| parent(file)).collect();
