@@ -76,16 +76,18 @@ pub fn classify<'a>(
     };
     let mut audit = Audit::new(&all);
     let mut others = undeclared(live, &by_id);
-    audit.found.findings.reserve_exact(others.len());
-    let share = others.len().div_ceil(threads()).max(AT_ONCE);
+    let count = others.len();
+    let share = count.div_ceil(threads()).max(AT_ONCE);
     std::thread::scope(|scope| {
         let all = &all;
-        let parts = others.chunks_mut(share).map(|part| {
+        let parts = others.chunks_mut(share).enumerate().map(|(number, part)| {
+            // The first takes in the others.
+            let most = if number == 0 { count } else { part.len() };
             scope.spawn(move || {
                 // In the order of the report: references are put in order more easily than findings.
                 part.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)));
                 let mut audit = Audit::new(all);
-                audit.found.findings.reserve_exact(part.len());
+                audit.found.findings.reserve_exact(most);
                 part.iter().for_each(|(id, object)| audit.undeclared(id, object));
                 audit
             })

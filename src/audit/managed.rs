@@ -1,6 +1,7 @@
 //! What a tool's unit made: a Helm release, a Flux Kustomization, an Argo CD Application, a kapp app, an ApplySet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use super::namespaces::Namespaces;
 use super::was::knows;
@@ -47,8 +48,8 @@ pub(super) struct Units<'a> {
     releases: BTreeSet<(String, String)>,
     /// Names of declared ConfigMaps and Secrets whose name ends in a hash, without it: (kind, namespace, name) → file.
     generated: BTreeMap<(&'a str, &'a str, &'a str), &'a str>,
-    /// Parents of ApplySets, by their id.
-    sets: BTreeMap<&'a str, &'a ObjectId>,
+    /// Parents of ApplySets, by their id. Any object may be one: looked for when one is first asked for.
+    sets: OnceLock<BTreeMap<&'a str, &'a ObjectId>>,
     /// Live Argo CD Applications, by name.
     applications: BTreeMap<&'a str, &'a ObjectId>,
     /// ConfigMaps of kapp's apps.
@@ -63,11 +64,7 @@ impl<'a> Units<'a> {
         declared: &'a BTreeMap<&'a ObjectId, &'a Declared>,
         past: &'a PastSet,
     ) -> Self {
-        let applications = live.objects.keys().filter(|id| is(id, APPLICATION));
-        let parents = live.objects.iter().filter_map(|(id, object)| {
-            let set = object.labels.get("applyset.kubernetes.io/id")?;
-            Some((set.as_str(), id))
-        });
+        let applications = live.of_kind(APPLICATION.0, APPLICATION.1).map(|(id, _)| id);
         let releases: BTreeSet<(String, String)> = declared.values().flat_map(|one| releases_of(one)).collect();
         Self {
             declared,
@@ -76,11 +73,10 @@ impl<'a> Units<'a> {
             namespaces: Namespaces::new(declared.values().copied(), releases.iter().cloned()),
             releases,
             generated: declared.iter().filter_map(|(id, one)| generated_as(id, one)).collect(),
-            sets: parents.collect(),
+            sets: OnceLock::new(),
             apps: live
-                .objects
-                .iter()
-                .filter(|(id, object)| is_app(id, object))
+                .of_kind("", "ConfigMap")
+                .filter(|(_, object)| is_app(object))
                 .map(|(id, _)| id)
                 .collect(),
             applications: applications.map(|id| (id.name.as_str(), id)).collect(),
@@ -110,7 +106,7 @@ impl<'a> Units<'a> {
             return Some(self.kapp(id, app));
         }
         if let Some(set) = label("applyset.kubernetes.io/part-of") {
-            let parent = self.sets.get(set).map(|id| (*id).clone());
+            let parent = self.sets().get(set).map(|id| (*id).clone());
             return Some(Unit {
                 tool: "ApplySet",
                 name: parent.as_ref().map_or_else(|| set.to_owned(), ObjectId::to_string),
@@ -122,6 +118,16 @@ impl<'a> Units<'a> {
             tool: "Helm",
             name: format!("{namespace}/{release}"),
             object: self.release_object(namespace, release),
+        })
+    }
+
+    fn sets(&self) -> &BTreeMap<&'a str, &'a ObjectId> {
+        self.sets.get_or_init(|| {
+            let parents = self.live.objects.iter().filter_map(|(id, object)| {
+                let set = object.labels.get("applyset.kubernetes.io/id")?;
+                Some((set.as_str(), id))
+            });
+            parents.collect()
         })
     }
 
@@ -257,12 +263,10 @@ pub(super) fn is(id: &ObjectId, (group, kind): (&str, &str)) -> bool {
 }
 
 /// Whether kapp keeps an app in this ConfigMap.
-fn is_app(id: &ObjectId, object: &LiveObject) -> bool {
-    id.is("", "ConfigMap")
-        && (object.labels.contains_key("kapp.k14s.io/is-app")
-            || object
-                .annotations
-                .contains_key("kapp.k14s.io/app-changes-use-app-label"))
+fn is_app(object: &LiveObject) -> bool {
+    let annotations = &object.annotations;
+    object.labels.contains_key("kapp.k14s.io/is-app")
+        || annotations.contains_key("kapp.k14s.io/app-changes-use-app-label")
 }
 
 /// The application of a tracking id, `app:group/Kind:namespace/name`, if it is about this object: annotations are copied with manifests.

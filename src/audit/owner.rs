@@ -40,8 +40,9 @@ enum Step {
 impl<'a> Owners<'a> {
     pub(super) fn new(live: &'a LiveSet, declared: &'a BTreeMap<&'a ObjectId, &'a Declared>) -> Self {
         let mut sets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let all = live.objects.keys().chain(declared.keys().copied());
-        for id in all.filter(|id| id.is("apps", "StatefulSet")) {
+        let live_ones = live.of_kind("apps", "StatefulSet").map(|(id, _)| id);
+        let declared_ones = declared.keys().copied().filter(|id| id.is("apps", "StatefulSet"));
+        for id in live_ones.chain(declared_ones) {
             let names = sets.entry(id.namespace.as_deref().unwrap_or_default()).or_default();
             names.insert(&id.name);
         }

@@ -23,7 +23,7 @@ impl Findings {
     }
 
     /// Takes in what was found of other objects.
-    pub(super) fn take_in(&mut self, other: Self) {
+    pub(super) fn take_in(&mut self, mut other: Self) {
         for (verdict, number) in other.counts {
             self.count(verdict, number);
         }
@@ -36,7 +36,11 @@ impl Findings {
             *self.waived.entry(by).or_default() += number;
         }
         self.ignored += other.ignored;
-        self.findings.extend(other.findings);
+        // They are large, and may be many: those stay where they are that have room for the others.
+        if other.findings.capacity() > self.findings.capacity() {
+            std::mem::swap(&mut self.findings, &mut other.findings);
+        }
+        self.findings.append(&mut other.findings);
     }
 
     /// Puts them in the order of a report: by verdict, then by place. What is in order in parts costs little.

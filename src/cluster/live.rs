@@ -289,7 +289,11 @@ impl Cluster {
             };
             pages += 1;
             let before = std::mem::replace(&mut next, page.next);
-            objects.extend(page.objects);
+            // Most lists are one page: it is taken as it is.
+            match objects.is_empty() {
+                true => *objects = page.objects,
+                false => objects.extend(page.objects),
+            }
             if next.is_empty() {
                 return Ok(());
             }

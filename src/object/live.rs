@@ -18,6 +18,15 @@ pub struct LiveSet {
     pub gaps: Vec<FactGap>,
 }
 
+impl LiveSet {
+    /// The objects of a kind, in order.
+    pub fn of_kind(&self, group: &str, kind: &str) -> impl Iterator<Item = (&ObjectId, &LiveObject)> {
+        let first = ObjectId::new(group, kind, None, "");
+        let from = self.objects.range(first.clone()..);
+        from.take_while(move |(id, _)| id.is(&first.group, &first.kind))
+    }
+}
+
 /// A live object, from its metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LiveObject {
