@@ -129,7 +129,34 @@ fn read(
 pub(super) fn confirm(args: &RestoreArgs, prepared: &Prepared) -> Result<(), Failure> {
     let deletes = |step: &&plan::Step| matches!(step.action, StepAction::Delete { .. });
     let number = prepared.plan.steps.iter().filter(deletes).count();
-    if number == 0 || args.right.yes && args.target.context.is_some() {
+    let said = Said {
+        yes: args.right.yes,
+        names_context: args.target.context.is_some(),
+    };
+    let asked = |text: &str| {
+        io::stdin()
+            .is_terminal()
+            .then(|| right_cluster::types_name(&prepared.facts, text))
+    };
+    decide(number, said, &prepared.facts, asked)
+}
+
+/// What the operator said on the command line.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    yes: bool,
+    names_context: bool,
+}
+
+/// Whether so many objects may be deleted. `types_name` asks with a text, and tells whether the cluster's name was typed; `None` where
+/// nobody can be asked.
+fn decide(
+    number: usize,
+    said: Said,
+    facts: &Facts,
+    types_name: impl FnOnce(&str) -> Option<bool>,
+) -> Result<(), Failure> {
+    if number == 0 || said.yes && said.names_context {
         return Ok(());
     }
     let objects = match number {
@@ -137,7 +164,7 @@ pub(super) fn confirm(args: &RestoreArgs, prepared: &Prepared) -> Result<(), Fai
         _ => format!("{number} objects"),
     };
     let refused = |why: &str| {
-        let context = prepared.facts.context.as_ref().map_or("NAME", |context| &context.name);
+        let context = facts.context.as_ref().map_or("NAME", |context| &context.name);
         Failure::new(
             Kind::Cluster,
             format!("nothing was changed: {objects} would be deleted, which was not confirmed"),
@@ -148,23 +175,71 @@ pub(super) fn confirm(args: &RestoreArgs, prepared: &Prepared) -> Result<(), Fai
             printable(context)
         ))
     };
-    if args.right.yes {
+    if said.yes {
         return Err(refused("--yes needs --context before anything is deleted"));
     }
-    if !io::stdin().is_terminal() {
-        return Err(refused("nobody can be asked: this is no terminal"));
+    let are = match number {
+        1 => "is",
+        _ => "are",
+    };
+    match types_name(&format!("\nTo delete {objects} that {are} listed above")) {
+        Some(true) => Ok(()),
+        Some(false) => Err(refused("the name that was typed is not the cluster's")),
+        None => Err(refused("nobody can be asked: this is no terminal")),
     }
-    match right_cluster::types_name(
-        &prepared.facts,
-        &format!(
-            "\nTo delete {objects} that {} listed above",
-            match number {
-                1 => "is",
-                _ => "are",
-            }
-        ),
-    ) {
-        true => Ok(()),
-        false => Err(refused("the name that was typed is not the cluster's")),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{KubeVersion, ServedKinds};
+
+    /// What is decided: nothing is asked, what is asked, or why not.
+    fn told(number: usize, yes: bool, names_context: bool, typed: Option<bool>) -> (bool, String) {
+        let facts = Facts::of_a_new_cluster(KubeVersion { major: 1, minor: 37 }, ServedKinds::default());
+        let mut asked = String::new();
+        let types_name = |text: &str| {
+            text.trim().clone_into(&mut asked);
+            typed
+        };
+        let decided = decide(number, Said { yes, names_context }, &facts, types_name);
+        let allowed = decided.is_ok();
+        (allowed, decided.err().map_or(asked, |failure| failure.in_one_line()))
+    }
+
+    #[test]
+    fn nothing_is_deleted_unless_the_cluster_is_named() {
+        assert_eq!(told(0, false, false, None), (true, String::new()));
+        assert_eq!(told(2, true, true, None), (true, String::new()), "nobody is asked");
+        assert_eq!(
+            told(1, false, false, Some(true)),
+            (true, "To delete 1 object that is listed above".to_owned())
+        );
+        assert_eq!(
+            told(2, false, true, Some(true)),
+            (true, "To delete 2 objects that are listed above".to_owned())
+        );
+        for (yes, names_context, typed, why) in [
+            (
+                false,
+                false,
+                Some(false),
+                "the name that was typed is not the cluster's",
+            ),
+            (false, true, None, "nobody can be asked: this is no terminal"),
+            (
+                true,
+                false,
+                Some(true),
+                "--yes needs --context before anything is deleted",
+            ),
+        ] {
+            let (allowed, said) = told(2, yes, names_context, typed);
+            assert!(!allowed && said.contains(why), "{said}");
+            assert!(
+                said.contains("2 objects would be deleted, which was not confirmed"),
+                "{said}"
+            );
+        }
     }
 }
