@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{CONTEXT, live, names, returns, run, send, told};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
+use crate::support::run::refloat;
 
 fn config_map(name: &str, annotations: &str) -> String {
     format!(
@@ -76,7 +77,13 @@ const GONE: [&str; 4] = [
 fn what_newer_revisions_brought_goes_and_nothing_else() {
     let (repo, [first, _, third]) = repository();
     let plane = cluster(&repo);
-    let back = ["--rev", first.as_str(), "--prune-removed"];
+    // As `history` prints it.
+    let history = returns(0, refloat(["history", &repo.path().display().to_string()]).run());
+    let printed = history.stdout.lines().find(|line| line.ends_with("  declare"));
+    let id = printed.and_then(|line| line.split_whitespace().next());
+    let id = id.unwrap_or_else(|| panic!("{}", history.stdout));
+    assert!(id.len() < first.len() && first.starts_with(id), "{id}");
+    let back = ["--rev", id, "--prune-removed"];
 
     let planned = returns(0, run(&plane, "plan", &repo, &back));
     let listed = format!(
