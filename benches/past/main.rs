@@ -10,9 +10,11 @@
 //! - **git**: `git log --raw --first-parent -m -- '*.yaml' '*.yml'`, its output read and thrown away
 //! - **parse**: each distinct content of these files parsed once with kube-yaml, read into memory before, on one thread and on all
 //! - **index**: `past::read` without a cache
-//! - **again**: `past::read` with the cache of the run before; and the whole of opening the repository and reading it
+//! - **again**: with the cache of the run before, the whole of opening the repository and reading it: nothing is new; and after one
+//!   commit more, which changes a file
 //!
-//! The bound is git + parse on all threads. Medians are told, and the most memory that the process had after the first index.
+//! Medians are told, and the most memory that the process had after the first index; and what they may be: the index git + parse on
+//! all threads, again 200 ms. What is read is a copy of the clone.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -25,15 +27,22 @@ use refloat::past;
 use refloat::source::{self, GitId, Tree};
 
 const ROUNDS: usize = 5;
+/// What the index may take with a cache, in milliseconds.
+const AGAIN: f64 = 200.0;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let given = args.iter().skip_while(|arg| *arg != "--clone").nth(1);
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
-    let Some(clone) = given.map(PathBuf::from).or_else(|| case(folder.path())) else {
+    let bundle = || {
+        let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases/home-ops.bundle");
+        bundle.exists().then_some(bundle)
+    };
+    let Some(from) = given.map(PathBuf::from).or_else(bundle) else {
         tell("skipped: ../shared/cases/home-ops.bundle is not present, and no --clone is given");
         return;
     };
+    let clone = copy(&from, folder.path());
     let (tree, opening) = timed(|| open(&clone));
     let first = past::read(&tree, &past::Options::default()).expect("because the clone is whole");
     let memory = most_memory();
@@ -41,7 +50,7 @@ fn main() {
     let bytes: usize = blobs.iter().map(Vec::len).sum();
     tell(&format!(
         "{}: {} commits, {} identities; {} distinct contents, {} MB; opened in {}, {memory} MB at most",
-        clone.display(),
+        from.display(),
         first.walked,
         first.identities.values().map(Vec::len).sum::<usize>(),
         blobs.len(),
@@ -55,15 +64,19 @@ fn main() {
     };
     past::read(&tree, &kept).expect("because the clone is whole");
     let mut times: [Vec<Duration>; 6] = Default::default();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         times[0].push(timed(|| git_log(&clone)).1);
         times[1].push(timed(|| parse(&blobs, 1)).1);
         times[2].push(timed(|| parse(&blobs, cores())).1);
         times[3].push(timed(|| past::read(&tree, &past::Options::default()).map(drop)).1);
-        times[4].push(timed(|| past::read(&tree, &kept).map(drop)).1);
-        times[5].push(timed(|| past::read(&open(&clone), &kept).map(drop)).1);
+        times[4].push(timed(|| past::read(&open(&clone), &kept).map(drop)).1);
+        commit(&clone, round);
+        let read = || past::read(&open(&clone), &kept).expect("because the clone is whole");
+        let (past, time) = timed(read);
+        assert_eq!(past.walked, first.walked + round + 1, "the new commit is read");
+        times[5].push(time);
     }
-    let [git, one, all, index, again, opened] = times.map(median);
+    let [git, one, all, index, again, after_one] = times.map(median);
     let bound = git + all;
     tell(&format!("git log                  {}", shown(git)));
     tell(&format!("parse, one thread        {}", shown(one)));
@@ -74,13 +87,22 @@ fn main() {
         "index                    {}  {share:.2} of the bound",
         shown(index)
     ));
-    tell(&format!("again                    {}", shown(again)));
-    tell(&format!("again, with opening      {}", shown(opened)));
+    tell(&format!("again                    {}{}", shown(again), of_bound(again)));
+    tell(&format!(
+        "again, one commit more   {}{}",
+        shown(after_one),
+        of_bound(after_one)
+    ));
 }
 
 fn tell(line: &str) {
     // Nobody is left to be told where stdout is gone.
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn of_bound(time: Duration) -> String {
+    let share = time.as_secs_f64() * 1000.0 / AGAIN;
+    format!("  {share:.2} of the bound, {AGAIN} ms")
 }
 
 fn shown(time: Duration) -> String {
@@ -106,23 +128,36 @@ fn open(clone: &Path) -> Tree {
     source::open(&clone.display().to_string(), &source::Options::default()).expect("because it is a clone")
 }
 
-/// The home-ops case, cloned.
-fn case(folder: &Path) -> Option<PathBuf> {
-    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases/home-ops.bundle");
-    if !bundle.exists() {
-        return None;
+/// A copy of a clone or of a bundle, to commit to.
+fn copy(from: &Path, folder: &Path) -> PathBuf {
+    let clone = folder.join("clone");
+    let mut args: Vec<&std::ffi::OsStr> = vec!["clone".as_ref(), "-q".as_ref()];
+    // A bundle does not say which of its branches is the one.
+    if from.is_file() {
+        args.extend(["-b", "main"].map(std::ffi::OsStr::new));
     }
-    let clone = folder.join("home-ops");
-    let args: [&std::ffi::OsStr; 6] = [
-        "clone".as_ref(),
-        "-q".as_ref(),
-        "-b".as_ref(),
-        "main".as_ref(),
-        bundle.as_ref(),
-        clone.as_ref(),
-    ];
+    args.extend([from.as_os_str(), clone.as_os_str()]);
     assert!(git(&args).status().is_ok_and(|status| status.success()), "git clones");
-    Some(clone)
+    clone
+}
+
+/// Commits another manifest.
+fn commit(clone: &Path, round: usize) {
+    let manifest = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: bench-{round}, namespace: bench}}\n");
+    std::fs::write(clone.join("bench.yaml"), manifest).expect("because the folder is ours");
+    let user = [
+        "-c",
+        "user.name=dev",
+        "-c",
+        "user.email=dev@example.invalid",
+        "-c",
+        "commit.gpgsign=false",
+    ];
+    for args in [&["add", "bench.yaml"][..], &["commit", "-q", "-m", "another one"]] {
+        let at = ["-C".as_ref(), clone.as_os_str()].into_iter();
+        let args: Vec<&std::ffi::OsStr> = at.chain(user.iter().chain(args).map(|arg| arg.as_ref())).collect();
+        assert!(git(&args).status().is_ok_and(|status| status.success()), "git commits");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "git itself is what is measured")]
