@@ -205,6 +205,11 @@ fn said(request: &Request, confidence: Confidence) -> Author {
         .as_deref()
         .map(|from| format!(" from {from}"))
         .unwrap_or_default();
+    let claimed = request
+        .claimed
+        .as_deref()
+        .map(|others| format!(" (said to come from {others}, which the client may make up)"))
+        .unwrap_or_default();
     let of = if request.subresource.is_empty() {
         String::new()
     } else {
@@ -218,7 +223,7 @@ fn said(request: &Request, confidence: Confidence) -> Author {
         operation: request.verb.to_string(),
         confidence,
         evidence: format!(
-            "audit log: {} {}{of}{from} {}",
+            "audit log: {} {}{of}{from}{claimed} {}",
             request.who(),
             request.verb,
             request.time
@@ -375,11 +380,31 @@ mod tests {
             authors[0].evidence,
             "audit log: alice patch from 10.1.2.3 2026-01-02T03:04:20.500000Z"
         );
+        assert_eq!(authors[0].from.as_deref(), Some("10.1.2.3"));
         let none = Records {
             log: None,
             plurals: &plurals,
         };
         assert_eq!(told(&of_drift(&none, &owned)), ["unknown kubectl edit Likely"]);
+    }
+
+    #[test]
+    fn what_a_client_says_of_its_address_is_quoted_as_its_word() {
+        let plurals = BTreeMap::new();
+        let forged = event("patch", "alice", "kubectl-edit", 20, None)
+            .replace(r#"["10.1.2.3"]"#, r#"["192.0.2.1","192.0.2.2","10.1.2.3"]"#);
+        let log = log(vec![forged]);
+        let records = Records {
+            log: Some(&log),
+            plurals: &plurals,
+        };
+        let owned = drift(FieldChange::Changed, Some(0), vec![manager("kubectl-edit", 20)]);
+        let authors = of_drift(&records, &owned);
+        assert_eq!(authors[0].from.as_deref(), Some("10.1.2.3"));
+        assert_eq!(
+            authors[0].evidence,
+            "audit log: alice patch from 10.1.2.3 (said to come from 192.0.2.1, 192.0.2.2, which the client may make up) 2026-01-02T03:04:20.500000Z"
+        );
     }
 
     #[test]

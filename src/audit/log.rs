@@ -282,7 +282,7 @@ impl Log {
     }
 
     /// The change that an event tells of: one that was carried out, of an object and not of its status.
-    fn change(&mut self, event: Event) -> Option<(Key, Request)> {
+    fn change(&mut self, mut event: Event) -> Option<(Key, Request)> {
         let status = event.response_status.as_ref().map_or(0, |status| status.code);
         let done = event.stage.as_deref() == Some("ResponseComplete") && (200..300).contains(&status);
         let reference = event.object_ref?;
@@ -324,6 +324,8 @@ impl Log {
         // The content type, which would tell, is not in the log; kubectl and the engines say whether they force.
         let applies = event.verb == "patch" && (whole || parameter(&event.uri, "force").is_some());
         let touched = body.filter(|_| event.verb == "patch" && !applies).map(fields);
+        // The last one is the server's own observation.
+        let from = event.source_ips.pop();
         let request = Request {
             verb: match reference.subresource.as_str() {
                 "eviction" => self.text("delete".to_owned()),
@@ -332,7 +334,10 @@ impl Log {
             subresource: self.text(reference.subresource),
             user: self.text(event.user.username),
             acting_as: event.impersonated_user.map(|user| self.text(user.username)),
-            from: event.source_ips.into_iter().next().map(|from| self.text(from)),
+            from: from.map(|from| self.text(from)),
+            claimed: Some(event.source_ips.join(", "))
+                .filter(|all| !all.is_empty())
+                .map(|all| self.text(all)),
             time: event.request_received_timestamp,
             manager: self.text(manager),
             agent: self.text(agent),
@@ -451,7 +456,9 @@ mod tests {
         let found = of(&log);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].who(), "root as alice");
-        assert_eq!(found[0].from.as_deref(), Some("10.1.2.3"));
+        // What the server saw, and what the client said of itself.
+        assert_eq!(found[0].from.as_deref(), Some("10.0.0.1"));
+        assert_eq!(found[0].claimed.as_deref(), Some("10.1.2.3"));
         assert_eq!((&*found[0].manager, &*found[0].agent), ("kubectl-edit", "kubectl"));
         assert_eq!(found[0].tool().map(|tool| tool.tool.as_str()), Some("kubectl edit"));
         assert_eq!(found[0].touches(".data.password"), Some(true));

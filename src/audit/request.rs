@@ -23,8 +23,10 @@ pub struct Request {
     pub user: Arc<str>,
     /// As whom, where it acted for somebody else.
     pub acting_as: Option<Arc<str>>,
-    /// First source address.
+    /// The address that the server saw.
     pub from: Option<Arc<str>>,
+    /// Addresses that the client says it speaks for, as a proxy does; it may say what it likes.
+    pub claimed: Option<Arc<str>>,
     /// When it was received, RFC 3339.
     pub time: String,
     /// Field manager: as given in the request, else as the server makes it of the user agent.
