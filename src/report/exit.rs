@@ -61,9 +61,11 @@ pub fn counts_as_failure(finding: &Finding, fail_on: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::About;
     use super::super::sample::{self, id};
     use super::*;
-    use crate::object::{Action, Outcome, Place, Readiness, SkipReason};
+    use crate::audit::{Findings, Verdict};
+    use crate::object::{Action, FactGap, Outcome, PastSet, Place, Readiness, SkipReason};
 
     fn of(outcome: Outcome) -> Exit {
         let summary = Summary {
@@ -83,6 +85,54 @@ mod tests {
         assert_eq!(of(sample::skipped(SkipReason::Generated)), Exit::Done);
         let late = Readiness::TimedOut("x".to_owned());
         assert_eq!(of(sample::outcome(Action::Created, late)), Exit::LookAt);
+    }
+
+    #[test]
+    fn verdicts_gaps_and_inputs_decide_an_audit() {
+        let gap = || FactGap {
+            what: "list secrets".to_owned(),
+            reason: "forbidden".to_owned(),
+        };
+        let error = || Problem::error(Place::file("a.yaml"), "is no YAML");
+        let warning = || Problem::warning(Place::file("a.yaml"), "key given twice");
+        let missing = || vec![Finding::new(id("ConfigMap", "a"), Verdict::Missing)];
+        for (findings, gaps, problems, fail_on, expected) in [
+            (vec![], vec![], vec![], vec![], Exit::Done),
+            (missing(), vec![], vec![], vec![], Exit::LookAt),
+            (missing(), vec![], vec![], vec!["missing"], Exit::LookAt),
+            (missing(), vec![], vec![], vec!["drifted", "missing"], Exit::LookAt),
+            (missing(), vec![], vec![], vec!["drifted"], Exit::Done),
+            (missing(), vec![gap()], vec![], vec!["drifted"], Exit::LookAt),
+            (vec![], vec![gap()], vec![], vec![], Exit::LookAt),
+            (vec![], vec![], vec![error()], vec!["drifted"], Exit::LookAt),
+            (vec![], vec![], vec![warning()], vec![], Exit::Done),
+        ] {
+            let (repository, entry, context) = sample::about();
+            let (findings, past) = (
+                Findings {
+                    findings,
+                    ..Findings::default()
+                },
+                PastSet::default(),
+            );
+            let audited = Audited {
+                about: About {
+                    repository: &repository,
+                    entry: &entry,
+                    unreached: 0,
+                    context: Some(&context),
+                },
+                findings: &findings,
+                gaps: &gaps,
+                past: &past,
+                log: None,
+                problems: &problems,
+                declared: 1,
+                live: 1,
+            };
+            let fail_on: Vec<String> = fail_on.into_iter().map(str::to_owned).collect();
+            assert_eq!(exit_of_audit(&audited, &fail_on), expected, "{fail_on:?} {audited:?}");
+        }
     }
 
     #[test]
