@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::author::Records;
-use super::managed::{Unit, Units};
+use super::managed::{Known, Unit, Units};
 use super::owner::{Owned, Owners};
 use super::remedy::Commands;
-use super::rules::{Ruled, judge};
+use super::rules::{Ruled, Rules};
 use super::tally::place;
 use super::tools::{Hands, hands};
+use super::unread::Unread;
 use super::waive::is_left_out;
 use super::was::{Namesakes, Was, was};
 use super::{Finding, Findings, Ignore, Log, Match, Verdict};
 use crate::object::{
-    Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Method, ObjectId, PastSet, Problem, ProblemKind,
+    Comparison, Declared, DeclaredSet, GroupKind, LiveObject, LiveSet, Manager, Method, ObjectId, PastSet, Problem,
+    ProblemKind,
 };
 
 /// Declared objects whose kind could not be read, or that were not compared: neither in sync nor anything else.
@@ -31,6 +33,8 @@ pub struct Options<'a> {
     pub log: Option<&'a Log>,
     /// Plural resource names of the kinds that are served: the log names objects by them.
     pub plurals: &'a BTreeMap<GroupKind, String>,
+    /// The version that the server tells, with what distributions put behind it.
+    pub release: &'a str,
     /// How the cluster is reached, for the commands that put findings right.
     pub reach: &'a Reach,
 }
@@ -44,18 +48,23 @@ pub struct Reach {
     pub context: Option<String>,
 }
 
+/// How declared objects differ, and which were not there any more when they were to be compared.
+pub type Compared<'a> = (&'a BTreeMap<ObjectId, Comparison>, &'a BTreeSet<ObjectId>);
+
 /// Judges every declared and every live object.
 ///
 /// An object gets the first verdict that fits: declared (in sync, drifted, missing) · owned, by an owner that exists and not by a
-/// person's word alone · built in · managed by a unit that Git declares or did · known to the past (removed, not reached) · managed by
-/// a unit that Git never declared (one finding for the unit) · never in Git.
+/// person's word alone · built in · managed by a unit that Git declares · made by a unit that Git declared, or declares elsewhere (one
+/// finding for the unit: removed, not reached) · known to the past itself (likewise) · managed by a unit that Git never declared (one
+/// finding for the unit) · never in Git.
 ///
-/// `compare` gives how declared objects differ; it is called once, while what is not declared is being judged.
+/// `compare` gives how declared objects differ, and which were not there when they were to be compared; it is called once, while what
+/// is not declared is being judged.
 pub fn classify<'a>(
     declared: &DeclaredSet,
     past: &PastSet,
     live: &LiveSet,
-    compare: impl FnOnce() -> &'a BTreeMap<ObjectId, Comparison>,
+    compare: impl FnOnce() -> Compared<'a>,
     options: &Options<'_>,
 ) -> Findings {
     let by_id: BTreeMap<&ObjectId, &Declared> = declared.objects.iter().map(|one| (&one.id, one)).collect();
@@ -68,9 +77,10 @@ pub fn classify<'a>(
             log: options.log,
             plurals: options.plurals,
         },
-        owners: Owners::new(live, &by_id),
+        owners: Owners::new(live, &by_id, Unread::new(live, options.plurals)),
         units: Units::new(live, &by_id, past),
-        listed: live.listed.iter().collect(),
+        unread: Unread::new(live, options.plurals),
+        rules: Rules::of(options.release, live, options.plurals.keys()),
         namesakes: Namesakes::new(past, live),
         commands: Commands::new(declared, options.reach),
     };
@@ -124,26 +134,27 @@ fn threads() -> usize {
 }
 
 /// All that objects are judged by.
-struct Sets<'a> {
+pub(super) struct Sets<'a> {
     set: &'a DeclaredSet,
     past: &'a PastSet,
-    live: &'a LiveSet,
-    options: &'a Options<'a>,
-    records: Records<'a>,
+    pub live: &'a LiveSet,
+    pub options: &'a Options<'a>,
+    pub records: Records<'a>,
     owners: Owners<'a>,
-    units: Units<'a>,
-    listed: BTreeSet<&'a GroupKind>,
+    pub units: Units<'a>,
+    unread: Unread<'a>,
+    rules: Rules,
     namesakes: Namesakes<'a>,
-    commands: Commands<'a>,
+    pub commands: Commands<'a>,
 }
 
-struct Audit<'a> {
-    all: &'a Sets<'a>,
+pub(super) struct Audit<'a> {
+    pub all: &'a Sets<'a>,
     /// Objects of units that Git does not declare.
-    undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
-    /// Whether Git declares a unit, or did.
-    known: BTreeMap<Unit, bool>,
-    found: Findings,
+    pub undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
+    /// What Git knows of a unit, and how many objects are silent for it.
+    pub known: BTreeMap<Unit, (Known, usize)>,
+    pub found: Findings,
 }
 
 impl<'a> Audit<'a> {
@@ -161,13 +172,16 @@ impl<'a> Audit<'a> {
         for (unit, members) in part.undeclared {
             self.undeclared.entry(unit).or_default().extend(members);
         }
+        for (unit, (_, silent)) in part.known {
+            self.tell_unit(&unit, silent);
+        }
         self.found.take_in(part.found);
     }
 
-    fn declared(&mut self, declared: &Declared, compared: &BTreeMap<ObjectId, Comparison>) {
+    fn declared(&mut self, declared: &Declared, (compared, gone): Compared<'_>) {
         let id = &declared.id;
-        if !self.all.live.objects.contains_key(id) {
-            if self.is_unread(&id.group_kind()) {
+        if !self.all.live.objects.contains_key(id) || gone.contains(id) {
+            if self.all.unread.is(id) {
                 self.found.count(NOT_COMPARED, 1);
             } else if goes_by_itself(declared) || is_left_out(declared) {
                 self.silent(id, &Verdict::InSync);
@@ -197,6 +211,9 @@ impl<'a> Audit<'a> {
             self.found.count(NOT_COMPARED, 1);
             return;
         };
+        if let Method::Offline(reason) = &comparison.method {
+            self.found.compared_offline(id.group_kind(), 1, reason);
+        }
         let (waived, fields): (Vec<_>, Vec<_>) =
             comparison.fields.iter().cloned().partition(|one| one.waived.is_some());
         for by in waived.into_iter().filter_map(|field| field.waived) {
@@ -210,8 +227,17 @@ impl<'a> Audit<'a> {
             .all
             .records
             .of_drift(id, declared.writer.manager(), &fields, &comparison.live);
+        // Who owns which fields, the fields tell.
+        let managers = comparison.live.managers.iter().map(|one| Manager {
+            name: one.name.clone(),
+            operation: one.operation.clone(),
+            subresource: one.subresource.clone(),
+            time: one.time.clone(),
+            fields: None,
+        });
         let verdict = Verdict::Drifted {
             fields,
+            managers: managers.collect(),
             method: comparison.method.clone(),
         };
         let mut finding = Finding::new(id.clone(), verdict);
@@ -223,16 +249,6 @@ impl<'a> Audit<'a> {
         }
         finding.remedy = self.all.commands.of(id, &finding.verdict);
         self.found(finding);
-    }
-
-    /// A kind that is served and was not listed whole, or whose group did not answer.
-    fn is_unread(&self, kind: &GroupKind) -> bool {
-        if self.all.listed.contains(kind) {
-            return false;
-        }
-        let group_is_a_gap =
-            !kind.group.is_empty() && self.all.live.gaps.iter().any(|gap| gap.what.contains(&kind.group));
-        self.all.options.plurals.contains_key(kind) || group_is_a_gap
     }
 
     fn undeclared(&mut self, id: &'a ObjectId, object: &'a LiveObject) {
@@ -247,18 +263,24 @@ impl<'a> Audit<'a> {
                     "it names {owner} as its owner, and only a person's tool wrote it"
                 ));
             }
-            Owned::Gone(owner) => evidence.push(format!("its owner {owner} does not exist")),
+            Owned::Gone(owner) => {
+                evidence.push(format!("its owner {owner} does not exist"));
+                self.found.lost.push((id.clone(), owner));
+            }
             Owned::Ring(owner) => evidence.push(format!("its owners own each other: {owner}")),
             Owned::No => {}
         }
-        let ruled = match judge(id, object) {
+        let ruled = match self.all.rules.judge(id, object) {
             Ruled::BuiltIn(rule) if !rule.by_hand && self.all.records.is_changed_by_hand(id) => {
                 Ruled::ChangedByHand(rule)
             }
             ruled => ruled,
         };
         match ruled {
-            Ruled::BuiltIn(rule) => return self.silent(id, &Verdict::BuiltIn(&rule.rule)),
+            Ruled::BuiltIn(rule) => {
+                *self.found.by_rule.entry(&rule.rule).or_default() += 1;
+                return self.silent(id, &Verdict::BuiltIn(&rule.rule));
+            }
             Ruled::ChangedByHand(rule) => {
                 evidence.push(format!(
                     "the cluster makes it ({}: {}); changed by hand since",
@@ -273,13 +295,19 @@ impl<'a> Audit<'a> {
             Ruled::No => {}
         }
         if let Some(unit) = self.all.units.maker(id, object) {
-            return self.silent(id, &managed(unit, true));
+            self.found.count("managed", 1);
+            return self.tell_unit(unit, 1);
         }
         let unit = self.unit(id, object, hands, &mut evidence);
-        if let Some(unit) = &unit
-            && self.git_has(unit)
-        {
-            return self.silent(id, &managed(unit, true));
+        if let Some(unit) = &unit {
+            match self.git_has(unit) {
+                (Known::Declared, silent) => {
+                    *silent += 1;
+                    return self.found.count("managed", 1);
+                }
+                (Known::Otherwise(_), _) => return self.undeclared.entry(unit.clone()).or_default().push(id),
+                (Known::Never, _) => {}
+            }
         }
         match was(id, self.all.past, &self.all.namesakes) {
             Ok(Was { verdict, matched }) => {
@@ -291,42 +319,13 @@ impl<'a> Audit<'a> {
             Err(doubt) => {
                 evidence.extend(doubt);
                 match unit {
-                    Some(unit) => {
-                        self.found.count("managed-undeclared", 1);
-                        self.undeclared.entry(unit).or_default().push(id);
-                    }
+                    Some(unit) => self.undeclared.entry(unit).or_default().push(id),
                     None => {
                         let finding = self.finding(id, object, Verdict::NeverInGit, evidence);
                         self.found(finding);
                     }
                 }
             }
-        }
-    }
-
-    /// Whether Git declares a unit, or did; asked once for each.
-    fn git_has(&mut self, unit: &Unit) -> bool {
-        if let Some(known) = self.known.get(unit) {
-            return *known;
-        }
-        let declared = self.all.units.is_declared(unit);
-        self.known.insert(unit.clone(), declared);
-        declared
-    }
-
-    /// The unit that made an object. Labels that came along with a copied manifest are none of its doing.
-    fn unit(&self, id: &ObjectId, object: &LiveObject, hands: Hands, evidence: &mut Vec<String>) -> Option<Unit> {
-        let unit = self.all.units.of(id, object);
-        match unit {
-            Some(unit) if hands == Hands::Only && unit.tool != "ApplySet" => {
-                let (tool, name) = (unit.tool, &unit.name);
-                evidence.push(format!(
-                    "it has the marks of {tool} {name}, and only a person's tool wrote it"
-                ));
-                None
-            }
-            Some(unit) => Some(unit),
-            None => self.all.units.earlier_generation(id).filter(|_| hands != Hands::Only),
         }
     }
 
@@ -340,60 +339,9 @@ impl<'a> Audit<'a> {
         if object.terminating {
             finding.evidence.push("it is being deleted".to_owned());
         }
-        if let Verdict::RemovedFromGit {
-            commit: (id, subject, date),
-            path,
-        } = &finding.verdict
-        {
-            let id: String = id.chars().take(12).collect();
-            finding
-                .evidence
-                .push(format!("{path} had it until commit {id} \"{subject}\" ({date})"));
-        }
+        finding.evidence.extend(until(&finding.verdict, "it"));
         finding.remedy = self.all.commands.of(id, &finding.verdict);
         finding
-    }
-
-    /// One finding for each unit that Git does not declare. Where the object that stands for the unit has a finding of its own, that
-    /// one tells of what it manages.
-    fn units(&mut self) {
-        for (unit, members) in std::mem::take(&mut self.undeclared) {
-            let count = members.len();
-            let manages = match count {
-                1 => "it manages 1 object".to_owned(),
-                _ => format!("it manages {count} objects"),
-            };
-            for id in &members {
-                self.found.cover(id.namespace.as_deref(), false);
-            }
-            if let Some(object) = &unit.object
-                && let Some(own) = self.found.findings.iter_mut().find(|finding| finding.id == *object)
-            {
-                own.evidence.push(manages);
-                continue;
-            }
-            let by_object = unit
-                .object
-                .as_ref()
-                .filter(|object| self.all.live.objects.contains_key(object));
-            let Some(id) = by_object.or(members.iter().copied().min()) else {
-                continue;
-            };
-            let empty = LiveObject::default();
-            let object = self.all.live.objects.get(id).unwrap_or(&empty);
-            let mut finding = Finding::new(id.clone(), managed(&unit, false));
-            finding.authors = self.all.records.of_live(id, object);
-            finding.evidence = vec![
-                manages,
-                format!("Git neither declares nor declared {} {}", unit.tool, unit.name),
-            ];
-            finding.remedy = self.all.commands.of_unit(&unit, id);
-            if self.all.options.ignore.hides(id) {
-                self.found.ignored += 1;
-            } else {
-                self.found.findings.push(finding);
-            }
-        }
     }
 
     /// A verdict that nobody needs to look at.
@@ -425,12 +373,17 @@ impl<'a> Audit<'a> {
     }
 }
 
-fn managed(unit: &Unit, declared: bool) -> Verdict {
-    Verdict::Managed {
-        tool: unit.tool,
-        unit: unit.name.clone(),
-        declared,
-    }
+/// Which commit ended what Git had.
+pub(super) fn until(verdict: &Verdict, what: &str) -> Option<String> {
+    let Verdict::RemovedFromGit {
+        commit: (id, subject, date),
+        path,
+    } = verdict
+    else {
+        return None;
+    };
+    let id: String = id.chars().take(12).collect();
+    Some(format!("{path} had {what} until commit {id} \"{subject}\" ({date})"))
 }
 
 /// Declared objects that are not there after a while, as meant: hooks, and Jobs that are collected when they are done.

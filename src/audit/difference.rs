@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Findings, Verdict};
+use super::{Finding, Findings, MadeBy, Verdict};
 use crate::object::{FieldDrift, ObjectId};
 
 /// A finding that came, changed or went.
@@ -57,14 +57,14 @@ pub struct Told {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Object(ObjectId),
-    Unit(&'static str, String),
+    Unit(MadeBy),
 }
 
 impl Key {
     fn of(finding: &Finding) -> Self {
-        match &finding.verdict {
-            Verdict::Managed { tool, unit, .. } => Self::Unit(tool, unit.clone()),
-            _ => Self::Object(finding.id.clone()),
+        match &finding.unit {
+            Some(made) => Self::Unit(MadeBy::clone(made)),
+            None => Self::Object(finding.id.clone()),
         }
     }
 }
@@ -168,6 +168,7 @@ mod tests {
         };
         let verdict = Verdict::Drifted {
             fields: vec![field],
+            managers: Vec::new(),
             method: Method::DryRun,
         };
         Finding::new(id(name), verdict)
@@ -183,7 +184,12 @@ mod tests {
             unit: unit.to_owned(),
             declared: false,
         };
-        Finding::new(id(first), verdict)
+        let mut finding = Finding::new(id(first), verdict);
+        finding.unit = Some(Box::new(MadeBy {
+            tool: "Helm",
+            unit: unit.to_owned(),
+        }));
+        finding
     }
 
     fn all(findings: Vec<Finding>) -> Findings {

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use super::Verdict;
+use super::glob::fits;
 use super::namespaces::Namespaces;
-use super::was::knows;
+use super::release::{past_release, release, releases_of};
+use super::was::{is_in, past_of};
 use crate::object::{Declared, LiveObject, LiveSet, ObjectId, PastSet};
 
 pub(super) const KUSTOMIZATION: (&str, &str) = ("kustomize.toolkit.fluxcd.io", "Kustomization");
@@ -39,6 +42,17 @@ pub(super) struct Unit {
     pub object: Option<ObjectId>,
 }
 
+/// What Git knows of a unit.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    /// It declares it.
+    Declared,
+    /// It did, or does for another entry: [`Verdict::RemovedFromGit`] or [`Verdict::NotReached`].
+    Otherwise(Verdict),
+    /// It never did.
+    Never,
+}
+
 /// All that units are looked up in.
 pub(super) struct Units<'a> {
     declared: &'a BTreeMap<&'a ObjectId, &'a Declared>,
@@ -52,6 +66,8 @@ pub(super) struct Units<'a> {
     sets: OnceLock<BTreeMap<&'a str, &'a ObjectId>>,
     /// Live Argo CD Applications, by name.
     applications: BTreeMap<&'a str, &'a ObjectId>,
+    /// Labels in which Argo CD puts the name of the Application: of those that Git declares, and by itself before version 3.
+    instance_keys: Vec<&'a str>,
     /// ConfigMaps of kapp's apps.
     apps: Vec<&'a ObjectId>,
     /// Namespaces that units make.
@@ -74,6 +90,11 @@ impl<'a> Units<'a> {
             releases,
             generated: declared.iter().filter_map(|(id, one)| generated_as(id, one)).collect(),
             sets: OnceLock::new(),
+            instance_keys: declared
+                .values()
+                .filter_map(|one| instance_key(one))
+                .chain(["app.kubernetes.io/instance"])
+                .collect(),
             apps: live
                 .of_kind("", "ConfigMap")
                 .filter(|(_, object)| is_app(object))
@@ -100,6 +121,13 @@ impl<'a> Units<'a> {
             return Some(self.application(application));
         }
         if let Some(application) = label("argocd.argoproj.io/instance") {
+            return Some(self.application(application));
+        }
+        // Others write such labels, too.
+        let by_argo_cd = || object.managers.iter().any(|one| fits("argocd-*", &one.name));
+        if let Some(application) = self.instance_keys.iter().find_map(|key| label(key))
+            && by_argo_cd()
+        {
             return Some(self.application(application));
         }
         if let Some(app) = label("kapp.k14s.io/app") {
@@ -191,19 +219,23 @@ impl<'a> Units<'a> {
             .cloned()
     }
 
-    /// Whether Git declares a unit, or did.
-    pub(super) fn is_declared(&self, unit: &Unit) -> bool {
-        self.declares(unit, &mut BTreeSet::new())
+    /// What Git knows of a unit.
+    pub(super) fn known(&self, unit: &Unit) -> Known {
+        self.known_but(unit, &mut BTreeSet::new())
     }
 
-    fn declares(&self, unit: &Unit, seen: &mut BTreeSet<ObjectId>) -> bool {
+    /// Likewise, without asking about the objects that were asked about.
+    fn known_but(&self, unit: &Unit, seen: &mut BTreeSet<ObjectId>) -> Known {
         match unit.tool {
-            "Kustomize" => true,
+            "Kustomize" => Known::Declared,
             "Helm" => {
                 let Some((namespace, name)) = unit.name.split_once('/') else {
-                    return false;
+                    return Known::Never;
                 };
-                self.releases.contains(&(namespace.to_owned(), name.to_owned())) || self.past_release(namespace, name)
+                match self.releases.contains(&(namespace.to_owned(), name.to_owned())) {
+                    true => Known::Declared,
+                    false => Known::by_past(past_release(self.past, namespace, name)),
+                }
             }
             "kapp" => {
                 let name = unit
@@ -211,55 +243,82 @@ impl<'a> Units<'a> {
                     .strip_suffix(".app")
                     .or(unit.name.strip_suffix("-ctrl"))
                     .unwrap_or(&unit.name);
-                let declared = self.declared.keys().any(|id| is(id, KAPP) && id.name == name);
-                declared || knows(self.past, KAPP.0, KAPP.1, None, name)
+                match self.declared.keys().any(|id| is(id, KAPP) && id.name == name) {
+                    true => Known::Declared,
+                    false => Known::by_past(past_of(self.past, KAPP, name, |_| true)),
+                }
             }
-            _ => unit.object.as_ref().is_some_and(|object| self.stands(object, seen)),
+            _ => {
+                let object = unit.object.as_ref();
+                object.map_or(Known::Never, |object| self.stands(object, seen))
+            }
         }
     }
 
-    /// Whether an object is declared or was, or stands or falls with one that is.
-    fn stands(&self, id: &ObjectId, seen: &mut BTreeSet<ObjectId>) -> bool {
+    /// What Git knows of an object, or of what it stands or falls with.
+    fn stands(&self, id: &ObjectId, seen: &mut BTreeSet<ObjectId>) -> Known {
         if !seen.insert(id.clone()) {
-            return false;
+            return Known::Never;
         }
         let any_namespace = |other: &&ObjectId| other.is(&id.group, &id.kind) && other.name == id.name;
         let declared = self.declared.contains_key(id)
             || id.namespace.is_none() && self.declared.keys().copied().any(|other| any_namespace(&other));
-        if declared || knows(self.past, &id.group, &id.kind, id.namespace.as_deref(), &id.name) {
-            return true;
+        if declared {
+            return Known::Declared;
         }
+        let namespace = id.namespace.as_deref();
+        let past = past_of(self.past, (&id.group, &id.kind), &id.name, |one| is_in(one, namespace));
         let Some(object) = self.live.objects.get(id) else {
-            return false;
+            return Known::by_past(past);
         };
-        let owners = object.owners.iter();
-        let mut owners = owners.map(|owner| {
-            ObjectId::new(
-                &*owner.kind.group,
-                &*owner.kind.kind,
-                id.namespace.as_deref(),
-                &*owner.name,
-            )
+        let owners = object.owners.iter().map(|owner| {
+            let (group, kind) = (&*owner.kind.group, &*owner.kind.kind);
+            ObjectId::new(group, kind, namespace, &*owner.name)
         });
-        owners.any(|owner| self.stands(&owner, seen))
-            || self.of(id, object).is_some_and(|unit| self.declares(&unit, seen))
+        let mut known = Known::by_past(past);
+        for owner in owners {
+            known = known.or_else(|| self.stands(&owner, seen));
+        }
+        known.or_else(|| {
+            self.of(id, object)
+                .map_or(Known::Never, |unit| self.known_but(&unit, seen))
+        })
+    }
+}
+
+impl Known {
+    fn by_past(past: Option<Verdict>) -> Self {
+        past.map_or(Self::Never, Self::Otherwise)
     }
 
-    /// Whether Git once had an object that makes such a release. The name of a release may hold that of its namespace.
-    fn past_release(&self, namespace: &str, release: &str) -> bool {
-        let short = release.strip_prefix(namespace).and_then(|rest| rest.strip_prefix('-'));
-        [Some(release), short].into_iter().flatten().any(|name| {
-            let known = |(group, kind): (&str, &str)| {
-                let key = (crate::object::GroupKind::new(group, kind), name.to_owned());
-                self.past.identities.contains_key(&key)
-            };
-            known(HELM_RELEASE) || known(HELM_CHART)
-        })
+    /// That it is declared goes before what was, and that before nothing.
+    fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Declared => self,
+            Self::Never => other(),
+            Self::Otherwise(_) => match other() {
+                Self::Declared => Self::Declared,
+                _ => self,
+            },
+        }
     }
 }
 
 pub(super) fn is(id: &ObjectId, (group, kind): (&str, &str)) -> bool {
     id.is(group, kind)
+}
+
+/// The label in which a declared Argo CD puts the name of the Application, where it is told.
+fn instance_key(declared: &Declared) -> Option<&str> {
+    let (id, value) = (&declared.id, declared.manifest.value());
+    let key = if id.is("", "ConfigMap") && id.name == "argocd-cm" {
+        value.get("data")?.get("application.instanceLabelKey")
+    } else if id.is("argoproj.io", "ArgoCD") {
+        value.get("spec")?.get("applicationInstanceLabelKey")
+    } else {
+        None
+    };
+    key?.as_str().filter(|key| !key.is_empty())
 }
 
 /// Whether kapp keeps an app in this ConfigMap.
@@ -276,60 +335,6 @@ fn tracked_by<'t>(tracking: &'t str, id: &ObjectId) -> Option<&'t str> {
     let (group, kind) = kind.split_once('/')?;
     let name = place.split_once('/').map_or(place, |(_, name)| name);
     (id.is(group, kind) && id.name == name).then_some(application)
-}
-
-/// The release that an object names, and its namespace.
-fn release<'o>(id: &'o ObjectId, object: &'o LiveObject) -> Option<(&'o str, &'o str)> {
-    if id.is("", "Secret") || id.is("", "ConfigMap") {
-        let stored = object.secret_type == "helm.sh/release.v1" || id.name.starts_with("sh.helm.release.v1.");
-        if stored
-            && let Some((name, _)) = id
-                .name
-                .strip_prefix("sh.helm.release.v1.")
-                .and_then(|rest| rest.rsplit_once(".v"))
-        {
-            return Some((name, id.namespace.as_deref()?));
-        }
-    }
-    let release = object.annotations.get("meta.helm.sh/release-name")?;
-    let namespace = object.annotations.get("meta.helm.sh/release-namespace")?;
-    Some((release, namespace))
-}
-
-/// The Helm releases that a declared object stands for: (namespace, name).
-fn releases_of(declared: &Declared) -> Vec<(String, String)> {
-    let (id, manifest) = (&declared.id, &declared.manifest);
-    let namespace = id.namespace.clone().unwrap_or_default();
-    if let (Some(name), Some(namespace)) = (
-        manifest.annotation("meta.helm.sh/release-name"),
-        manifest.annotation("meta.helm.sh/release-namespace"),
-    ) {
-        return vec![(namespace.to_owned(), name.to_owned())];
-    }
-    let or = |text: &str, other: &str| {
-        if text.is_empty() {
-            other.to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
-    if is(id, HELM_RELEASE) {
-        // Flux: the release is called `[<targetNamespace>-]<name>` unless it is given a name.
-        let target = manifest.text("/spec/targetNamespace");
-        let by_itself = if target.is_empty() {
-            id.name.clone()
-        } else {
-            format!("{target}-{}", id.name)
-        };
-        return vec![(
-            or(target, &namespace),
-            or(manifest.text("/spec/releaseName"), &by_itself),
-        )];
-    }
-    if is(id, HELM_CHART) {
-        return vec![(or(manifest.text("/spec/targetNamespace"), &namespace), id.name.clone())];
-    }
-    Vec::new()
 }
 
 fn generated_as<'a>(id: &'a ObjectId, declared: &'a Declared) -> Option<((&'a str, &'a str, &'a str), &'a str)> {

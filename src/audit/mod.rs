@@ -4,8 +4,10 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `classify`, `tally` | the verdicts, in the order in which they are tried; adding them up |
+//! | `unread` | what was not listed, so that nothing can be said of it |
 //! | `standing` | what an object is by itself: somebody's, owned, built in |
 //! | `owner`, `managed`, `namespaces`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
+//! | `release`, `made` | Helm's releases; the findings of units |
 //! | `rules` + `rules.yaml` | what a cluster makes by itself |
 //! | `tools` + `managers.yaml` | which tool is behind a field manager |
 //! | `log`, `request`, `author` | the audit log of the API server; who did it |
@@ -19,19 +21,22 @@ mod difference;
 mod glob;
 mod ignore;
 mod log;
+mod made;
 mod managed;
 mod namespaces;
 mod owner;
+mod release;
 mod remedy;
 mod request;
 mod rules;
 mod standing;
 mod tally;
 mod tools;
+mod unread;
 mod waive;
 mod was;
 
-pub use classify::{NOT_COMPARED, Options, Reach, classify};
+pub use classify::{Compared, NOT_COMPARED, Options, Reach, classify};
 pub use difference::{Cause, Divergence, News, Resolved, Told};
 pub use ignore::{Ignore, propose};
 pub use log::Log;
@@ -40,7 +45,7 @@ pub use rules::{Rule, is_never_a_finding, rules};
 pub use standing::standings;
 pub use waive::{units_to_read, waive};
 
-use crate::object::{FieldDrift, Method, ObjectId, Place};
+use crate::object::{FieldDrift, GroupKind, Manager, Method, ObjectId, Place};
 
 /// Everything an audit found, in the order of a report: worst verdict first, then namespace, kind and name.
 #[derive(Debug, Clone, Default)]
@@ -51,10 +56,27 @@ pub struct Findings {
     pub counts: std::collections::BTreeMap<&'static str, usize>,
     /// By namespace ("" for cluster-scoped): in sync, and all that count for coverage.
     pub coverage: std::collections::BTreeMap<String, Coverage>,
+    /// Objects that name an owner which was in no list, and that owner.
+    pub lost: Vec<(ObjectId, ObjectId)>,
     /// Findings that `.refloatignore` hides.
     pub ignored: usize,
     /// Fields that differ and are no drift, since their unit tells its engine not to compare them: who says so, and how many.
     pub waived: std::collections::BTreeMap<String, usize>,
+    /// Declared objects that were compared without the server's word, drifted or not: by kind how many, and why (of one of them).
+    pub offline: std::collections::BTreeMap<GroupKind, (usize, String)>,
+    /// Objects that the cluster makes by itself: by rule how many.
+    pub by_rule: std::collections::BTreeMap<&'static str, usize>,
+    /// Objects that units of Git made: by unit how many.
+    pub by_unit: std::collections::BTreeMap<MadeBy, usize>,
+}
+
+/// A unit of a tool, and which.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MadeBy {
+    /// `Helm`, `Flux`, `Argo CD`, `kapp`, `ApplySet`, `Kustomize`.
+    pub tool: &'static str,
+    /// Release or unit, as the tool names it.
+    pub unit: String,
 }
 
 /// In sync ÷ (in sync + drifted + never in Git + removed from Git); what a unit made that Git never declared counts as never in Git.
@@ -77,6 +99,8 @@ pub struct Finding {
     pub place: Option<Place>,
     /// How its identity was matched with Git.
     pub matched: Match,
+    /// The unit that it stands for, with all that the unit made.
+    pub unit: Option<Box<MadeBy>>,
     /// Who did it, most likely first; empty means unknown.
     pub authors: Vec<Author>,
     /// What was seen, in words; never values of Secrets.
@@ -94,6 +118,8 @@ pub enum Verdict {
     Drifted {
         /// The fields.
         fields: Vec<FieldDrift>,
+        /// Who wrote to the object: the fields name their owners by place here.
+        managers: Vec<Manager>,
         /// How they were compared.
         method: Method,
     },
@@ -121,7 +147,7 @@ pub enum Verdict {
         tool: &'static str,
         /// Release or unit, as the tool names it.
         unit: String,
-        /// Whether Git declares that unit, or did: one that it does not is a finding.
+        /// Whether Git declares that unit; one that it never did is a finding.
         declared: bool,
     },
     /// The cluster makes it by itself: this rule of `rules.toml`.
@@ -136,6 +162,7 @@ impl Finding {
             verdict,
             place: None,
             matched: Match::None,
+            unit: None,
             authors: Vec::new(),
             evidence: Vec::new(),
             remedy: None,
@@ -144,6 +171,14 @@ impl Finding {
 }
 
 impl Verdict {
+    /// Who owns a field that differs, and when that manager wrote last; of one that was removed nobody does.
+    pub fn owner(&self, field: &FieldDrift) -> Option<&Manager> {
+        match self {
+            Self::Drifted { managers, .. } => managers.get(field.manager?),
+            _ => None,
+        }
+    }
+
     /// The verdicts that are findings, worst first; by [`name`](Self::name).
     pub const FINDINGS: [&'static str; 6] = [
         "never-in-git",

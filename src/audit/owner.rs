@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::unread::Unread;
 use super::was::earlier_groups;
 use crate::object::{Declared, GroupKind, LiveObject, LiveSet, ObjectId, Owner};
 
@@ -24,7 +25,7 @@ pub(super) enum Owned {
 pub(super) struct Owners<'a> {
     live: &'a LiveSet,
     declared: &'a BTreeMap<&'a ObjectId, &'a Declared>,
-    listed: BTreeSet<&'a GroupKind>,
+    unread: Unread<'a>,
     /// Names of StatefulSets, declared or live, by namespace.
     sets: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
@@ -38,7 +39,11 @@ enum Step {
 }
 
 impl<'a> Owners<'a> {
-    pub(super) fn new(live: &'a LiveSet, declared: &'a BTreeMap<&'a ObjectId, &'a Declared>) -> Self {
+    pub(super) fn new(
+        live: &'a LiveSet,
+        declared: &'a BTreeMap<&'a ObjectId, &'a Declared>,
+        unread: Unread<'a>,
+    ) -> Self {
         let mut sets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         let live_ones = live.of_kind("apps", "StatefulSet").map(|(id, _)| id);
         let declared_ones = declared.keys().copied().filter(|id| id.is("apps", "StatefulSet"));
@@ -49,7 +54,7 @@ impl<'a> Owners<'a> {
         Self {
             live,
             declared,
-            listed: live.listed.iter().collect(),
+            unread,
             sets,
         }
     }
@@ -108,7 +113,7 @@ impl<'a> Owners<'a> {
         for group in earlier_groups(&beside).chain(later_groups(&owner.kind)) {
             groups.push(group);
         }
-        for group in groups {
+        for group in &groups {
             for namespace in [id.namespace.as_deref(), None] {
                 let found = named(group, namespace);
                 if self.live.objects.get(&found).is_some_and(same) {
@@ -116,10 +121,13 @@ impl<'a> Owners<'a> {
                 }
             }
         }
-        if self.listed.contains(&owner.kind) {
-            Step::Gone(beside)
-        } else {
-            Step::Unread(beside)
+        // A kind that is not served has no objects.
+        match groups
+            .iter()
+            .any(|group| self.unread.is(&named(group, id.namespace.as_deref())))
+        {
+            true => Step::Unread(beside),
+            false => Step::Gone(beside),
         }
     }
 
@@ -212,7 +220,9 @@ mod tests {
     fn of(objects: &[(&str, &[&str])], who: &str) -> Owned {
         let set = live(objects);
         let declared = BTreeMap::new();
-        let owners = Owners::new(&set, &declared);
+        let denied = GroupKind::new("example.com", "Denied");
+        let served = BTreeMap::from([(denied, "denied".to_owned())]);
+        let owners = Owners::new(&set, &declared, Unread::new(&set, &served));
         let who = id(who);
         owners.of(&who, &set.objects[&who])
     }
@@ -241,7 +251,8 @@ mod tests {
             ("ReplicaSet.apps/shop/other", &["Deployment.apps/shop/gone"]),
             ("Deployment.apps/shop/web", &[]),
             ("Pod/shop/b", &["Deployment.apps/shop/!web"]),
-            ("Pod/shop/c", &["Thing.example.com/shop/x"]),
+            ("Pod/shop/c", &["Denied.example.com/shop/x"]),
+            ("Pod/shop/g", &["NotServed.example.com/shop/x"]),
             ("Pod/shop/d", &["Pod/shop/e"]),
             ("Pod/shop/e", &["Pod/shop/d"]),
             ("Pod/shop/f", &["ReplicaSet.apps/shop/other"]),
@@ -250,7 +261,11 @@ mod tests {
         assert_eq!(of(objects, "Pod/shop/b"), Owned::Gone(id("Deployment.apps/shop/web")));
         assert_eq!(
             of(objects, "Pod/shop/c"),
-            Owned::ByUnread(id("Thing.example.com/shop/x"))
+            Owned::ByUnread(id("Denied.example.com/shop/x"))
+        );
+        assert_eq!(
+            of(objects, "Pod/shop/g"),
+            Owned::Gone(id("NotServed.example.com/shop/x"))
         );
         assert!(matches!(of(objects, "Pod/shop/d"), Owned::Ring(_)));
         assert_eq!(of(objects, "Pod/shop/f"), Owned::By(id("ReplicaSet.apps/shop/other")));

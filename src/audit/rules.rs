@@ -1,13 +1,13 @@
 //! What a cluster makes by itself: the table `rules.yaml`, read once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 
 use super::glob::fits;
 use super::tools;
-use crate::object::{GroupKind, LiveObject, ObjectId};
+use crate::object::{GroupKind, LiveObject, LiveSet, ObjectId};
 
 /// A row of the table.
 #[derive(Debug, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Rule {
     labels: BTreeMap<String, String>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
+    /// The clusters on which it holds; left out: all.
+    #[serde(default, rename = "where")]
+    only: Option<Where>,
     /// People write such objects as a matter of course.
     #[serde(default)]
     pub by_hand: bool,
@@ -35,6 +38,20 @@ pub struct Rule {
         expect(dead_code, reason = "what the test of the table fires the row with")
     )]
     example: String,
+}
+
+/// What tells that a cluster is one on which a rule holds: any of these.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Where {
+    /// Patterns of the version that the server tells.
+    version: Vec<String>,
+    /// API groups that are served.
+    group: Vec<String>,
+    /// Labels that nodes have.
+    label: Vec<String>,
+    /// Patterns of the names of nodes.
+    node: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,8 +74,42 @@ pub(super) enum Ruled {
     ChangedByHand(&'static Rule),
 }
 
-/// Judges an object.
-pub(super) fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
+/// The rules, and which of them hold in a cluster.
+pub(super) struct Rules {
+    holds: Vec<bool>,
+}
+
+impl Rules {
+    /// Those of a cluster whose server tells this version, and that serves these kinds.
+    pub fn of<'k>(release: &str, live: &'k LiveSet, served: impl Iterator<Item = &'k GroupKind>) -> Self {
+        let groups: BTreeSet<&str> = served.chain(&live.listed).map(|kind| kind.group.as_str()).collect();
+        let (mut names, mut labels) = (Vec::new(), BTreeSet::new());
+        for (id, node) in live.of_kind("", "Node") {
+            names.push(id.name.as_str());
+            labels.extend(node.labels.keys().map(String::as_str));
+        }
+        let holds = |only: &Where| {
+            only.version.iter().any(|pattern| fits(pattern, release))
+                || only.group.iter().any(|group| groups.contains(group.as_str()))
+                || only.label.iter().any(|label| labels.contains(label.as_str()))
+                || only
+                    .node
+                    .iter()
+                    .any(|pattern| names.iter().any(|name| fits(pattern, name)))
+        };
+        let rules = rules().iter();
+        Self {
+            holds: rules.map(|rule| rule.only.as_ref().is_none_or(holds)).collect(),
+        }
+    }
+
+    /// Judges an object.
+    pub fn judge(&self, id: &ObjectId, live: &LiveObject) -> Ruled {
+        judge(id, live, &self.holds)
+    }
+}
+
+fn judge(id: &ObjectId, live: &LiveObject, holds: &[bool]) -> Ruled {
     let table = table();
     let own = table.by_kind.get(&(id.group.as_str(), id.kind.as_str()));
     let own = own.into_iter().flatten().copied();
@@ -66,7 +117,8 @@ pub(super) fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
     let of_kind = patterns.filter(|(kind, group, _)| fits(kind, &id.kind) && fits_group(group, &id.group));
     let indices = own.chain(of_kind.map(|(.., index)| *index));
     // The first row counts.
-    let Some(index) = indices.filter(|index| table.rules[*index].is_about(id, live)).min() else {
+    let holding = indices.filter(|index| holds.get(*index).is_some_and(|holds| *holds));
+    let Some(index) = holding.filter(|index| table.rules[*index].is_about(id, live)).min() else {
         return Ruled::No;
     };
     let rule = &table.rules[index];
@@ -118,7 +170,13 @@ fn has(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> b
 pub fn is_never_a_finding(kind: &GroupKind) -> bool {
     let of_all = |rule: &&Rule| {
         let named = matches!(rule.name, Names::Any) && rule.namespace.is_none();
-        rule.by_hand && named && rule.labels.is_empty() && rule.annotations.is_empty() && rule.kinds.is_empty()
+        let everywhere = rule.only.is_none();
+        everywhere
+            && rule.by_hand
+            && named
+            && rule.labels.is_empty()
+            && rule.annotations.is_empty()
+            && rule.kinds.is_empty()
     };
     let own = table().by_kind.get(&(kind.group.as_str(), kind.kind.as_str()));
     let mut rules = own.into_iter().flatten().map(|index| &table().rules[*index]);
@@ -194,13 +252,84 @@ mod tests {
         }
     }
 
+    /// The rules of a cluster of which nothing is known.
+    fn plain() -> Rules {
+        Rules::of("v1.37.2", &LiveSet::default(), std::iter::empty())
+    }
+
+    /// The rules of the clusters on which a row holds, one for each thing that tells so.
+    fn grounds(rule: &Rule) -> Vec<Rules> {
+        let Some(only) = &rule.only else {
+            return vec![plain()];
+        };
+        let of = |release: &str, group: &str, label: &str, node: &str| {
+            let mut live = LiveSet::default();
+            let object = LiveObject {
+                labels: BTreeMap::from([(label.to_owned(), String::new())]),
+                ..LiveObject::default()
+            };
+            live.objects.insert(ObjectId::new("", "Node", None, node), object);
+            let kind = GroupKind::new(group, "Thing");
+            Rules::of(release, &live, std::iter::once(&kind))
+        };
+        let versions = only.version.iter().map(|one| of(&one.replace('*', "1"), "", "", ""));
+        let groups = only.group.iter().map(|one| of("", one, "", ""));
+        let labels = only.label.iter().map(|one| of("", "", one, ""));
+        let nodes = only.node.iter().map(|one| of("", "", "", &one.replace('*', "x")));
+        versions.chain(groups).chain(labels).chain(nodes).collect()
+    }
+
+    fn judge(id: &ObjectId, live: &LiveObject) -> Ruled {
+        plain().judge(id, live)
+    }
+
+    #[test]
+    fn rows_of_a_distribution_are_silent_there_only() {
+        let mut number = 0;
+        for rule in rules().iter().filter(|rule| rule.only.is_some()) {
+            number += 1;
+            let (id, mut live) = example(rule);
+            assert!(!grounds(rule).is_empty(), "{}: something tells", rule.rule);
+            // Such objects are written by people elsewhere.
+            live.managers = vec![written_by("kubectl-create")];
+            for rules in grounds(rule) {
+                let silent = matches!(rules.judge(&id, &live), Ruled::BuiltIn(found) if found.rule == rule.rule);
+                assert_eq!(silent, rule.by_hand, "{}", rule.rule);
+            }
+            let elsewhere = judge(&id, &live);
+            assert!(matches!(elsewhere, Ruled::No), "{}: {id}: {elsewhere:?}", rule.rule);
+        }
+        assert!(number > 40, "{number}");
+        // Whatever is of a distribution says on which clusters it is, unless its kinds are of nobody else.
+        for rule in rules() {
+            let of_distribution = [
+                "kind-",
+                "k3s-",
+                "gke-",
+                "eks-",
+                "aks-",
+                "openshift-",
+                "addon-",
+                "local-path",
+            ];
+            let named = of_distribution.iter().any(|prefix| rule.rule.starts_with(prefix));
+            let (_, group) = rule.kind_and_group();
+            let own = ["gke.io", "aws", "amazonaws.com", "cattle.io", "openshift.io"];
+            let own = own.iter().any(|suffix| group.ends_with(suffix));
+            assert!(!named || own || rule.only.is_some(), "{}", rule.rule);
+        }
+    }
+
     #[test]
     fn every_row_fires() {
         assert!(rules().len() > 90, "the table is read");
         let mut names: Vec<&str> = rules().iter().map(|rule| rule.rule.as_str()).collect();
-        for rule in rules() {
+        for (rule, rules) in rules()
+            .iter()
+            .flat_map(|rule| grounds(rule).into_iter().map(move |one| (rule, one)))
+        {
             let (id, live) = example(rule);
-            match judge(&id, &live) {
+            match rules.judge(&id, &live) {
                 Ruled::BuiltIn(found) => assert_eq!(found.rule, rule.rule, "{id}"),
                 other => panic!("{}: {id}: {other:?}", rule.rule),
             }
@@ -208,7 +337,7 @@ mod tests {
         }
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), rules().len(), "names are unique");
+        assert_eq!(names.len(), super::rules().len(), "names are unique");
     }
 
     #[test]

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::owner::{Owned, Owners};
-use super::rules::{Ruled, judge};
+use super::rules::{Ruled, Rules};
 use super::tools::{Hands, hands};
+use super::unread::Unread;
 use crate::object::{LiveObject, LiveSet, ObjectId, Standing};
 
 /// The objects that are not their own, and whose they are. What only a person's tool wrote is its own, whomever it names as its
-/// owner; so is what the cluster makes by itself and a person changed.
-pub fn standings(live: &LiveSet) -> BTreeMap<ObjectId, Standing> {
+/// owner; so is what the cluster makes by itself and a person changed. `release`: the version that the server tells.
+pub fn standings(live: &LiveSet, release: &str) -> BTreeMap<ObjectId, Standing> {
     let nothing = BTreeMap::new();
-    let owners = Owners::new(live, &nothing);
+    let owners = Owners::new(live, &nothing, Unread::new(live, None));
+    let rules = Rules::of(release, live, std::iter::empty());
     let of = |(id, object): (&ObjectId, &LiveObject)| {
-        let standing = match (owners.of(id, object), judge(id, object)) {
+        let standing = match (owners.of(id, object), rules.judge(id, object)) {
             (Owned::By(top) | Owned::ByUnread(top), _) if hands(object) != Hands::Only => Standing::Owned(top),
             (_, Ruled::BuiltIn(rule)) => Standing::BuiltIn(rule.rule.clone()),
             _ => return None,
@@ -62,7 +64,7 @@ mod tests {
             };
             live.objects.insert(id, object);
         }
-        let found = standings(&live);
+        let found = standings(&live, "v1.37.2");
         assert_eq!(found[&set("made")], Standing::Owned(web));
         assert!(matches!(&found[&certificate("shop")], Standing::BuiltIn(_)));
         assert_eq!(found.len(), 2, "{found:?}");

@@ -1,12 +1,22 @@
 //! Adding up findings.
 
 use super::{Finding, Findings};
-use crate::object::ObjectId;
+use crate::object::{GroupKind, ObjectId};
 
 impl Findings {
     /// So many objects more have a verdict.
     pub(super) fn count(&mut self, verdict: &'static str, number: usize) {
         *self.counts.entry(verdict).or_default() += number;
+    }
+
+    /// So many declared objects of a kind more were compared offline.
+    pub(super) fn compared_offline(&mut self, kind: GroupKind, number: usize, reason: &str) {
+        let (count, why) = self.offline.entry(kind).or_insert_with(|| (0, reason.to_owned()));
+        *count += number;
+        // Of the reasons the first one, whoever was compared first.
+        if reason < why.as_str() {
+            reason.clone_into(why);
+        }
     }
 
     /// An object more that counts for coverage.
@@ -35,6 +45,16 @@ impl Findings {
         for (by, number) in other.waived {
             *self.waived.entry(by).or_default() += number;
         }
+        for (kind, (number, reason)) in other.offline {
+            self.compared_offline(kind, number, &reason);
+        }
+        for (rule, number) in other.by_rule {
+            *self.by_rule.entry(rule).or_default() += number;
+        }
+        for (unit, number) in other.by_unit {
+            *self.by_unit.entry(unit).or_default() += number;
+        }
+        self.lost.extend(other.lost);
         self.ignored += other.ignored;
         // They are large, and may be many: those stay where they are that have room for the others.
         if other.findings.capacity() > self.findings.capacity() {

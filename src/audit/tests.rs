@@ -1,9 +1,10 @@
 //! Verdicts, on small clusters written down by hand.
 
 mod namespaces;
+mod units;
 mod waive;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -30,6 +31,7 @@ struct World {
     past: PastSet,
     live: LiveSet,
     compared: BTreeMap<ObjectId, Comparison>,
+    gone: BTreeSet<ObjectId>,
     plurals: BTreeMap<GroupKind, String>,
     ignore: Ignore,
 }
@@ -60,6 +62,7 @@ impl World {
             past: PastSet::default(),
             live: LiveSet::default(),
             compared: BTreeMap::new(),
+            gone: BTreeSet::new(),
             plurals: BTreeMap::new(),
             ignore: Ignore::default(),
         }
@@ -158,12 +161,14 @@ impl World {
             ignore: &self.ignore,
             log: None,
             plurals: &self.plurals,
+            release: "v1.37.2",
             reach: &Reach {
                 kubeconfig: None,
                 context: Some("prod".to_owned()),
             },
         };
-        classify(&self.declared, &self.past, &self.live, || &self.compared, &options)
+        let compared = || (&self.compared, &self.gone);
+        classify(&self.declared, &self.past, &self.live, compared, &options)
     }
 
     /// Each finding as `verdict object: evidence; …`.
@@ -215,6 +220,7 @@ fn ranks_are_places_among_the_findings() {
     };
     let drifted = Verdict::Drifted {
         fields: Vec::new(),
+        managers: Vec::new(),
         method: Method::DryRun,
     };
     let removed = Verdict::RemovedFromGit {
@@ -320,6 +326,49 @@ fn what_was_not_read_is_neither_missing_nor_in_sync() {
 }
 
 #[test]
+fn what_is_gone_is_missing_where_its_namespace_or_it_was_asked_for() {
+    let mut world = World::new();
+    world
+        .declare("Secret/shop/a")
+        .declare("Secret/web/a")
+        .declare("ConfigMap/shop/b");
+    // Of this user's rights: secrets in one namespace.
+    let within = (GroupKind::new("", "Secret"), "shop".to_owned());
+    world.live.listed_within.insert(within);
+    // Deleted after it was listed.
+    world.live("ConfigMap/shop/b", &["refloat"]);
+    world.gone.insert(id("ConfigMap/shop/b"));
+    assert_eq!(world.told(), ["missing ConfigMap/shop/b", "missing Secret/shop/a"]);
+    assert_eq!(world.audit().counts[NOT_COMPARED], 1);
+}
+
+#[test]
+fn what_was_compared_offline_is_counted_drifted_or_not() {
+    let mut world = World::new();
+    for (name, fields) in [
+        ("a", &[][..]),
+        ("b", &[(".spec.x", FieldChange::Changed, Some(1))]),
+        ("c", &[]),
+    ] {
+        let object = format!("Deployment.apps/shop/{name}");
+        world.declare(&object);
+        world.compare(&object, fields, &["refloat", "kubectl-edit"]);
+        let compared = world.compared.get_mut(&id(&object)).expect("because it was put there");
+        if name != "c" {
+            compared.method = Method::Offline(format!("because of {name}"));
+        }
+    }
+    let found = world.audit();
+    let kind = GroupKind::new("apps", "Deployment");
+    assert_eq!(found.offline, BTreeMap::from([(kind, (2, "because of a".to_owned()))]));
+    let Verdict::Drifted { fields, .. } = &found.findings[0].verdict else {
+        panic!("{:?}", found.findings);
+    };
+    let owner = found.findings[0].verdict.owner(&fields[0]);
+    assert_eq!(owner, Some(&manager("kubectl-edit")));
+}
+
+#[test]
 fn hooks_and_collected_jobs_are_not_missing() {
     let mut world = World::new();
     world.declare_with("Job.batch/shop/done", json!({"spec": {"ttlSecondsAfterFinished": 60}}));
@@ -361,6 +410,7 @@ fn built_in_objects_are_silent_until_a_person_changes_them() {
     let mut world = World::new();
     world.live("ConfigMap/shop/kube-root-ca.crt", &["kube-controller-manager"]);
     world.live("Namespace/default", &["kube-apiserver", "kubectl-label"]);
+    assert_eq!(world.audit().by_rule, BTreeMap::from([("root-ca", 1)]));
     let rule = "the cluster makes it (namespaces: the server makes them when it starts); changed by hand since";
     assert_eq!(world.told(), [format!("never-in-git Namespace/default: {rule}")]);
     assert_eq!(
@@ -397,256 +447,6 @@ fn marked(world: &mut World, object: &str, managers: &[&str], labels: &[(&str, &
     (live.labels, live.annotations) = (pairs(labels), pairs(annotations));
 }
 
-/// An object of each tool: (name of the object, managers, labels, annotations).
-type Marks<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)]);
-
-const MARKS: &[Marks<'static>] = &[
-    (
-        "Helm shop/web",
-        "helm",
-        &[("app.kubernetes.io/managed-by", "Helm")],
-        &[
-            ("meta.helm.sh/release-name", "web"),
-            ("meta.helm.sh/release-namespace", "shop"),
-        ],
-    ),
-    (
-        "Flux Kustomization/flux-system/apps",
-        "kustomize-controller",
-        &[
-            ("kustomize.toolkit.fluxcd.io/name", "apps"),
-            ("kustomize.toolkit.fluxcd.io/namespace", "flux-system"),
-        ],
-        &[],
-    ),
-    (
-        "Flux HelmRelease/shop/web",
-        "helm-controller",
-        &[
-            ("helm.toolkit.fluxcd.io/name", "web"),
-            ("helm.toolkit.fluxcd.io/namespace", "shop"),
-        ],
-        &[],
-    ),
-    (
-        "Argo CD Application/web",
-        "argocd-controller",
-        &[],
-        &[("argocd.argoproj.io/tracking-id", "web:/ConfigMap:shop/x")],
-    ),
-    (
-        "Argo CD Application/web",
-        "argocd-controller",
-        &[("argocd.argoproj.io/instance", "web")],
-        &[],
-    ),
-    ("kapp web-ctrl", "kapp", &[("kapp.k14s.io/app", "1234")], &[]),
-    (
-        "ApplySet Widget/shop/set",
-        "kubectl",
-        &[("applyset.kubernetes.io/part-of", "set-1")],
-        &[],
-    ),
-];
-
-fn with_marks((_, manager, labels, annotations): &Marks<'_>) -> World {
-    let mut world = World::new();
-    marked(&mut world, "ConfigMap/shop/x", &[manager], labels, annotations);
-    marked(
-        &mut world,
-        "ConfigMap/shop/web-ctrl",
-        &["kapp"],
-        &[("kapp.k14s.io/is-app", "")],
-        &[],
-    );
-    marked(
-        &mut world,
-        "Widget.example.com/shop/set",
-        &["x"],
-        &[("applyset.kubernetes.io/id", "set-1")],
-        &[],
-    );
-    world.ignore = Ignore::parse("Widget.example.com/*/*\nConfigMap/*/web-ctrl").expect("because it is good");
-    world
-}
-
-#[test]
-fn a_unit_that_git_declares_makes_its_objects_silent() {
-    let declare: [(&str, Value); 5] = [
-        ("HelmRelease.helm.toolkit.fluxcd.io/shop/web", json!({})),
-        ("Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps", json!({})),
-        ("Application.argoproj.io/argocd/web", json!({})),
-        ("App.kappctrl.k14s.io/shop/web", json!({})),
-        ("Widget.example.com/shop/set", json!({})),
-    ];
-    for marks in MARKS {
-        let mut world = with_marks(marks);
-        for (object, rest) in &declare {
-            world.declare_with(object, rest.clone());
-            world.compare(object, &[], &["refloat"]);
-        }
-        if let Some(live) = world.live.objects.get_mut(&id("Widget.example.com/shop/set")) {
-            live.labels
-                .insert("applyset.kubernetes.io/id".to_owned(), "set-1".to_owned());
-        }
-        assert_eq!(world.told(), NOTHING, "{}", marks.0);
-        assert_eq!(world.audit().counts.get("managed"), Some(&1), "{}", marks.0);
-    }
-}
-
-#[test]
-fn a_unit_that_git_never_declared_is_one_finding() {
-    for marks in MARKS {
-        let mut world = with_marks(marks);
-        let (labels, annotations) = (marks.2, marks.3);
-        if !annotations.iter().any(|(key, _)| key.contains("tracking-id")) {
-            marked(&mut world, "ConfigMap/shop/y", &[marks.1], labels, annotations);
-        }
-        let told = world.told();
-        assert_eq!(
-            told.len(),
-            usize::from(!matches!(marks.1, "kapp" | "kubectl")),
-            "{told:?}"
-        );
-        let Some(told) = told.first() else {
-            // The object that stands for the unit is live and hidden here.
-            assert_eq!(world.audit().ignored, 3, "{}", marks.0);
-            continue;
-        };
-        assert!(
-            told.starts_with("managed-undeclared ConfigMap/shop/x: it manages "),
-            "{told}"
-        );
-        assert!(
-            told.ends_with(&format!("Git neither declares nor declared {}", marks.0)),
-            "{told}"
-        );
-    }
-}
-
-#[test]
-fn copied_marks_are_no_excuse() {
-    for marks in MARKS.iter().filter(|marks| marks.1 != "kubectl") {
-        let mut copied = *marks;
-        copied.1 = "kubectl-client-side-apply";
-        let mut world = with_marks(&copied);
-        world.declare("HelmRelease.helm.toolkit.fluxcd.io/shop/web");
-        world.compare("HelmRelease.helm.toolkit.fluxcd.io/shop/web", &[], &[]);
-        let told = world.told();
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(
-            told[0].starts_with("never-in-git ConfigMap/shop/x: it has the marks of "),
-            "{told:?}"
-        );
-    }
-}
-
-#[test]
-fn releases_are_found_by_every_way_git_declares_them() {
-    let helm = &MARKS[0];
-    type Prepare = fn(&mut World);
-    let ways: [(&str, Prepare); 5] = [
-        ("a chart in the repository", |world| {
-            let annotations = json!({"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"});
-            world.declare_with(
-                "ConfigMap/shop/other",
-                json!({"metadata": {"annotations": annotations}}),
-            );
-            world.compare("ConfigMap/shop/other", &[], &[]);
-        }),
-        ("a release by another name", |world| {
-            world.declare_with(
-                "HelmRelease.helm.toolkit.fluxcd.io/flux-system/x",
-                json!({"spec": {"releaseName": "web", "targetNamespace": "shop"}}),
-            );
-            world.compare("HelmRelease.helm.toolkit.fluxcd.io/flux-system/x", &[], &[]);
-        }),
-        ("k3s", |world| {
-            world.declare_with(
-                "HelmChart.helm.cattle.io/kube-system/web",
-                json!({"spec": {"targetNamespace": "shop"}}),
-            );
-            world.compare("HelmChart.helm.cattle.io/kube-system/web", &[], &[]);
-        }),
-        ("the past", |world| {
-            world.remember("HelmRelease.helm.toolkit.fluxcd.io/shop/web", "old.yaml", true)
-        }),
-        ("the past of k3s", |world| {
-            world.remember("HelmChart.helm.cattle.io/kube-system/web", "old.yaml", true)
-        }),
-    ];
-    for (name, prepare) in ways {
-        let mut world = with_marks(helm);
-        marked(&mut world, "Secret/shop/sh.helm.release.v1.web.v3", &["helm"], &[], &[]);
-        prepare(&mut world);
-        assert_eq!(world.told(), NOTHING, "{name}");
-    }
-    // Undeclared, the Secret that the release is stored in stands for it.
-    let mut world = with_marks(helm);
-    for version in ["v9", "v10"] {
-        marked(
-            &mut world,
-            &format!("Secret/shop/sh.helm.release.v1.web.{version}"),
-            &["helm"],
-            &[],
-            &[],
-        );
-    }
-    let found = world.audit();
-    assert_eq!(found.findings.len(), 1);
-    assert_eq!(found.findings[0].id, id("Secret/shop/sh.helm.release.v1.web.v10"));
-    assert_eq!(
-        found.findings[0].remedy.as_deref(),
-        Some("helm uninstall web -n shop --kube-context prod")
-    );
-    assert_eq!(found.counts["managed-undeclared"], 3);
-}
-
-#[test]
-fn units_made_by_units_of_git_are_declared() {
-    let mut world = with_marks(&MARKS[3]);
-    // An ApplicationSet that Git declares made the Application.
-    world.declare("ApplicationSet.argoproj.io/argocd/all");
-    world.compare("ApplicationSet.argoproj.io/argocd/all", &[], &[]);
-    world
-        .live(
-            "Application.argoproj.io/argocd/web",
-            &["argocd-applicationset-controller"],
-        )
-        .owners = vec![owner("ApplicationSet.argoproj.io/argocd/all")];
-    assert_eq!(world.told(), NOTHING);
-}
-
-#[test]
-fn a_unit_made_by_hand_answers_for_what_it_made() {
-    let mut world = with_marks(&MARKS[1]);
-    world.live(
-        "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps",
-        &["kubectl-create"],
-    );
-    assert_eq!(
-        world.told(),
-        ["never-in-git Kustomization/flux-system/apps: it manages 1 object"]
-    );
-}
-
-#[test]
-fn earlier_generations_of_a_generator() {
-    let mut world = World::new();
-    world.declare("ConfigMap/shop/web-9bd8h6ffk2");
-    world.compare("ConfigMap/shop/web-9bd8h6ffk2", &[], &[]);
-    world.live("ConfigMap/shop/web-2m5k4t7g6f", &["kustomize-controller"]);
-    world.live("ConfigMap/shop/web-2m5k4t7g6x", &["kustomize-controller"]);
-    world.live("ConfigMap/shop/other-2m5k4t7g6f", &["kustomize-controller"]);
-    assert_eq!(
-        world.told(),
-        [
-            "never-in-git ConfigMap/shop/other-2m5k4t7g6f",
-            "never-in-git ConfigMap/shop/web-2m5k4t7g6x"
-        ]
-    );
-}
-
 #[test]
 fn findings_are_ordered_worst_first_then_by_place() {
     let mut world = World::new();
@@ -668,19 +468,6 @@ fn findings_are_ordered_worst_first_then_by_place() {
     assert_eq!((found.counts["never-in-git"], found.counts["missing"]), (6_000, 1));
     let covered: Vec<usize> = found.coverage.values().map(|one| one.counted).collect();
     assert_eq!((covered.len(), covered.iter().sum::<usize>()), (7, 6_000));
-}
-
-#[test]
-fn a_unit_without_an_object_is_told_by_its_first_one() {
-    let mut world = World::new();
-    for object in ["Deployment.apps/a/x", "ConfigMap/b/x"] {
-        let part_of = [("applyset.kubernetes.io/part-of", "set-1")];
-        marked(&mut world, object, &["x"], &part_of, &[]);
-    }
-    assert_eq!(
-        world.told(),
-        ["managed-undeclared ConfigMap/b/x: it manages 2 objects; Git neither declares nor declared ApplySet set-1"]
-    );
 }
 
 #[test]

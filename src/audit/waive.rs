@@ -9,7 +9,7 @@ use kustomize::Target;
 use serde_json::{Value, json};
 
 use super::glob::fits;
-use super::managed::{APPLICATION, HELM_RELEASE, KUSTOMIZATION, Unit, Units, is};
+use super::managed::{APPLICATION, HELM_RELEASE, KUSTOMIZATION, Known, Unit, Units, is};
 use crate::object::{
     Declared, DeclaredSet, Expression, FactGap, LiveObject, LiveSet, ObjectId, PastSet, Waived, Waiver,
 };
@@ -60,7 +60,9 @@ pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTree
             continue;
         };
         let there = live.objects.contains_key(&object) && !by_id.contains_key(&object);
-        known.entry(object).or_insert_with(|| there && units.is_declared(&unit));
+        known
+            .entry(object)
+            .or_insert_with(|| there && !matches!(units.known(&unit), Known::Never));
     }
     known.into_iter().filter(|(_, read)| *read).map(|(id, _)| id).collect()
 }

@@ -131,12 +131,15 @@ fn level(one: &PastIdentity, id: &ObjectId) -> Option<Match> {
 /// Whether a manifest without a namespace can only have meant this object: its path names the namespace, or nothing else in the
 /// cluster has the kind and the name.
 fn speaks_of(one: &PastIdentity, id: &ObjectId, namesakes: &Namesakes<'_>) -> bool {
-    let namespace = id.namespace.as_deref().unwrap_or_default();
-    let in_path = one.path.split('/').any(|part| {
+    is_in_path(one, id.namespace.as_deref().unwrap_or_default()) || namesakes.are(id) == 1
+}
+
+/// Whether a folder or the file has the name of a namespace.
+pub(super) fn is_in_path(one: &PastIdentity, namespace: &str) -> bool {
+    one.path.split('/').any(|part| {
         let stem = part.split('.').next().unwrap_or_default();
         part == namespace || stem == namespace
-    });
-    in_path || namesakes.are(id) == 1
+    })
 }
 
 /// At the head before removed, and of those removed the latest.
@@ -165,10 +168,22 @@ pub(super) fn date(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |time| time.to_string())
 }
 
-/// Whether the past has an object of this kind and name, in this namespace or in none.
-pub(super) fn knows(past: &PastSet, group: &str, kind: &str, namespace: Option<&str>, name: &str) -> bool {
-    let id = ObjectId::new(group, kind, namespace, name);
-    candidates(past, group, &id).iter().any(|one| level(one, &id).is_some())
+/// What became of the objects of this kind and name that the past has, of those that fit.
+pub(super) fn past_of(
+    past: &PastSet,
+    (group, kind): (&str, &str),
+    name: &str,
+    fits: impl Fn(&PastIdentity) -> bool,
+) -> Option<Verdict> {
+    let found = past.identities.get(&(GroupKind::new(group, kind), name.to_owned()))?;
+    let fitting: Vec<&PastIdentity> = found.iter().filter(|one| fits(one)).collect();
+    verdict(&fitting, past)
+}
+
+/// Whether a manifest says this namespace or none; without a namespace any does.
+pub(super) fn is_in(one: &PastIdentity, namespace: Option<&str>) -> bool {
+    let said = one.namespace.as_deref();
+    namespace.is_none() || said.is_none() || said == namespace
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ impl Default for CompareOptions {
 pub struct Compared {
     /// Of every declared object that exists and could be read.
     pub comparisons: BTreeMap<ObjectId, Comparison>,
+    /// Those that were not there.
+    pub gone: BTreeSet<ObjectId>,
     /// What could not be compared, sorted.
     pub gaps: Vec<FactGap>,
 }
@@ -111,7 +113,7 @@ impl Cluster {
             let answer = self.compare_one(&question, told, options).await;
             (question, answer)
         });
-        let mut comparisons = BTreeMap::new();
+        let (mut comparisons, mut gone) = (BTreeMap::new(), BTreeSet::new());
         for (question, answer) in asked.buffer_unordered(self.in_flight()).collect::<Vec<_>>().await {
             match answer {
                 Ok(Some((comparison, is_half))) => {
@@ -120,12 +122,13 @@ impl Cluster {
                     }
                     comparisons.insert(question.declared.id.clone(), comparison);
                 }
-                Ok(None) => {}
+                Ok(None) => _ = gone.insert(question.declared.id.clone()),
                 Err(reason) => gaps.add(&question.at.kind, reason),
             }
         }
         Compared {
             comparisons,
+            gone,
             gaps: gaps.sorted(),
         }
     }

@@ -61,6 +61,7 @@ struct Inner {
     client: Client,
     context: Context,
     version: KubeVersion,
+    release: String,
     request_timeout: Duration,
     in_flight: usize,
 }
@@ -99,6 +100,7 @@ impl Cluster {
             client: login(config).await.map_err(|broken| unreachable(&context, &broken))?,
             context,
             version: KubeVersion { major: 0, minor: 0 },
+            release: String::new(),
             request_timeout: options.request_timeout.unwrap_or(REQUEST_TIMEOUT),
             in_flight: if options.concurrency == 0 {
                 32
@@ -107,7 +109,7 @@ impl Cluster {
             },
         };
         let asking = Self::from(&cluster);
-        cluster.version = asking.ask_version().await?;
+        (cluster.version, cluster.release) = asking.ask_version().await?;
         cluster.context.nodes = asking.count_nodes().await;
         Ok(Self {
             inner: Arc::new(cluster),
@@ -124,6 +126,11 @@ impl Cluster {
         self.inner.version
     }
 
+    /// The whole version, as the server tells it: distributions end it with their own (`v1.33.1-gke.1584000`).
+    pub fn release(&self) -> &str {
+        &self.inner.release
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.inner.client
     }
@@ -136,11 +143,14 @@ impl Cluster {
         self.inner.in_flight
     }
 
-    async fn ask_version(&self) -> Result<KubeVersion, Failure> {
+    async fn ask_version(&self) -> Result<(KubeVersion, String), Failure> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Info {
             major: String,
             minor: String,
+            #[serde(default)]
+            git_version: String,
         }
         let context = self.context();
         let limit = FIRST_ANSWER.min(self.request_timeout());
@@ -154,6 +164,7 @@ impl Cluster {
         match asked.unwrap_or_else(|_| Err(silent())) {
             Ok(info) => format!("{}.{}", info.major, info.minor)
                 .parse()
+                .map(|version| (version, info.git_version))
                 .map_err(|why: String| failure(context, why)),
             Err(Trouble::Broken(broken)) => Err(unreachable(context, &broken)),
             Err(Trouble::Refused(status)) => Err(match status.code {
@@ -194,6 +205,7 @@ impl From<&Inner> for Cluster {
             inner: Arc::new(Inner {
                 client: inner.client.clone(),
                 context: inner.context.clone(),
+                release: inner.release.clone(),
                 ..*inner
             }),
         }

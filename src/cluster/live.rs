@@ -211,7 +211,12 @@ impl Cluster {
         for mut kind in listing.kinds.into_values() {
             match kind.cut.take() {
                 None => set.listed.push(kind.at.kind.clone()),
-                Some(cut) => set.gaps.extend(self.within(&mut kind, &cut, &options.namespaces).await),
+                Some(cut) => {
+                    let (within, gaps) = self.within(&mut kind, &cut, &options.namespaces).await;
+                    let within = within.into_iter().map(|namespace| (kind.at.kind.clone(), namespace));
+                    set.listed_within.extend(within);
+                    set.gaps.extend(gaps);
+                }
             }
             kinds.push(kind.objects);
         }
@@ -238,8 +243,9 @@ impl Cluster {
         set
     }
 
-    /// Lists what of a kind is in these namespaces, where it may not be listed in all. Gives what cannot be read of it.
-    async fn within(&self, kind: &mut OfKind, cut: &Cut, namespaces: &BTreeSet<String>) -> Vec<FactGap> {
+    /// Lists what of a kind is in these namespaces, where it may not be listed in all. Gives those in which it could be, and what
+    /// cannot be read of it.
+    async fn within(&self, kind: &mut OfKind, cut: &Cut, namespaces: &BTreeSet<String>) -> (Vec<String>, Vec<FactGap>) {
         let at = &kind.at;
         let gap = |what: String, cut: &Cut| FactGap {
             what,
@@ -248,7 +254,7 @@ impl Cluster {
         let (mut within, mut gaps) = (Vec::new(), Vec::new());
         for namespace in namespaces.iter().filter(|_| cut.code() == 403 && at.namespaced) {
             match self.pages(at, Some(namespace), &mut kind.objects).await {
-                Ok(()) => within.push(namespace.as_str()),
+                Ok(()) => within.push(namespace.clone()),
                 Err(cut) => gaps.push(gap(format!("list {} in {namespace}", at.name()), &cut)),
             }
         }
@@ -257,7 +263,7 @@ impl Cluster {
             some => format!(" outside of {}", some.join(", ")),
         };
         gaps.push(gap(format!("list {}{elsewhere}", at.name()), cut));
-        gaps
+        (within, gaps)
     }
 
     /// Reads all pages of a list. What was read before it broke stays.

@@ -4,6 +4,7 @@
 //! request functions hide what is needed here: whether an object was created (201) or changed (200), warnings, Retry-After,
 //! and answers that are not its own types.
 
+mod again;
 mod ask;
 mod batch;
 mod clean;

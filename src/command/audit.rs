@@ -106,7 +106,7 @@ pub(super) async fn audit(
     let objects = basis.set.objects.iter();
     let namespaces = objects.filter_map(|one| one.id.namespace.clone()).collect();
     let listing = listing.await.map_err(|_| stopped())?;
-    let live = cluster.complete(listing, &LiveOptions { namespaces }).await;
+    let mut live = cluster.complete(listing, &LiveOptions { namespaces }).await;
     let Basis { set, past, ignore } = &mut basis;
     let (units, not_read) = cluster.get_all(&kinds, audit::units_to_read(set, past, &live)).await;
     let not_understood = audit::waive(Arc::make_mut(set), past, &live, &units);
@@ -131,6 +131,7 @@ pub(super) async fn audit(
         ignore,
         log: log.as_ref(),
         plurals: &plurals,
+        release: cluster.release(),
         reach: &reach,
     };
     // The server is asked while what is not declared is judged.
@@ -139,9 +140,14 @@ pub(super) async fn audit(
     let (answer, slot) = (|| Handle::current().block_on(comparing), &mut compared);
     let compare = move || {
         *slot = tokio::task::block_in_place(answer);
-        &slot.comparisons
+        (&slot.comparisons, &slot.gone)
     };
-    let findings = audit::classify(set, past, &live, compare, &judging);
+    let mut findings = audit::classify(set, past, &live, compare, &judging);
+    // Only where lists do not fit together, which is seldom.
+    if !findings.lost.is_empty() && cluster.look_again(&kinds, &mut live, &findings.lost).await {
+        let compare = || (&compared.comparisons, &compared.gone);
+        findings = audit::classify(set, past, &live, compare, &judging);
+    }
     let mut gaps = [&*live.gaps, &not_read, &not_understood, &compared.gaps].concat();
     gaps.sort();
     let start = Start {
@@ -152,6 +158,7 @@ pub(super) async fn audit(
         findings,
         kinds,
         log,
+        release: cluster.release().to_owned(),
         reach,
     };
     Ok(Audit {

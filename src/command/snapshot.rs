@@ -31,7 +31,7 @@ pub(super) async fn run(args: &SnapshotArgs) -> Result<Exit, Failure> {
     let found = cluster.listable().await?;
     console.say(&Event::Progress("reading what is live".to_owned()));
     let whole = read(&cluster, &found, seal).await;
-    let standings = standings(&whole);
+    let standings = standings(&whole, cluster.release());
     let of = Of {
         version: cluster.version(),
         kinds: &found.kinds,
@@ -81,13 +81,14 @@ async fn read(cluster: &Cluster, found: &Listable, seal: Option<Seal>) -> Whole<
 }
 
 /// What is not somebody's own.
-fn standings(whole: &Whole<Piece>) -> BTreeMap<ObjectId, Standing> {
+fn standings(whole: &Whole<Piece>, release: &str) -> BTreeMap<ObjectId, Standing> {
     let objects = whole.objects.iter();
-    audit::standings(&LiveSet {
+    let live = LiveSet {
         objects: objects.map(|(id, piece)| (id.clone(), piece.object.clone())).collect(),
         listed: whole.listed.clone(),
-        gaps: Vec::new(),
-    })
+        ..LiveSet::default()
+    };
+    audit::standings(&live, release)
 }
 
 fn is_packed(to: &Path) -> Result<bool, Failure> {

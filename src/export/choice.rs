@@ -82,9 +82,12 @@ fn changed_by(finding: &Finding, who: &str) -> bool {
     })
 }
 
-/// Why a verdict is never exported, for those that are not.
-pub(super) fn not_exported(verdict: &Verdict) -> Option<String> {
-    match verdict {
+/// Why a finding is never exported, for those that are not.
+pub(super) fn not_exported(finding: &Finding) -> Option<String> {
+    if let Some(made) = &finding.unit {
+        return Some(format!("{} {} made it: declare that", made.tool, made.unit));
+    }
+    match &finding.verdict {
         Verdict::NotReached { path } => Some(format!("{path} has it: add that to the entry")),
         Verdict::InSync | Verdict::Owned(_) | Verdict::BuiltIn(_) | Verdict::Managed { declared: true, .. } => {
             Some("something else makes it".to_owned())

@@ -61,7 +61,7 @@ pub fn wanted<'a>(findings: &[&'a Finding], set: &'a DeclaredSet) -> Vec<Wanted<
     let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
     let live = findings
         .iter()
-        .filter(|finding| not_exported(&finding.verdict).is_none() && !matches!(finding.verdict, Verdict::Missing));
+        .filter(|finding| not_exported(finding).is_none() && !matches!(finding.verdict, Verdict::Missing));
     live.map(|finding| Wanted {
         id: &finding.id,
         declared: declared.get(&finding.id).copied(),
@@ -131,7 +131,7 @@ fn changes(
     cleaned: Option<&Cleaned>,
     ways: Ways<'_>,
 ) -> Result<Changes, String> {
-    if let Some(reason) = not_exported(&finding.verdict) {
+    if let Some(reason) = not_exported(finding) {
         return Err(reason);
     }
     let object = || finding.id.clone();

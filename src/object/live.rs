@@ -1,6 +1,6 @@
 //! What is in the cluster now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -14,6 +14,8 @@ pub struct LiveSet {
     pub objects: BTreeMap<ObjectId, LiveObject>,
     /// Kinds that were listed whole.
     pub listed: Vec<GroupKind>,
+    /// Kinds that were listed whole in a namespace, and may not be in all.
+    pub listed_within: BTreeSet<(GroupKind, String)>,
     /// What could not be read, with the reason; sorted.
     pub gaps: Vec<FactGap>,
 }

@@ -37,6 +37,8 @@ pub struct Start {
     pub kinds: ServedKinds,
     /// The audit log of the API server, as far as it was read.
     pub log: Option<Log>,
+    /// The version that the server tells, with what distributions put behind it.
+    pub release: String,
     /// How the cluster is reached, for the commands that put findings right.
     pub reach: Reach,
 }

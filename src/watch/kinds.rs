@@ -214,6 +214,8 @@ impl Kinds {
             if !live.listed.contains(kind) {
                 live.listed.push(kind.clone());
             }
+        } else if let Some(namespace) = namespace {
+            live.listed_within.insert((kind.clone(), namespace.clone()));
         }
         self.may_be_ready(commands);
     }
@@ -228,6 +230,8 @@ impl Kinds {
             ..Watch::default()
         };
         let (kind, namespace) = watched;
+        live.listed_within
+            .retain(|(listed, within)| listed != kind || namespace.as_ref().is_some_and(|one| one != within));
         if let (None, Some(at)) = (namespace, self.ends.get(kind).cloned()) {
             let was_whole = live.listed.contains(kind);
             live.listed.retain(|listed| listed != kind);

@@ -37,6 +37,7 @@ pub(super) struct Machine {
     comparisons: BTreeMap<ObjectId, Comparison>,
     log: Option<Log>,
     reach: Reach,
+    release: String,
     told: Told,
     watched: Kinds,
     compares: Compares,
@@ -91,6 +92,7 @@ impl Machine {
             seen: Seen::new(start.live),
             comparisons: start.comparisons,
             log,
+            release: start.release,
             reach: start.reach,
             told: Told::of(&start.findings),
             watched: Kinds::new(namespaces),
@@ -356,10 +358,13 @@ impl Machine {
             ignore: &self.basis.ignore,
             log: self.log.as_ref(),
             plurals: &self.plurals,
+            release: &self.release,
             reach: &self.reach,
         };
         let Basis { set, past, .. } = &self.basis;
-        let findings = audit::classify(set, past, &self.seen.live, || &self.comparisons, &options);
+        // What goes while it is compared, its watch tells.
+        let gone = BTreeSet::new();
+        let findings = audit::classify(set, past, &self.seen.live, || (&self.comparisons, &gone), &options);
         let news = self.differences(&findings, now);
         let repository = &mut self.repository;
         if news.is_empty() || repository.is_fixed || self.just_moved {

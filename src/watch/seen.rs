@@ -92,6 +92,7 @@ impl Seen {
             self.lose(id, kind);
         }
         self.live.listed.retain(|listed| listed != kind);
+        self.live.listed_within.retain(|(listed, _)| listed != kind);
         ids
     }
 

@@ -198,6 +198,7 @@ impl World {
             findings: Findings::default(),
             kinds: served(&SERVED).kinds,
             log: None,
+            release: String::new(),
             reach: Reach::default(),
         };
         let mut world = Self {
@@ -306,7 +307,7 @@ impl World {
                             |one: &ObjectId| comparison(self.version, differs(one).map(|(_, value)| *value));
                         let answer = Compared {
                             comparisons: ids.iter().map(|one| (one.clone(), comparison(one))).collect(),
-                            gaps: Vec::new(),
+                            ..Compared::default()
                         };
                         self.on(Input::Compared(ids, answer));
                     }
@@ -482,7 +483,7 @@ fn a_merge_is_no_false_alarm() {
     assert_eq!(asked, ["ask", "compare ConfigMap/shop/a"]);
     let compared = Compared {
         comparisons: BTreeMap::from([(id("ConfigMap/shop/a"), comparison(world.version, Some(2)))]),
-        gaps: Vec::new(),
+        ..Compared::default()
     };
     world.on(Input::Compared(BTreeSet::from([id("ConfigMap/shop/a")]), compared));
     world.wait(ms(900));
@@ -527,7 +528,7 @@ fn what_a_commit_makes_differ_is_told_as_its_doing() {
             (id("ConfigMap/shop/a"), comparison(1, Some(1))),
             (id("ConfigMap/shop/x"), comparison(world.version, None)),
         ]),
-        gaps: Vec::new(),
+        ..Compared::default()
     };
     world.on(Input::Compared(ids, compared));
     world.answer(&[]);
@@ -643,6 +644,7 @@ fn what_could_not_be_compared_is_tried_again() {
             what: "compare 1 ConfigMap".to_owned(),
             reason: "connection refused".to_owned(),
         }],
+        ..Compared::default()
     };
     world.see("ConfigMap/shop/a", "content");
     for _ in 0..5 {
@@ -713,6 +715,11 @@ fn what_may_not_be_watched_is_said_once() {
     world.see("Secret/shop/y", "made");
     world.wait(ms(1_300));
     assert_eq!(world.heard(), ["never-in-git Secret/shop/y"]);
+    // A namespace that was listed whole tells what is missing in it.
+    world.on(Input::Listed((secrets.clone(), Some("shop".to_owned()))));
+    world.gone("Secret/shop/s");
+    world.wait(ms(1_300));
+    assert_eq!(world.heard(), ["missing Secret/shop/s"]);
     world.on(Input::Refused(
         (secrets.clone(), Some("shop".to_owned())),
         "forbidden".to_owned(),
@@ -726,7 +733,7 @@ fn what_may_not_be_watched_is_said_once() {
         "and nothing of Secrets, of which nothing is known"
     );
     let (told, gaps) = world.machine.end();
-    assert_eq!(told.open().count(), 3);
+    assert_eq!(told.open().count(), 4);
     assert_eq!(gaps.len(), 1);
 }
 

@@ -128,9 +128,9 @@ async fn cluster(context: Option<String>, args: &DiffArgs, console: &mut Console
             .map(|(id, kept)| (id.clone(), kept.object.clone()))
             .collect(),
         listed: whole.listed.clone(),
-        gaps: Vec::new(),
+        ..LiveSet::default()
     };
-    for (id, standing) in audit::standings(&live) {
+    for (id, standing) in audit::standings(&live, cluster.release()) {
         if let Some(kept) = whole.objects.get_mut(&id) {
             kept.standing = standing;
         }

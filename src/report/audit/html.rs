@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::human::field;
-use super::{Audited, by, cautions, coverage, per_cent, shows_values, title};
+use super::human::of_verdict;
+use super::{Audited, cautions, coverage, per_cent, title, told_by};
 use crate::audit::{Coverage, Finding, Verdict};
 use crate::report::about;
 use crate::report::text::count;
@@ -120,24 +120,12 @@ fn details(finding: &Finding) -> String {
     if let Some(place) = &finding.place {
         lines.push(format!("declared in {place}"));
     }
-    match &finding.verdict {
-        Verdict::Drifted { fields, .. } => {
-            lines.extend(fields.iter().map(|drift| field(drift, shows_values(finding))));
-        }
-        Verdict::NotReached { path } => lines.push(path.clone()),
-        Verdict::Managed { tool, unit, .. } => lines.push(format!("{tool} {unit}")),
-        _ => {}
-    }
+    lines.extend(of_verdict(finding));
     lines.extend(finding.evidence.iter().cloned());
     if finding.authors.is_empty() {
         lines.push("by: unknown".to_owned());
     }
-    lines.extend(
-        finding
-            .authors
-            .iter()
-            .map(|author| format!("by {} ({})", by(author), author.evidence)),
-    );
+    lines.extend(finding.authors.iter().map(|author| format!("by {}", told_by(author))));
     let mut text = format!("<pre>{}</pre>", safe(&lines.join("\n")));
     if let Some(remedy) = &finding.remedy {
         let _ = write!(text, "<pre><code>$ {}</code></pre>", safe(remedy));

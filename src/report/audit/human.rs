@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::super::text::{count, message, one_line};
 use super::super::{about, problems};
-use super::{Audited, by, coverage, per_cent, shows_values, title, unread_history};
-use crate::audit::{Confidence, Finding, NOT_COMPARED, Verdict};
-use crate::object::{FieldChange, FieldDrift};
+use super::{Audited, compared_offline, coverage, per_cent, shows_values, title, told_by, unread_history};
+use crate::audit::{Finding, NOT_COMPARED, Verdict};
+use crate::object::{FieldChange, FieldDrift, Manager};
 
 /// The largest number of characters of a value that are shown.
 const WIDTH: usize = 60;
@@ -90,15 +90,8 @@ fn finding(one: &Finding, with_log: bool, out: &mut dyn Write) -> io::Result<()>
 
 /// All there is to say about a finding but what and where it is.
 pub(super) fn details(one: &Finding, with_log: bool, out: &mut dyn Write) -> io::Result<()> {
-    match &one.verdict {
-        Verdict::Drifted { fields, .. } => {
-            for drift in fields {
-                writeln!(out, "      {}", field(drift, shows_values(one)))?;
-            }
-        }
-        Verdict::NotReached { path } => writeln!(out, "      {}", one_line(path))?,
-        Verdict::Managed { tool, unit, .. } => writeln!(out, "      {tool} {}", one_line(unit))?,
-        _ => {}
+    for line in of_verdict(one) {
+        writeln!(out, "      {line}")?;
     }
     for line in &one.evidence {
         writeln!(out, "      {}", message(line, "        "))?;
@@ -111,17 +104,7 @@ pub(super) fn details(one: &Finding, with_log: bool, out: &mut dyn Write) -> io:
         writeln!(out, "      by: unknown; {why}")?;
     }
     for author in &one.authors {
-        let sure = match author.confidence {
-            Confidence::Certain => "certain",
-            Confidence::Likely => "likely",
-            Confidence::Possible => "possible",
-        };
-        writeln!(
-            out,
-            "      by: {} [{sure}; {}]",
-            one_line(by(author)),
-            one_line(&author.evidence)
-        )?;
+        writeln!(out, "      by: {}", told_by(author))?;
     }
     if let Some(remedy) = &one.remedy {
         writeln!(out, "      $ {}", one_line(remedy))?;
@@ -129,8 +112,37 @@ pub(super) fn details(one: &Finding, with_log: bool, out: &mut dyn Write) -> io:
     Ok(())
 }
 
+/// What a verdict holds: the fields that differ, each with its owner, or where the repository has the object; and the unit.
+pub(super) fn of_verdict(finding: &Finding) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &finding.verdict {
+        Verdict::Drifted { fields, .. } => lines.extend(fields.iter().map(|drift| {
+            let owner = finding.verdict.owner(drift).map(owner).unwrap_or_default();
+            format!("{}{owner}", field(drift, shows_values(finding)))
+        })),
+        Verdict::NotReached { path } => lines.push(one_line(path)),
+        _ => {}
+    }
+    let unit = finding.unit.as_ref();
+    lines.extend(unit.map(|made| format!("{} {}", made.tool, one_line(&made.unit))));
+    lines
+}
+
+/// ` (kubectl-edit, 2026-01-02T03:04:05Z)`: who owns a field, and when that manager wrote last.
+fn owner(manager: &Manager) -> String {
+    let of = match manager.subresource.as_str() {
+        "" => String::new(),
+        part => format!(" of {}", one_line(part)),
+    };
+    let time = match manager.time.as_str() {
+        "" => String::new(),
+        time => format!(", {}", one_line(time)),
+    };
+    format!(" ({}{of}{time})", one_line(&manager.name))
+}
+
 /// `changed  .spec.replicas: 3 → 5`.
-pub(super) fn field(drift: &FieldDrift, values: bool) -> String {
+fn field(drift: &FieldDrift, values: bool) -> String {
     let word = change(drift.change);
     let shown = |value: &Option<Value>| value.as_ref().filter(|_| values).map(short);
     let path = one_line(&drift.path);
@@ -142,7 +154,7 @@ pub(super) fn field(drift: &FieldDrift, values: bool) -> String {
     }
 }
 
-pub(super) fn change(change: FieldChange) -> &'static str {
+fn change(change: FieldChange) -> &'static str {
     match change {
         FieldChange::Changed => "changed",
         FieldChange::Removed => "removed",
@@ -196,6 +208,9 @@ fn summary(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()> {
             "{all} left out, since Git tells the engine not to compare them: {}.",
             by.join(", ")
         )?;
+    }
+    if let Some(offline) = compared_offline(findings) {
+        writeln!(out, "{offline}.")?;
     }
     let all = coverage(findings);
     writeln!(

@@ -5,11 +5,12 @@ mod human;
 mod sarif;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::text::{count, one_line};
 use super::{About, json};
-use crate::audit::{Author, Coverage, Finding, Findings, Log};
+use crate::audit::{Author, Confidence, Coverage, Finding, Findings, Log};
 use crate::object::{FactGap, PastSet, Problem};
 
 pub use watch::{divergences, revision, watched};
@@ -95,16 +96,37 @@ pub(super) fn unread_history(past: &PastSet) -> Vec<String> {
 }
 
 /// Why an audit may say less than it could, or something else than is meant, beside its gaps: history that is not whole, lines of
-/// a log that are none, files of the repository that cannot be read.
+/// a log that are none, files of the repository that cannot be read, objects that were compared offline.
 pub(super) fn cautions(audited: &Audited<'_>) -> Vec<String> {
     let history = unread_history(audited.past).into_iter();
     let log = audited.log.iter().flat_map(|log| &log.problems);
     let wrong = audited.problems.iter().map(ToString::to_string);
+    let offline = compared_offline(audited.findings);
     history
         .map(|line| format!("history: {line}"))
+        .chain(offline)
         .chain(log.map(|line| format!("audit log: {}", one_line(line))))
         .chain(wrong)
         .collect()
+}
+
+/// How many declared objects, drifted or not, were compared without the server's word, and why: of several reasons the one that most
+/// objects have.
+pub(super) fn compared_offline(findings: &Findings) -> Option<String> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for (number, reason) in findings.offline.values() {
+        *reasons.entry(reason).or_default() += number;
+    }
+    let (reason, _) = reasons.iter().max_by_key(|(_, number)| **number)?;
+    let others = match reasons.len() - 1 {
+        0 => String::new(),
+        others => format!("; and {}", count(others, "other reason")),
+    };
+    let all = count(reasons.values().sum(), "declared object");
+    Some(format!(
+        "{all} compared offline, without the server's defaults and webhooks: {}{others}",
+        one_line(reason)
+    ))
 }
 
 /// In per cent, to one decimal, rounded down: 100 means all. Nothing to cover is covered.
@@ -148,6 +170,21 @@ pub(super) fn by(author: &Author) -> String {
         text.push_str(&format!(", from {from}"));
     }
     text
+}
+
+/// [`by`], how sure that is, and the evidence.
+pub(super) fn told_by(author: &Author) -> String {
+    let evidence = one_line(&author.evidence);
+    format!("{} [{}; {evidence}]", one_line(by(author)), sure(author.confidence))
+}
+
+/// A word for how sure a statement is.
+pub(super) fn sure(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Certain => "certain",
+        Confidence::Likely => "likely",
+        Confidence::Possible => "possible",
+    }
 }
 
 /// Whether values of a finding's fields may be shown.

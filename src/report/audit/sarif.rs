@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::human::field;
-use super::{Audited, by, cautions, shows_values, title};
+use super::human::of_verdict;
+use super::{Audited, cautions, title, told_by};
 use crate::audit::{Finding, Verdict};
 use crate::report::json::escaped;
 use crate::report::text::one_line;
@@ -81,15 +81,14 @@ fn result(finding: &Finding) -> Value {
 
 fn said(finding: &Finding) -> String {
     let mut text = format!("{}: {}", title(finding.verdict.name()), one_line(&finding.id));
-    if let Verdict::Drifted { fields, .. } = &finding.verdict {
-        let shown: Vec<String> = fields.iter().map(|drift| field(drift, shows_values(finding))).collect();
-        text.push_str(&format!("\n{}", shown.join("\n")));
-    }
-    for line in &finding.evidence {
+    for line in of_verdict(finding).iter().chain(&finding.evidence) {
         text.push_str(&format!("\n{line}"));
     }
+    if finding.authors.is_empty() {
+        text.push_str("\nby: unknown");
+    }
     for author in &finding.authors {
-        text.push_str(&format!("\nby {} ({})", by(author), author.evidence));
+        text.push_str(&format!("\nby {}", told_by(author)));
     }
     if let Some(remedy) = &finding.remedy {
         text.push_str(&format!("\n$ {remedy}"));

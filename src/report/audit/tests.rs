@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::audit::{Cause, Confidence, Divergence, Match, News, Resolved, Verdict};
-use crate::object::{FieldChange, FieldDrift, Method, ObjectId, Place};
+use crate::audit::{Cause, Confidence, Divergence, MadeBy, Match, News, Resolved, Verdict};
+use crate::object::{FieldChange, FieldDrift, GroupKind, Manager, Method, ObjectId, Place};
 use crate::report::sample;
 
 fn finding(id: ObjectId, verdict: Verdict) -> Finding {
@@ -29,11 +29,19 @@ fn drifted(kind: &str, path: &str) -> Finding {
         change: FieldChange::Changed,
         declared: Some(json!("canary-declared")),
         live: Some(json!("canary-live")),
-        manager: None,
+        manager: Some(0),
         waived: None,
+    };
+    let manager = Manager {
+        name: "kubectl-edit".to_owned(),
+        operation: "Update".to_owned(),
+        subresource: String::new(),
+        time: "2026-01-02T03:04:05Z".to_owned(),
+        fields: None,
     };
     let fields = Verdict::Drifted {
         fields: vec![field],
+        managers: vec![manager],
         method: Method::DryRun,
     };
     let mut one = finding(sample::id(kind, "db"), fields);
@@ -42,7 +50,19 @@ fn drifted(kind: &str, path: &str) -> Finding {
     one
 }
 
+fn made_by(unit: &str) -> MadeBy {
+    MadeBy {
+        tool: "Helm",
+        unit: unit.to_owned(),
+    }
+}
+
 fn found() -> Findings {
+    let path = "clusters/b/db.yaml".to_owned();
+    let mut elsewhere = finding(sample::id("Service", "db"), Verdict::NotReached { path });
+    elsewhere.authors[0].confidence = Confidence::Likely;
+    elsewhere.matched = Match::MadeByUnit;
+    elsewhere.unit = Some(Box::new(made_by("bank/db")));
     let mut odd = Finding::new(
         ObjectId::new("", "ConfigMap", Some("bank"), "<b>\u{1b}[31m"),
         Verdict::NeverInGit,
@@ -62,12 +82,25 @@ fn found() -> Findings {
             drifted("Deployment", ".spec.x"),
             drifted("Secret", ".data.password"),
             finding(sample::id("Namespace", "gone"), removed),
+            elsewhere,
         ],
         counts: BTreeMap::from([("never-in-git", 1), ("drifted", 2), ("in-sync", 6)]),
         coverage: BTreeMap::from([("bank".to_owned(), Coverage { in_sync: 6, counted: 9 })]),
+        lost: Vec::new(),
         ignored: 1,
         waived: BTreeMap::from([("Application/argocd/web".to_owned(), 3)]),
+        offline: BTreeMap::from([
+            (GroupKind::new("", "Secret"), (2, "no dry run: forbidden".to_owned())),
+            (GroupKind::new("apps", "Deployment"), (1, "no dry run: busy".to_owned())),
+        ]),
+        by_rule: BTreeMap::from([("root-ca", 2)]),
+        by_unit: BTreeMap::from([(made_by("shop/web"), 4)]),
     }
+}
+
+/// Who owns the fields that differ, for programs.
+fn owner() -> Value {
+    json!({"manager": "kubectl-edit", "operation": "Update", "time": "2026-01-02T03:04:05Z"})
 }
 
 fn told(format: &str) -> String {
@@ -128,10 +161,10 @@ fn for_people() {
     Drifted (2)
       bank
         Deployment/bank/db  a b/db.yaml:7
-          changed  .spec.x: "canary-declared" → "canary-live"
+          changed  .spec.x: "canary-declared" → "canary-live" (kubectl-edit, 2026-01-02T03:04:05Z)
           by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
         Secret/bank/db  a b/db.yaml:7
-          changed  .data.password
+          changed  .data.password (kubectl-edit, 2026-01-02T03:04:05Z)
           by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
 
     Removed from Git (1)
@@ -139,10 +172,18 @@ fn for_people() {
         Namespace/gone
           by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
 
-    4 findings.
+    In the repository, not reached from the entry (1)
+      bank
+        Service/bank/db
+          clusters/b/db.yaml
+          Helm bank/db
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [likely; audit log: alice patch]
+
+    5 findings.
     9 declared, 20 live: 2 drifted, 6 in sync, 1 never in git.
     1 finding left out by .refloatignore.
     3 fields left out, since Git tells the engine not to compare them: Application/argocd/web (3).
+    3 declared objects compared offline, without the server's defaults and webhooks: no dry run: forbidden; and 1 other reason.
     Coverage 66.6 %: 6 of 9 objects are in the cluster as Git declares them.
        66.6 %  bank (6 of 9)
 
@@ -172,7 +213,36 @@ fn as_json() {
     assert_eq!(value["coverage"], json!({"in_sync": 6, "counted": 9, "percent": 66.6}));
     assert_eq!(
         value["findings"][1]["fields"],
-        json!([{"path": ".spec.x", "change": "changed", "declared": "canary-declared", "live": "canary-live"}])
+        json!([{"path": ".spec.x", "change": "changed", "declared": "canary-declared", "live": "canary-live", "owner": owner()}])
+    );
+    let (never, elsewhere) = (&value["findings"][0], &value["findings"][4]);
+    assert_eq!(
+        (
+            &never["matched"],
+            &elsewhere["matched"],
+            &elsewhere["authors"][0]["confidence"]
+        ),
+        (&json!("none"), &json!("made-by-unit"), &json!("likely"))
+    );
+    assert_eq!(
+        (&elsewhere["verdict"], &elsewhere["path"], &elsewhere["unit"]),
+        (
+            &json!("not-reached"),
+            &json!("clusters/b/db.yaml"),
+            &json!({"tool": "Helm", "name": "bank/db"})
+        )
+    );
+    assert_eq!(
+        value["offline"],
+        json!([{"group": "", "kind": "Secret", "objects": 2, "reason": "no dry run: forbidden"},
+            {"group": "apps", "kind": "Deployment", "objects": 1, "reason": "no dry run: busy"}])
+    );
+    assert_eq!(
+        (&value["by_rule"], &value["by_unit"]),
+        (
+            &json!({"root-ca": 2}),
+            &json!([{"tool": "Helm", "name": "shop/web", "objects": 4}])
+        )
     );
     assert_eq!(value["findings"][1]["place"], json!({"file": "a b/db.yaml", "line": 7}));
     assert_eq!(
@@ -206,6 +276,16 @@ fn as_sarif() {
     );
     let note = &run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
     assert_eq!(note, "not read: list secrets: forbidden");
+    let said = |number: usize| run["results"][number]["message"]["text"].as_str().unwrap_or_default();
+    assert!(said(0).contains("\nby: unknown\n"), "{}", said(0));
+    assert!(said(1).contains(" (kubectl-edit, 2026-01-02T03:04:05Z)\n") && said(1).contains(" [certain; audit log: "));
+    assert!(said(4).contains("\nHelm bank/db\n") && said(4).contains(" [likely; audit log: "));
+    assert_eq!(
+        run["results"][4]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+        "clusters/b/db.yaml"
+    );
+    let notes = run["invocations"][0]["toolExecutionNotifications"].to_string();
+    assert!(notes.contains("3 declared objects compared offline"), "{notes}");
 }
 
 #[test]
@@ -217,7 +297,17 @@ fn as_a_page() {
         text.contains("&lt;b&gt;\\u{1b}[31m") && !text.contains("<b>"),
         "names are text"
     );
-    assert_eq!(text.matches("<tr data-v=").count(), 4);
+    assert_eq!(text.matches("<tr data-v=").count(), 5);
+    for told in [
+        "clusters/b/db.yaml",
+        " (kubectl-edit, 2026-01-02T03:04:05Z)",
+        " [certain; ",
+        " [likely; ",
+        "by: unknown",
+        "3 declared objects compared offline",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
     assert!(text.contains("width:66.6%") && text.contains("list secrets: forbidden"));
     for way in ["src=", "href=", "url(", "@import", "fetch("] {
         assert!(!text.contains(way), "it needs no network: {way}");
@@ -264,12 +354,16 @@ fn what_differs_now_for_people() {
           by: unknown; managedFields does not tell, an audit log would
           $ kubectl delete configmap/x
     2026-11-20T08:00:00Z  Drifted, changed again: Deployment/bank/db  a b/db.yaml:7
-          changed  .spec.x: "canary-declared" → "canary-live"
+          changed  .spec.x: "canary-declared" → "canary-live" (kubectl-edit, 2026-01-02T03:04:05Z)
           by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
     2026-11-20T08:00:00Z  Drifted (by the new revision): Secret/bank/db  a b/db.yaml:7
-          changed  .data.password
+          changed  .data.password (kubectl-edit, 2026-01-02T03:04:05Z)
           by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [certain; audit log: alice patch]
     2026-11-20T08:00:00Z  No more: removed from Git (by the new revision): Namespace/gone
+    2026-11-20T08:00:00Z  In the repository, not reached from the entry: Service/bank/db
+          clusters/b/db.yaml
+          Helm bank/db
+          by: alice with kubectl edit, 2026-01-02T03:04:05Z, from 10.1.2.3 [likely; audit log: alice patch]
     "#);
     let gone = divergences_of(&[(News::Resolved(Resolved::Gone), Cause::Cluster)]);
     insta::assert_snapshot!(text(&gone[..1]), @r"2026-11-20T08:00:00Z  Gone: ConfigMap/bank/<b>\u{1b}[31m");
@@ -328,7 +422,7 @@ fn what_differs_now_for_programs() {
     // Of a Secret no value, whatever the finding holds.
     assert_eq!(
         lines[2]["fields"],
-        json!([{"path": ".data.password", "change": "changed"}])
+        json!([{"path": ".data.password", "change": "changed", "owner": owner()}])
     );
 }
 
@@ -346,9 +440,9 @@ fn how_it_stood_at_the_end() {
         String::from_utf8(out).expect("because it is text")
     };
     insta::assert_snapshot!(text(&open), @r#"
-    Stopped. 4 findings are open: 1 never in Git, 2 drifted, 1 removed from Git.
+    Stopped. 5 findings are open: 1 never in Git, 2 drifted, 1 removed from Git, 1 in the repository, not reached from the entry.
       not read: watch secrets: forbidden
-    {"version":1,"event":"stopped","time":"2026-11-20T08:00:00Z","open":{"drifted":2,"never-in-git":1,"removed-from-git":1},"gaps":[{"what":"watch secrets","reason":"forbidden"}]}
+    {"version":1,"event":"stopped","time":"2026-11-20T08:00:00Z","open":{"drifted":2,"never-in-git":1,"not-reached":1,"removed-from-git":1},"gaps":[{"what":"watch secrets","reason":"forbidden"}]}
     "#);
     assert!(text(&[]).starts_with("Stopped. Nothing is open.\n"));
 }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::shape::{Object, Where, Wrong, wrongs};
 use super::summary::Subject;
 use super::{VERSION, document, indented, line};
-use crate::audit::{Author, Confidence, Coverage, Finding, Match, Verdict};
-use crate::object::{FactGap, FieldChange, FieldDrift, Method};
-use crate::report::audit::{Audited, coverage, per_cent, shows_values};
+use crate::audit::{Author, Coverage, Finding, Findings, MadeBy, Match, Verdict};
+use crate::object::{FactGap, FieldChange, FieldDrift, Manager, Method};
+use crate::report::audit::{Audited, coverage, per_cent, shows_values, sure};
 
 #[derive(Debug, Serialize)]
 struct Document<'a> {
@@ -25,6 +25,9 @@ struct Document<'a> {
     counts: &'a BTreeMap<&'static str, usize>,
     ignored: usize,
     waived: &'a BTreeMap<String, usize>,
+    offline: Vec<Offline<'a>>,
+    by_rule: &'a BTreeMap<&'static str, usize>,
+    by_unit: Vec<OfUnit<'a>>,
     coverage: Covered<'a>,
     namespaces: Vec<Covered<'a>>,
     #[serde(serialize_with = "each")]
@@ -49,6 +52,23 @@ struct Covered<'a> {
     in_sync: usize,
     counted: usize,
     percent: f64,
+}
+
+/// How many objects of a kind were compared offline.
+#[derive(Debug, Serialize)]
+struct Offline<'a> {
+    group: &'a str,
+    kind: &'a str,
+    objects: usize,
+    reason: &'a str,
+}
+
+/// How many objects a unit of Git made.
+#[derive(Debug, Serialize)]
+struct OfUnit<'a> {
+    #[serde(flatten)]
+    unit: Unit<'a>,
+    objects: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,6 +134,18 @@ struct Field<'a> {
     declared: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Owner<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Owner<'a> {
+    manager: &'a str,
+    operation: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    subresource: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    time: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -170,6 +202,16 @@ fn whole<'a>(audited: &Audited<'a>, event: Option<&'static str>) -> Document<'a>
         counts: &findings.counts,
         ignored: findings.ignored,
         waived: &findings.waived,
+        offline: offline(findings),
+        by_rule: &findings.by_rule,
+        by_unit: findings
+            .by_unit
+            .iter()
+            .map(|(made, objects)| OfUnit {
+                unit: unit(made),
+                objects: *objects,
+            })
+            .collect(),
         coverage: covered(None, coverage(findings)),
         namespaces: findings
             .coverage
@@ -204,6 +246,25 @@ fn each<S: Serializer>(all: &All<'_>, into: S) -> Result<S::Ok, S::Error> {
     }
 }
 
+fn offline(findings: &Findings) -> Vec<Offline<'_>> {
+    let kinds = findings.offline.iter();
+    kinds
+        .map(|(kind, (objects, reason))| Offline {
+            group: &kind.group,
+            kind: &kind.kind,
+            objects: *objects,
+            reason,
+        })
+        .collect()
+}
+
+fn unit(made: &MadeBy) -> Unit<'_> {
+    Unit {
+        tool: made.tool,
+        name: &made.unit,
+    }
+}
+
 fn covered(namespace: Option<&str>, one: Coverage) -> Covered<'_> {
     Covered {
         namespace,
@@ -224,14 +285,14 @@ pub(super) fn found(finding: &Finding) -> Found<'_> {
         offline_because: None,
         commit: None,
         path: None,
-        unit: None,
+        unit: finding.unit.as_deref().map(unit),
         authors: finding.authors.iter().map(by).collect(),
         evidence: &finding.evidence,
         remedy: finding.remedy.as_deref(),
     };
     match &finding.verdict {
-        Verdict::Drifted { fields, method } => {
-            one.fields = Some(fields.iter().map(|drift| field(drift, shows_values(finding))).collect());
+        Verdict::Drifted { fields, method, .. } => {
+            one.fields = Some(fields.iter().map(|drift| field(drift, finding)).collect());
             (one.compared, one.offline_because) = match method {
                 Method::DryRun => (Some("dry-run"), None),
                 Method::Offline(why) => (Some("offline"), Some(why.as_str())),
@@ -246,13 +307,19 @@ pub(super) fn found(finding: &Finding) -> Found<'_> {
             });
         }
         Verdict::NotReached { path } => one.path = Some(path),
-        Verdict::Managed { tool, unit, .. } => one.unit = Some(Unit { tool, name: unit }),
         _ => {}
     }
     one
 }
 
-fn field(drift: &FieldDrift, values: bool) -> Field<'_> {
+fn field<'a>(drift: &'a FieldDrift, finding: &'a Finding) -> Field<'a> {
+    let values = shows_values(finding);
+    let owner = |manager: &'a Manager| Owner {
+        manager: &manager.name,
+        operation: &manager.operation,
+        subresource: &manager.subresource,
+        time: &manager.time,
+    };
     Field {
         path: &drift.path,
         change: match drift.change {
@@ -262,6 +329,7 @@ fn field(drift: &FieldDrift, values: bool) -> Field<'_> {
         },
         declared: drift.declared.as_ref().filter(|_| values),
         live: drift.live.as_ref().filter(|_| values),
+        owner: finding.verdict.owner(drift).map(owner),
     }
 }
 
@@ -272,11 +340,7 @@ pub(super) fn by(author: &Author) -> By<'_> {
         from: author.from.as_deref(),
         time: &author.time,
         operation: &author.operation,
-        confidence: match author.confidence {
-            Confidence::Certain => "certain",
-            Confidence::Likely => "likely",
-            Confidence::Possible => "possible",
-        },
+        confidence: sure(author.confidence),
         evidence: &author.evidence,
     }
 }

@@ -99,6 +99,9 @@
 //! | `counts` | by verdict: `in-sync`, `drifted`, `missing`, `removed-from-git`, `not-reached`, `never-in-git`, `owned`, `managed`, `managed-undeclared`, `built-in`, and `not-compared`: declared objects that could not be read |
 //! | `ignored` | findings that `.refloatignore` leaves out |
 //! | `waived` | fields that differ and are no drift: who tells the engine not to compare them, and how many |
+//! | `offline` | declared objects that were compared without the server's word, drifted or not: list of `group`, `kind`, `objects` (how many), `reason` (of one of them) |
+//! | `by_rule` | objects that the cluster makes by itself: by rule how many |
+//! | `by_unit` | objects that units of Git made: list of `tool`, `name`, `objects` (how many) |
 //! | `coverage` | `in_sync`, `counted` (in sync, drifted, never in Git, removed, made by a unit that Git never declared), `percent` |
 //! | `namespaces` | the same for each `namespace` ("" for cluster-scoped objects) |
 //! | `findings` | worst first: see below |
@@ -111,10 +114,10 @@
 //! |---|---|
 //! | `object`, `verdict`, `place` (where declared) | |
 //! | `matched` | how its identity was matched with Git: `exact`, `namespace-absent`, `group-migrated`, `made-by-unit`, `none` |
-//! | `fields` | of a drifted object: list of `path`, `change` (`changed`, `removed`, `added`), `declared`, `live`; values of Secrets are never there |
+//! | `fields` | of a drifted object: list of `path`, `change` (`changed`, `removed`, `added`), `declared`, `live`, `owner` (from managedFields: `manager`, `operation`, `subresource`, `time` when it last wrote; a removed field has none); values of Secrets are never there |
 //! | `compared`, `offline_because` | `dry-run` or `offline`, and why |
 //! | `commit` | that removed it: `id`, `subject`, `time`; `path`: the file that has it or had it |
-//! | `unit` | that made it: `tool`, `name` |
+//! | `unit` | that made it and others: `tool`, `name`; it is not declared (`managed-undeclared`), or was or is elsewhere (`made-by-unit`) |
 //! | `authors` | most likely first, none: unknown; `tool`, `user`, `from` (source address), `time`, `operation`, `confidence` (`certain`, `likely`, `possible`), `evidence` |
 //! | `evidence` | what was seen, in words |
 //! | `remedy` | the command that puts it right |

@@ -89,10 +89,32 @@ fn what_goes_wrong_is_said() {
     super::restore(&plane, shop.path(), &[]);
     expired_credentials(&plane, &shop);
     some_kinds_only(&plane, &shop);
+    one_namespace_only(&plane, &shop);
+    lists_of_different_instants(&plane, &shop);
     a_group_that_does_not_answer(&plane, &shop);
     a_list_that_breaks(&plane, &shop);
     no_managed_fields(&plane, &shop);
     logs(&plane, &shop);
+    a_broken_ignore_file(&plane, &shop);
+}
+
+/// A line that cannot be read could hide what it is not about: nothing is audited, and each such line is shown.
+fn a_broken_ignore_file(plane: &Plane, shop: &Repo) {
+    shop.write(".refloatignore", "ConfigMap/shop/b\nnonsense\n\nConfigMap/a b  # why\n");
+    shop.commit("ignore something");
+    for format in FORMATS {
+        let ran = audit(&plane.kubeconfig(), shop.path(), &["--output", format]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""), "{format}: {}", ran.stderr);
+        let said = ran.stderr.split_once("Error: ").map_or("", |(_, said)| said);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(said, @r#"
+            nothing was audited
+              because: .refloatignore:2: nonsense: has not two or three parts; write Kind.group/namespace/name
+              because: .refloatignore:4: ConfigMap/a b: has a space in it, and a reason goes after " #"; write Kind.group/namespace/name
+              hint: mend the lines in Git: a broken line could hide what it is not about
+            "#);
+        }
+    }
 }
 
 fn expired_credentials(plane: &Plane, shop: &Repo) {
@@ -139,6 +161,28 @@ fn some_kinds_only(plane: &Plane, shop: &Repo) {
     // Namespaces and ConfigMaps that nobody declares are there too: those that every cluster has.
     assert_eq!(found(&told), ["drifted ConfigMap/a"], "{told}");
     assert_eq!(told["counts"]["not-compared"], 1, "the ServiceAccount: {told}");
+    // Who may only read has nothing applied for a trial: that is said of what did not drift, too.
+    let offline = told["offline"].as_array().expect("because a report lists them");
+    let kinds: Vec<(&Value, &Value)> = offline.iter().map(|one| (&one["kind"], &one["objects"])).collect();
+    assert_eq!(
+        kinds,
+        [(&json!("ConfigMap"), &json!(3)), (&json!("Namespace"), &json!(1))],
+        "{told}"
+    );
+    let denied = |one: &Value| {
+        one["reason"]
+            .as_str()
+            .is_some_and(|why| why.contains("cannot patch resource"))
+    };
+    assert!(offline.iter().all(denied), "{told}");
+    for format in FORMATS {
+        let ran = audit(&limited, shop.path(), &["--output", format]);
+        let said = match format {
+            "json" => "\"offline\": [",
+            _ => "4 declared objects compared offline, without the server",
+        };
+        assert!(ran.stdout.contains(said), "{format}: {}", ran.stdout);
+    }
     let gaps = gaps(&told);
     let denied = |what: &str| {
         gaps.iter()
@@ -160,6 +204,105 @@ fn some_kinds_only(plane: &Plane, shop: &Repo) {
     for kind in ["clusterroles", "clusterrolebindings"] {
         send(plane, "DELETE", &format!("{rbac}/{kind}/maps"), "", &json!({}));
     }
+}
+
+/// Whoever may list a kind in one namespace knows what is missing there.
+fn one_namespace_only(plane: &Plane, shop: &Repo) {
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop";
+    let role = json!({"metadata": {"name": "maps"}, "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list"]}]});
+    let binding = json!({"metadata": {"name": "maps"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "maps"},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "local"}]});
+    send(plane, "POST", &format!("{rbac}/roles"), JSON, &role);
+    send(plane, "POST", &format!("{rbac}/rolebindings"), JSON, &binding);
+    send(plane, "DELETE", &format!("{MAPS}/zz"), "", &json!({}));
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let local = kubeconfig_of(plane, &json!({"as": "local"}), folder.path());
+    // The new right takes the server a moment.
+    let mut told = Value::Null;
+    for _ in 0..50 {
+        told = report(&audit(&local, shop.path(), &["--output", "json"]));
+        if gaps(&told)
+            .iter()
+            .any(|gap| gap.starts_with("list configmaps outside of shop: "))
+        {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(found(&told), ["missing ConfigMap/zz"], "{told}");
+    assert_eq!(
+        told["counts"]["not-compared"], 2,
+        "the Namespace and the ServiceAccount: {told}"
+    );
+    super::restore(plane, shop.path(), &[]);
+    for kind in ["roles", "rolebindings"] {
+        send(plane, "DELETE", &format!("{rbac}/{kind}/maps"), "", &json!({}));
+    }
+}
+
+/// A Pod whose owner was made after owners were listed has one, and one that is gone by now is nothing to tell of.
+fn lists_of_different_instants(plane: &Plane, shop: &Repo) {
+    let proxy = wait(FaultProxy::start(plane.kubeconfig().as_ref()));
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let through = folder.path().join("kubeconfig");
+    std::fs::write(&through, proxy.kubeconfig()).expect("because the folder is ours");
+    let through = through.display().to_string();
+    let controller = "fieldManager=kube-controller-manager";
+    let owned_by = |version: &str, kind: &str, owner: &Value| {
+        json!([{"apiVersion": version, "kind": kind, "name": owner["metadata"]["name"],
+            "uid": owner["metadata"]["uid"], "controller": true}])
+    };
+    let pods = "/api/v1/namespaces/shop/pods";
+    let sets = "/apis/apps/v1/namespaces/shop/replicasets";
+    let container = json!([{"name": "a", "image": "a"}]);
+    let make = |name: &str| {
+        // Its own owner is declared.
+        let map = wait(plane.api().get(&format!("{MAPS}/a")))
+            .expect("because the server runs")
+            .body;
+        let template = json!({"metadata": {"labels": {"a": name}}, "spec": {"containers": container}});
+        let set = json!({"metadata": {"name": name, "ownerReferences": owned_by("v1", "ConfigMap", &map)},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"a": name}}, "template": template}});
+        let set = send(plane, "POST", &format!("{sets}?{controller}"), JSON, &set);
+        let pod = json!({"metadata": {"name": name, "labels": {"a": name}, "ownerReferences": owned_by("apps/v1", "ReplicaSet", &set)},
+            "spec": {"containers": container}});
+        send(plane, "POST", &format!("{pods}?{controller}"), JSON, &pod);
+    };
+    let drop = |name: &str| {
+        let at_once = json!({"gracePeriodSeconds": 0, "propagationPolicy": "Background"});
+        send(plane, "DELETE", &format!("{sets}/{name}"), JSON, &at_once);
+        let now = json!({"gracePeriodSeconds": 0});
+        let _ = wait(
+            plane
+                .api()
+                .request("DELETE", &format!("{pods}/{name}"), JSON, Some(&now)),
+        );
+    };
+    // While one list is held back, the other one is taken; then something is done.
+    let meanwhile = |held: &str, other: &str, act: &dyn Fn()| {
+        proxy.clear_log();
+        proxy.set([Fault::on("GET", held, Act::Delay(std::time::Duration::from_secs(4))).times(1)]);
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| audit(&through, shop.path(), &["--output", "json"]));
+            let listed = || {
+                let log = proxy.log();
+                log.iter().any(|one| one.path.contains(other) && one.status.is_some())
+            };
+            for _ in 0..300 {
+                if listed() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            act();
+            report(&running.join().expect("because it does not panic"))
+        })
+    };
+    let told = meanwhile("/api/v1/pods?", "/apis/apps/v1/replicasets?", &|| make("late"));
+    assert_eq!(found(&told), Vec::<String>::new(), "{told}");
+    assert!(told["counts"]["owned"].as_u64() >= Some(2), "{told}");
+    let told = meanwhile("/apis/apps/v1/replicasets?", "/api/v1/pods?", &|| drop("late"));
+    assert_eq!(found(&told), Vec::<String>::new(), "{told}");
 }
 
 fn a_group_that_does_not_answer(plane: &Plane, shop: &Repo) {
@@ -297,6 +440,10 @@ fn no_managed_fields(plane: &Plane, shop: &Repo) {
             ["never-in-git ConfigMap/by-hand", "drifted ConfigMap/b"],
             "{way:?}"
         );
+        for (verdict, code) in [("drifted", 3), ("never-in-git", 3), ("missing", 0)] {
+            let ran = audit(&plane.kubeconfig(), shop.path(), &["--fail-on", verdict]);
+            assert_eq!(ran.code, code, "{verdict}: {}", ran.stdout);
+        }
         let findings = told["findings"].as_array().expect("because a report lists them");
         assert!(findings.iter().all(|one| one["authors"] == json!([])), "{told}");
         let fields = findings[1]["fields"].as_array().expect("because it drifted");

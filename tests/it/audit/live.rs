@@ -213,6 +213,8 @@ fn denied(plane: &Plane) {
     assert_eq!(set.objects.len(), 1101, "because kube-root-ca.crt is there too");
     assert!(set.gaps.iter().any(|gap| gap.what == "list configmaps outside of shop"));
     assert!(set.gaps.iter().any(|gap| gap.what == "list secrets in shop"));
+    let whole = (GroupKind::new("", "ConfigMap"), "shop".to_owned());
+    assert_eq!(set.listed_within, BTreeSet::from([whole]));
     assert!(set.listed.is_empty());
 }
 

@@ -1,0 +1,123 @@
+//! What units made: silent for a unit that Git declares, one finding for each of the others.
+
+use super::classify::{Audit, until};
+use super::managed::{Known, Unit};
+use super::tools::Hands;
+use super::{Finding, MadeBy, Match, Verdict};
+use crate::object::{LiveObject, ObjectId};
+
+impl Audit<'_> {
+    /// What Git knows of a unit, asked once for each, and how many objects are silent for it.
+    pub(super) fn git_has(&mut self, unit: &Unit) -> &mut (Known, usize) {
+        // Looked up first: most objects are of a unit that others are of, too.
+        if !self.known.contains_key(unit) {
+            self.known.insert(unit.clone(), (self.all.units.known(unit), 0));
+        }
+        self.known.get_mut(unit).expect("because it was put there")
+    }
+
+    /// So many objects more are silent for a unit.
+    pub(super) fn tell_unit(&mut self, unit: &Unit, silent: usize) {
+        if silent > 0 {
+            *self.found.by_unit.entry(made_by(unit)).or_default() += silent;
+        }
+    }
+
+    /// The unit that made an object. Labels that came along with a copied manifest are none of its doing.
+    pub(super) fn unit(
+        &self,
+        id: &ObjectId,
+        object: &LiveObject,
+        hands: Hands,
+        evidence: &mut Vec<String>,
+    ) -> Option<Unit> {
+        let unit = self.all.units.of(id, object);
+        match unit {
+            Some(unit) if hands == Hands::Only && unit.tool != "ApplySet" => {
+                let (tool, name) = (unit.tool, &unit.name);
+                evidence.push(format!(
+                    "it has the marks of {tool} {name}, and only a person's tool wrote it"
+                ));
+                None
+            }
+            Some(unit) => Some(unit),
+            None => self.all.units.earlier_generation(id).filter(|_| hands != Hands::Only),
+        }
+    }
+
+    /// One finding for each unit that Git does not declare. Where the object that stands for the unit has a finding of its own, that
+    /// one tells of what it manages.
+    pub(super) fn units(&mut self) {
+        for (unit, members) in std::mem::take(&mut self.undeclared) {
+            let manages = match members.len() {
+                1 => "it manages 1 object".to_owned(),
+                count => format!("it manages {count} objects"),
+            };
+            let verdict = match &self.git_has(&unit).0 {
+                Known::Otherwise(verdict) => verdict.clone(),
+                Known::Declared | Known::Never => Verdict::Managed {
+                    tool: unit.tool,
+                    unit: unit.name.clone(),
+                    declared: false,
+                },
+            };
+            let own = unit.object.as_ref();
+            let own = own.and_then(|object| self.found.findings.iter_mut().find(|finding| finding.id == *object));
+            if let Some(own) = own {
+                own.evidence.push(manages);
+                self.made(&members, &verdict);
+                continue;
+            }
+            let by_object = unit
+                .object
+                .as_ref()
+                .filter(|object| self.all.live.objects.contains_key(object));
+            let Some(id) = by_object.or(members.iter().copied().min()) else {
+                continue;
+            };
+            if self.all.options.ignore.hides(id) {
+                self.found.ignored += 1;
+                continue;
+            }
+            self.made(&members, &verdict);
+            let finding = self.unit_finding(&unit, id, verdict, manages);
+            self.found.findings.push(finding);
+        }
+    }
+
+    fn unit_finding(&self, unit: &Unit, id: &ObjectId, verdict: Verdict, manages: String) -> Finding {
+        let what = format!("{} {}", unit.tool, unit.name);
+        let mut finding = Finding::new(id.clone(), verdict);
+        if let Some(object) = self.all.live.objects.get(id) {
+            finding.authors = self.all.records.of_live(id, object);
+        }
+        if matches!(finding.verdict, Verdict::Managed { .. }) {
+            finding.evidence = vec![manages, format!("Git neither declares nor declared {what}")];
+        } else {
+            finding.matched = Match::MadeByUnit;
+            finding.evidence = vec![Match::MadeByUnit.words().to_owned(), manages];
+            finding.evidence.extend(until(&finding.verdict, &what));
+        }
+        finding.unit = Some(Box::new(made_by(unit)));
+        finding.remedy = self.all.commands.of_unit(unit, id);
+        finding
+    }
+
+    /// Counts what a unit made that Git does not declare.
+    fn made(&mut self, members: &[&ObjectId], verdict: &Verdict) {
+        self.found.count(verdict.name(), members.len());
+        // What is in the repository, for another entry, counts for neither side.
+        if !matches!(verdict, Verdict::NotReached { .. }) {
+            for id in members {
+                self.found.cover(id.namespace.as_deref(), false);
+            }
+        }
+    }
+}
+
+fn made_by(unit: &Unit) -> MadeBy {
+    MadeBy {
+        tool: unit.tool,
+        unit: unit.name.clone(),
+    }
+}

@@ -1,0 +1,423 @@
+//! What units made, and units that Git declares, had, has for another entry, or never had.
+
+use super::*;
+
+/// An object of each tool: (name of the object, managers, labels, annotations).
+type Marks<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)]);
+
+const MARKS: &[Marks<'static>] = &[
+    (
+        "Helm shop/web",
+        "helm",
+        &[("app.kubernetes.io/managed-by", "Helm")],
+        &[
+            ("meta.helm.sh/release-name", "web"),
+            ("meta.helm.sh/release-namespace", "shop"),
+        ],
+    ),
+    (
+        "Flux Kustomization/flux-system/apps",
+        "kustomize-controller",
+        &[
+            ("kustomize.toolkit.fluxcd.io/name", "apps"),
+            ("kustomize.toolkit.fluxcd.io/namespace", "flux-system"),
+        ],
+        &[],
+    ),
+    (
+        "Flux HelmRelease/shop/web",
+        "helm-controller",
+        &[
+            ("helm.toolkit.fluxcd.io/name", "web"),
+            ("helm.toolkit.fluxcd.io/namespace", "shop"),
+        ],
+        &[],
+    ),
+    (
+        "Argo CD Application/web",
+        "argocd-controller",
+        &[],
+        &[("argocd.argoproj.io/tracking-id", "web:/ConfigMap:shop/x")],
+    ),
+    (
+        "Argo CD Application/web",
+        "argocd-controller",
+        &[("argocd.argoproj.io/instance", "web")],
+        &[],
+    ),
+    ("kapp web-ctrl", "kapp", &[("kapp.k14s.io/app", "1234")], &[]),
+    (
+        "ApplySet Widget/shop/set",
+        "kubectl",
+        &[("applyset.kubernetes.io/part-of", "set-1")],
+        &[],
+    ),
+];
+
+fn with_marks((_, manager, labels, annotations): &Marks<'_>) -> World {
+    let mut world = World::new();
+    marked(&mut world, "ConfigMap/shop/x", &[manager], labels, annotations);
+    marked(
+        &mut world,
+        "ConfigMap/shop/web-ctrl",
+        &["kapp"],
+        &[("kapp.k14s.io/is-app", "")],
+        &[],
+    );
+    marked(
+        &mut world,
+        "Widget.example.com/shop/set",
+        &["x"],
+        &[("applyset.kubernetes.io/id", "set-1")],
+        &[],
+    );
+    world.ignore = Ignore::parse("Widget.example.com/*/*\nConfigMap/*/web-ctrl").expect("because it is good");
+    world
+}
+
+#[test]
+fn a_unit_that_git_declares_makes_its_objects_silent() {
+    let declare: [(&str, Value); 5] = [
+        ("HelmRelease.helm.toolkit.fluxcd.io/shop/web", json!({})),
+        ("Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps", json!({})),
+        ("Application.argoproj.io/argocd/web", json!({})),
+        ("App.kappctrl.k14s.io/shop/web", json!({})),
+        ("Widget.example.com/shop/set", json!({})),
+    ];
+    for marks in MARKS {
+        let mut world = with_marks(marks);
+        for (object, rest) in &declare {
+            world.declare_with(object, rest.clone());
+            world.compare(object, &[], &["refloat"]);
+        }
+        if let Some(live) = world.live.objects.get_mut(&id("Widget.example.com/shop/set")) {
+            live.labels
+                .insert("applyset.kubernetes.io/id".to_owned(), "set-1".to_owned());
+        }
+        assert_eq!(world.told(), NOTHING, "{}", marks.0);
+        let found = world.audit();
+        assert_eq!(found.counts.get("managed"), Some(&1), "{}", marks.0);
+        let by_unit = found
+            .by_unit
+            .iter()
+            .map(|(made, number)| (format!("{} {}", made.tool, made.unit), *number));
+        assert_eq!(by_unit.collect::<Vec<_>>(), [(marks.0.to_owned(), 1)]);
+    }
+}
+
+/// A unit that Git had, and one that it has for another entry, are findings: one each, with the commit or the path.
+#[test]
+fn a_unit_that_git_knows_otherwise_is_one_finding() {
+    let flux = "HelmRelease.helm.toolkit.fluxcd.io/shop/web";
+    let kustomization = "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps";
+    for (marks, unit) in [
+        (&MARKS[0], flux),
+        (&MARKS[0], "HelmChart.helm.cattle.io/kube-system/web"),
+        (&MARKS[1], kustomization),
+        (&MARKS[2], flux),
+        (&MARKS[3], "Application.argoproj.io/argocd/web"),
+        (&MARKS[4], "Application.argoproj.io/web"),
+    ] {
+        for removed in [true, false] {
+            let mut world = with_marks(marks);
+            let tracks = marks.3.iter().any(|(key, _)| key.contains("tracking-id"));
+            if !tracks {
+                marked(&mut world, "ConfigMap/shop/y", &[marks.1], marks.2, marks.3);
+            }
+            world.ignore = Ignore::parse("Widget.example.com/*/*").expect("because it is good");
+            world.remember(unit, "old.yaml", removed);
+            let found = world.audit();
+            let of_unit = |one: &&Finding| one.matched == Match::MadeByUnit;
+            let findings: Vec<&Finding> = found.findings.iter().filter(of_unit).collect();
+            let [finding] = findings[..] else {
+                panic!("{}: {:?}", marks.0, world.told());
+            };
+            let made = finding.unit.as_deref().expect("because it is of a unit");
+            assert_eq!(format!("{} {}", made.tool, made.unit), marks.0);
+            let number = match tracks {
+                true => "1 object",
+                false => "2 objects",
+            };
+            assert!(
+                finding.evidence.contains(&format!("it manages {number}")),
+                "{finding:?}"
+            );
+            match &finding.verdict {
+                Verdict::RemovedFromGit { commit, path } if removed => {
+                    assert_eq!((&*commit.1, &**path), ("drop it", "old.yaml"));
+                    let until = format!(
+                        "old.yaml had {} until commit 0123456789ab \"drop it\" (2026-01-02T03:04:05Z)",
+                        marks.0
+                    );
+                    assert!(finding.evidence.contains(&until), "{finding:?}");
+                }
+                Verdict::NotReached { path } if !removed => assert_eq!(path, "old.yaml"),
+                other => panic!("{}: {other:?}", marks.0),
+            }
+            assert!(found.by_unit.is_empty());
+            let counted = found.coverage.get("shop").map_or(0, |one| one.counted);
+            let others = found.findings.len() - 1;
+            assert_eq!(
+                counted - others,
+                if removed { 2 - usize::from(tracks) } else { 0 },
+                "{}",
+                marks.0
+            );
+        }
+    }
+}
+
+#[test]
+fn another_release_of_the_name_is_no_evidence() {
+    for (past, path, told) in [
+        (
+            "HelmRelease.helm.toolkit.fluxcd.io/other/web",
+            "apps/other/web.yaml",
+            "managed-undeclared",
+        ),
+        ("HelmRelease.helm.toolkit.fluxcd.io/web", "web.yaml", "removed-from-git"),
+        (
+            "HelmRelease.helm.toolkit.fluxcd.io/flux-system/web",
+            "apps/shop/web.yaml",
+            "removed-from-git",
+        ),
+    ] {
+        let mut world = with_marks(&MARKS[0]);
+        world.remember(past, path, true);
+        let found = world.audit();
+        assert_eq!(found.findings[0].verdict.name(), told, "{past}");
+    }
+    // A name that holds the namespace it installs into.
+    let mut world = World::new();
+    let annotations = [
+        ("meta.helm.sh/release-name", "shop-web"),
+        ("meta.helm.sh/release-namespace", "shop"),
+    ];
+    marked(&mut world, "ConfigMap/shop/x", &["helm"], &[], &annotations);
+    world.remember("HelmRelease.helm.toolkit.fluxcd.io/flux-system/web", "web.yaml", true);
+    assert_eq!(world.audit().findings[0].verdict.name(), "removed-from-git");
+}
+
+/// Argo CD before version 3 tracks by a label that others write, too, or by one that it is configured to.
+#[test]
+fn labels_by_which_argo_cd_tracks() {
+    let told = |manager: &str, key: &str, settings: Option<(&str, Value)>| {
+        let mut world = World::new();
+        if let Some((object, rest)) = settings {
+            world.declare_with(object, rest);
+            world.compare(object, &[], &["refloat"]);
+        }
+        marked(&mut world, "ConfigMap/shop/x", &[manager], &[(key, "web")], &[]);
+        world.audit().findings[0].verdict.name()
+    };
+    let usual = "app.kubernetes.io/instance";
+    let settings = |key: &str| {
+        (
+            "ConfigMap/argocd/argocd-cm",
+            json!({"data": {"application.instanceLabelKey": key}}),
+        )
+    };
+    let operator = |key: &str| {
+        (
+            "ArgoCD.argoproj.io/argocd/main",
+            json!({"spec": {"applicationInstanceLabelKey": key}}),
+        )
+    };
+    for (manager, key, settings, expected) in [
+        ("argocd-controller", usual, None, "managed-undeclared"),
+        ("argocd-application-controller", usual, None, "managed-undeclared"),
+        ("helm", usual, None, "never-in-git"),
+        ("argocd-controller", "example.com/app", None, "never-in-git"),
+        (
+            "argocd-controller",
+            "example.com/app",
+            Some(settings("example.com/app")),
+            "managed-undeclared",
+        ),
+        (
+            "argocd-controller",
+            "example.com/app",
+            Some(operator("example.com/app")),
+            "managed-undeclared",
+        ),
+        (
+            "kustomize-controller",
+            "example.com/app",
+            Some(settings("example.com/app")),
+            "never-in-git",
+        ),
+    ] {
+        assert_eq!(told(manager, key, settings), expected, "{manager} {key}");
+    }
+}
+
+#[test]
+fn a_unit_that_git_never_declared_is_one_finding() {
+    for marks in MARKS {
+        let mut world = with_marks(marks);
+        let (labels, annotations) = (marks.2, marks.3);
+        if !annotations.iter().any(|(key, _)| key.contains("tracking-id")) {
+            marked(&mut world, "ConfigMap/shop/y", &[marks.1], labels, annotations);
+        }
+        let told = world.told();
+        assert_eq!(
+            told.len(),
+            usize::from(!matches!(marks.1, "kapp" | "kubectl")),
+            "{told:?}"
+        );
+        let Some(told) = told.first() else {
+            // The object that stands for the unit is live and hidden here.
+            let found = world.audit();
+            assert_eq!(found.ignored, 3, "{}", marks.0);
+            // What is left out counts nowhere.
+            assert!(!found.counts.contains_key("managed-undeclared"), "{:?}", found.counts);
+            assert!(found.coverage.is_empty(), "{:?}", found.coverage);
+            continue;
+        };
+        assert!(
+            told.starts_with("managed-undeclared ConfigMap/shop/x: it manages "),
+            "{told}"
+        );
+        assert!(
+            told.ends_with(&format!("Git neither declares nor declared {}", marks.0)),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn copied_marks_are_no_excuse() {
+    for marks in MARKS.iter().filter(|marks| marks.1 != "kubectl") {
+        let mut copied = *marks;
+        copied.1 = "kubectl-client-side-apply";
+        let mut world = with_marks(&copied);
+        world.declare("HelmRelease.helm.toolkit.fluxcd.io/shop/web");
+        world.compare("HelmRelease.helm.toolkit.fluxcd.io/shop/web", &[], &[]);
+        let told = world.told();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with("never-in-git ConfigMap/shop/x: it has the marks of "),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn releases_are_found_by_every_way_git_declares_them() {
+    let helm = &MARKS[0];
+    type Prepare = fn(&mut World);
+    let ways: [(&str, Prepare); 4] = [
+        ("a chart in the repository", |world| {
+            let annotations = json!({"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"});
+            world.declare_with(
+                "ConfigMap/shop/other",
+                json!({"metadata": {"annotations": annotations}}),
+            );
+            world.compare("ConfigMap/shop/other", &[], &[]);
+        }),
+        ("a release by another name", |world| {
+            world.declare_with(
+                "HelmRelease.helm.toolkit.fluxcd.io/flux-system/x",
+                json!({"spec": {"releaseName": "web", "targetNamespace": "shop"}}),
+            );
+            world.compare("HelmRelease.helm.toolkit.fluxcd.io/flux-system/x", &[], &[]);
+        }),
+        ("k3s", |world| {
+            world.declare_with(
+                "HelmChart.helm.cattle.io/kube-system/web",
+                json!({"spec": {"targetNamespace": "shop"}}),
+            );
+            world.compare("HelmChart.helm.cattle.io/kube-system/web", &[], &[]);
+        }),
+        ("a release that is stored beside its HelmRelease", |world| {
+            world.declare_with(
+                "HelmRelease.helm.toolkit.fluxcd.io/shop/x",
+                json!({"spec": {"releaseName": "web", "targetNamespace": "other"}}),
+            );
+            world.compare("HelmRelease.helm.toolkit.fluxcd.io/shop/x", &[], &[]);
+        }),
+    ];
+    for (name, prepare) in ways {
+        let mut world = with_marks(helm);
+        marked(&mut world, "Secret/shop/sh.helm.release.v1.web.v3", &["helm"], &[], &[]);
+        prepare(&mut world);
+        assert_eq!(world.told(), NOTHING, "{name}");
+    }
+    // Undeclared, the Secret that the release is stored in stands for it.
+    let mut world = with_marks(helm);
+    for version in ["v9", "v10"] {
+        marked(
+            &mut world,
+            &format!("Secret/shop/sh.helm.release.v1.web.{version}"),
+            &["helm"],
+            &[],
+            &[],
+        );
+    }
+    let found = world.audit();
+    assert_eq!(found.findings.len(), 1);
+    assert_eq!(found.findings[0].id, id("Secret/shop/sh.helm.release.v1.web.v10"));
+    assert_eq!(
+        found.findings[0].remedy.as_deref(),
+        Some("helm uninstall web -n shop --kube-context prod")
+    );
+    assert_eq!(found.counts["managed-undeclared"], 3);
+}
+
+#[test]
+fn units_made_by_units_of_git_are_declared() {
+    let mut world = with_marks(&MARKS[3]);
+    // An ApplicationSet that Git declares made the Application.
+    world.declare("ApplicationSet.argoproj.io/argocd/all");
+    world.compare("ApplicationSet.argoproj.io/argocd/all", &[], &[]);
+    world
+        .live(
+            "Application.argoproj.io/argocd/web",
+            &["argocd-applicationset-controller"],
+        )
+        .owners = vec![owner("ApplicationSet.argoproj.io/argocd/all")];
+    assert_eq!(world.told(), NOTHING);
+}
+
+#[test]
+fn a_unit_made_by_hand_answers_for_what_it_made() {
+    let mut world = with_marks(&MARKS[1]);
+    world.live(
+        "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps",
+        &["kubectl-create"],
+    );
+    assert_eq!(
+        world.told(),
+        ["never-in-git Kustomization/flux-system/apps: it manages 1 object"]
+    );
+}
+
+#[test]
+fn earlier_generations_of_a_generator() {
+    let mut world = World::new();
+    world.declare("ConfigMap/shop/web-9bd8h6ffk2");
+    world.compare("ConfigMap/shop/web-9bd8h6ffk2", &[], &[]);
+    world.live("ConfigMap/shop/web-2m5k4t7g6f", &["kustomize-controller"]);
+    world.live("ConfigMap/shop/web-2m5k4t7g6x", &["kustomize-controller"]);
+    world.live("ConfigMap/shop/other-2m5k4t7g6f", &["kustomize-controller"]);
+    assert_eq!(
+        world.told(),
+        [
+            "never-in-git ConfigMap/shop/other-2m5k4t7g6f",
+            "never-in-git ConfigMap/shop/web-2m5k4t7g6x"
+        ]
+    );
+}
+
+#[test]
+fn a_unit_without_an_object_is_told_by_its_first_one() {
+    let mut world = World::new();
+    for object in ["Deployment.apps/a/x", "ConfigMap/b/x"] {
+        let part_of = [("applyset.kubernetes.io/part-of", "set-1")];
+        marked(&mut world, object, &["x"], &part_of, &[]);
+    }
+    assert_eq!(
+        world.told(),
+        ["managed-undeclared ConfigMap/b/x: it manages 2 objects; Git neither declares nor declared ApplySet set-1"]
+    );
+}
