@@ -5,6 +5,8 @@ mod canaries;
 mod clean;
 mod compare;
 mod live;
+mod page;
+mod units;
 mod watch;
 pub(crate) mod whole;
 

@@ -1,0 +1,187 @@
+//! What units made, by the tools themselves, and what units leave alone.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::send;
+use super::whole::json as report;
+use crate::support::plane::{Plane, fresh};
+use crate::support::repo::Repo;
+use crate::support::run::{Ran, refloat, tool_folder};
+
+const NAMESPACE: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+
+fn map(name: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata: {{a: \"1\"}}\n")
+}
+
+fn audit(plane: &Plane, repo: &Repo, more: &[&str]) -> Ran {
+    let (kubeconfig, repo) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = ["audit", &repo, "--kubeconfig", &kubeconfig, "--output", "json"];
+    refloat(args.iter().chain(more).copied()).run()
+}
+
+fn helm(plane: &Plane, args: &[&str]) {
+    #[expect(clippy::disallowed_methods, reason = "tests run helm itself")]
+    let output = Command::new(tool_folder("helm").join("helm"))
+        .args(args)
+        .args(["--kubeconfig", &plane.kubeconfig()])
+        .output()
+        .expect("because it was built");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A release that helm installs is one finding, with all that is of it; where Git had it, with the commit that removed it.
+#[test]
+fn a_release_of_helm_is_one_finding() {
+    let plane = fresh();
+    let repo = Repo::with(&[("shop.yaml", NAMESPACE)]);
+    super::restore(&plane, repo.path(), &[]);
+    let chart = tempfile::tempdir().expect("because a temporary folder can be made");
+    let write = |name: &str, text: &str| std::fs::write(chart.path().join(name), text);
+    let made = std::fs::create_dir(chart.path().join("templates"))
+        .and_then(|()| write("Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"))
+        .and_then(|()| write("templates/a.yaml", &map("a")))
+        .and_then(|()| write("templates/b.yaml", &map("b")));
+    made.expect("because the folder is ours");
+    let path = chart.path().display().to_string();
+    helm(&plane, &["install", "web", &path, "--namespace", "shop"]);
+
+    let one = || {
+        let ran = audit(&plane, &repo, &[]);
+        let told = report(&ran);
+        let findings = told["findings"].as_array().expect("because a report lists them");
+        let [finding] = &findings[..] else { panic!("{told}") };
+        assert_eq!(finding["object"]["name"], "sh.helm.release.v1.web.v1");
+        assert_eq!(finding["unit"], json!({"tool": "Helm", "name": "shop/web"}));
+        let evidence = finding["evidence"].as_array().expect("because it has evidence");
+        assert!(evidence.contains(&json!("it manages 3 objects")), "{finding}");
+        let remedy = finding["remedy"].as_str().unwrap_or_default();
+        assert!(remedy.starts_with("helm uninstall web -n shop "), "{remedy}");
+        finding.clone()
+    };
+    let finding = one();
+    assert_eq!(
+        (&finding["verdict"], &finding["matched"]),
+        (&json!("managed-undeclared"), &json!("none"))
+    );
+
+    let release =
+        "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: web, namespace: shop}\nspec: {}\n";
+    repo.write("web.yaml", release);
+    repo.commit("release the web");
+    repo.git(&["rm", "-q", "web.yaml"]);
+    let id = repo.commit("take the web back");
+    let finding = one();
+    assert_eq!(
+        (&finding["verdict"], &finding["matched"], &finding["path"]),
+        (&json!("removed-from-git"), &json!("made-by-unit"), &json!("web.yaml"))
+    );
+    assert_eq!(
+        (&finding["commit"]["id"], &finding["commit"]["subject"]),
+        (&json!(id), &json!("take the web back"))
+    );
+}
+
+/// What an engine was told not to compare is no drift; the units themselves, which the entry does not reach, are told of.
+#[test]
+fn what_units_leave_alone_is_no_drift() {
+    let plane = fresh();
+    let ignored = json!([{"kind": "ConfigMap", "jsonPointers": ["/data/a"]}]);
+    let application = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "web", "namespace": "shop"}, "spec": {"ignoreDifferences": ignored}});
+    let kustomization = json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+        "metadata": {"name": "apps", "namespace": "shop"}, "spec": {"ignore": [{"paths": ["/data/a"]}]}});
+    let maps = ["of-argo", "of-flux", "plain"];
+    let declared: String = maps.iter().map(|name| format!("---\n{}", map(name))).collect();
+    let repo = Repo::with(&[
+        ("apps/shop.yaml", &format!("{NAMESPACE}{declared}")),
+        ("engines/argo.yaml", &application.to_string()),
+        ("engines/flux.yaml", &kustomization.to_string()),
+    ]);
+    super::restore(&plane, repo.path(), &["apps"]);
+    plane.serve("argoproj.io", "v1alpha1", "Application", "applications");
+    plane.serve("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    for (path, object) in [
+        ("/apis/argoproj.io/v1alpha1/namespaces/shop/applications", &application),
+        (
+            "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/shop/kustomizations",
+            &kustomization,
+        ),
+    ] {
+        send(&plane, "POST", path, "application/json", object);
+    }
+    let path = "/api/v1/namespaces/shop/configmaps";
+    let merge = "application/merge-patch+json";
+    for (name, manager, labels) in [
+        (
+            "of-argo",
+            "argocd-controller",
+            json!({"argocd.argoproj.io/instance": "web"}),
+        ),
+        (
+            "of-flux",
+            "kustomize-controller",
+            json!({"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "shop"}),
+        ),
+        ("plain", "somebody", json!({})),
+    ] {
+        let labelled = json!({"metadata": {"labels": labels}});
+        send(
+            &plane,
+            "PATCH",
+            &format!("{path}/{name}?fieldManager={manager}"),
+            merge,
+            &labelled,
+        );
+        let edited = json!({"data": {"a": "2"}});
+        send(
+            &plane,
+            "PATCH",
+            &format!("{path}/{name}?fieldManager=kubectl-edit"),
+            merge,
+            &edited,
+        );
+    }
+    for way in [&["--path", "apps"][..], &["--path", "apps", "--no-dry-run"]] {
+        let told = report(&audit(&plane, &repo, way));
+        let found: Vec<String> = told["findings"]
+            .as_array()
+            .expect("because a report lists them")
+            .iter()
+            .map(|one| {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                format!("{} {}", text(&one["verdict"]), text(&one["object"]["name"]))
+            })
+            .filter(|one| !one.starts_with("never-in-git "))
+            .collect();
+        assert_eq!(
+            found,
+            ["drifted plain", "not-reached web", "not-reached apps"],
+            "{told}"
+        );
+        assert_eq!(
+            told["waived"],
+            json!({"Application/shop/web": 1, "Kustomization/shop/apps": 1}),
+            "{told}"
+        );
+        let findings = told["findings"].as_array().expect("because a report lists them");
+        let drifted = findings.iter().find(|one| one["verdict"] == "drifted");
+        let fields = &drifted.expect("because one did")["fields"];
+        assert_eq!(
+            (
+                &fields[0]["path"],
+                &fields[0]["owner"]["manager"],
+                &fields[0]["owner"]["operation"]
+            ),
+            (&json!(".data.a"), &json!("kubectl-edit"), &json!("Update"))
+        );
+        assert!(
+            fields[0]["owner"]["time"]
+                .as_str()
+                .is_some_and(|time| time.ends_with('Z')),
+            "{fields}"
+        );
+    }
+}
