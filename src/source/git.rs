@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::links::Raw;
 use super::path::is_within;
 use super::tree::{Store, Tree};
-use super::{Options, folder, revision, without_credentials};
+use super::{Options, beside, folder, revision, without_credentials};
 use crate::error::{Failure, Kind, printable};
 use crate::object::Repository;
 
@@ -56,10 +56,12 @@ pub(super) fn open_local(location: &str, git: Git, path: &Path, options: &Option
             )),
         }
     }
+    let follows = beside::follows(&git, options);
     let store = Store::Git(Box::new(git.clone().into_sync()));
     let mut addresses = remotes(&git);
     addresses.push(location.to_owned());
-    Ok(Tree::new(repository, base, notes, raw, store).known_as(addresses))
+    let tree = Tree::new(repository, base, notes, raw, store);
+    Ok(tree.known_as(addresses).following(follows))
 }
 
 /// The tree of a repository that refloat cloned; `clone` is removed with it.
@@ -68,9 +70,10 @@ pub(super) fn open_clone(location: &str, git: Git, options: &Options, clone: Opt
     let commit = commit(&git, &shown, options, true)?;
     let raw = listing(&commit, &shown)?;
     let repository = about(location, &commit);
+    let follows = beside::follows(&git, options);
     let store = Store::Git(Box::new(git.clone().into_sync()));
     let tree = Tree::new(repository, String::new(), Vec::new(), raw, store).known_as(vec![location.to_owned()]);
-    Ok(tree.holding(clone))
+    Ok(tree.following(follows).holding(clone))
 }
 
 /// Addresses that a clone fetches from.

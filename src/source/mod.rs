@@ -5,6 +5,7 @@
 //! read: what lies uncommitted in the work tree does not count, and is only reported. Local repositories need no `git`
 //! program.
 
+mod beside;
 mod branch;
 mod change;
 mod earlier;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 use crate::archive;
 use crate::error::{Failure, Kind, printable};
 
+pub use beside::{Meant, tags};
 pub use branch::{Draft, Was, Written, commit};
 pub use change::Files;
 pub use earlier::Earlier;

@@ -52,6 +52,14 @@ pub(super) fn mark(location: &str, rev: Option<&str>) -> Result<String, Failure>
     Ok(lines.into_iter().fold(String::new(), |text, line| text + line + "\n"))
 }
 
+/// Names of all tags.
+pub(super) fn tags(location: &str) -> Result<Vec<String>, Failure> {
+    let folder = tempfile::tempdir().map_err(|cause| no_room(location, &cause))?;
+    let refs = refs(location, folder.path()).map_err(|cause| unreachable(location, &cause))?;
+    let tags = refs.iter().filter_map(|(name, _)| name.strip_prefix("refs/tags/"));
+    Ok(tags.map(str::to_owned).collect())
+}
+
 /// Whether `heads/main` or `tags/v1` has this short name.
 fn is_short(rest: &str, name: &str) -> bool {
     ["heads/", "tags/"]

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use super::LARGEST_FILE;
+use super::beside::Follows;
 use super::history::{GitId, History};
 use super::links::{self, Raw};
 use super::path::{is_within, join};
@@ -43,6 +44,8 @@ pub struct Tree {
     notes: Vec<String>,
     /// Addresses of the repository, with their credentials.
     addresses: Vec<String>,
+    /// The branch that it stands for.
+    follows: Follows,
     raw: BTreeMap<String, Raw>,
     files: BTreeMap<String, String>,
     folders: BTreeMap<String, BTreeSet<String>>,
@@ -83,6 +86,7 @@ impl Tree {
             base,
             notes,
             addresses: Vec::new(),
+            follows: Follows::default(),
             raw,
             files: view.files,
             folders,
@@ -115,6 +119,7 @@ impl Tree {
         let (repository, notes) = (self.repository.clone(), self.notes.clone());
         let mut tree = Self::new(repository, self.base.clone(), notes, raw, self.store.clone());
         tree.addresses.clone_from(&self.addresses);
+        tree.follows.clone_from(&self.follows);
         tree._clone.clone_from(&self._clone);
         tree
     }
@@ -137,6 +142,21 @@ impl Tree {
 
     pub(super) fn known_as(mut self, addresses: Vec<String>) -> Self {
         self.addresses = addresses;
+        self
+    }
+
+    pub(super) fn following(mut self, follows: Follows) -> Self {
+        self.follows = follows;
+        self
+    }
+
+    pub(super) fn follows(&self) -> &Follows {
+        &self.follows
+    }
+
+    /// Keeps what holds the other's repository.
+    pub(super) fn living_with(mut self, other: &Self) -> Self {
+        self._clone.clone_from(&other._clone);
         self
     }
 
