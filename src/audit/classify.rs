@@ -10,7 +10,6 @@ use super::rules::{Ruled, Rules};
 use super::tally::place;
 use super::tools::{Hands, hands};
 use super::unread::Unread;
-use super::waive::is_left_out;
 use super::was::{Namesakes, Was, was};
 use super::{Finding, Findings, Ignore, Log, Match, Verdict};
 use crate::object::{
@@ -183,7 +182,7 @@ impl<'a> Audit<'a> {
         if !self.all.live.objects.contains_key(id) || gone.contains(id) {
             if self.all.unread.is(id) {
                 self.found.count(NOT_COMPARED, 1);
-            } else if goes_by_itself(declared) || is_left_out(declared) {
+            } else if goes_by_itself(declared) || declared.left_out().is_some() {
                 self.silent(id, &Verdict::InSync);
             } else {
                 let mut finding = Finding::new(id.clone(), Verdict::Missing);

@@ -19,14 +19,12 @@ use crate::object::{
 /// `IfNotPresent`, `Ignore` and `disabled` stop the engine from writing to an object that exists, `Merge` from taking away what others
 /// added. They count where Git has them: put on a live object by hand they would hide what was done by hand.
 const MARKS: &[(&str, &str, Waived)] = &[
-    (SSA, "IfNotPresent", Waived::All),
-    (SSA, "Ignore", Waived::All),
-    (SSA, "Merge", Waived::Additions),
-    (RECONCILE, "disabled", Waived::All),
+    (Declared::SSA, "IfNotPresent", Waived::All),
+    (Declared::SSA, "Ignore", Waived::All),
+    (Declared::SSA, "Merge", Waived::Additions),
+    (Declared::RECONCILE, "disabled", Waived::All),
     ("helm.toolkit.fluxcd.io/driftDetection", "disabled", Waived::All),
 ];
-const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
-const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 
 /// The prefix of settings in Argo CD's ConfigMap that say what is not compared, of a group and kind each.
 const IGNORE_DIFFERENCES: &str = "resource.customizations.ignoreDifferences.";
@@ -99,11 +97,6 @@ pub fn waive(set: &mut DeclaredSet, past: &PastSet, live: &LiveSet, read: &BTree
         .collect()
 }
 
-/// Whether Flux does not make an object that Git declares.
-pub(super) fn is_left_out(declared: &Declared) -> bool {
-    marked(declared, SSA, "Ignore") || marked(declared, RECONCILE, "disabled")
-}
-
 fn by_id(set: &DeclaredSet) -> BTreeMap<&ObjectId, &Declared> {
     set.objects.iter().map(|one| (&one.id, one)).collect()
 }
@@ -114,14 +107,8 @@ fn says_something(object: &ObjectId) -> bool {
         .any(|kind| is(object, *kind))
 }
 
-fn marked(declared: &Declared, key: &str, value: &str) -> bool {
-    let manifest = &declared.manifest;
-    let is = |text: Option<&str>| text.is_some_and(|text| text.eq_ignore_ascii_case(value));
-    is(manifest.annotation(key)) || is(manifest.label(key))
-}
-
 fn marks(declared: &Declared) -> impl Iterator<Item = Waiver> {
-    let marks = MARKS.iter().filter(|(key, value, _)| marked(declared, key, value));
+    let marks = MARKS.iter().filter(|(key, value, _)| declared.is_marked(key, value));
     marks.map(|(key, value, what)| Waiver {
         by: format!("{key}: {value}"),
         what: what.clone(),

@@ -7,9 +7,11 @@ use super::machine::Machine;
 use super::runner::understood;
 use crate::cluster::Cluster;
 use crate::cluster::write::{self, Apply};
-use crate::object::{Action, ReleaseRecord, suspend_declared};
+use crate::object::{Action, Outcome, ReleaseRecord, suspend_declared};
 use crate::plan::{NodeIndex, StepAction, is_whole, unit_of};
 
+/// What lifts a suspension.
+const RESUME: &str = "`refloat resume`";
 /// Who writes the status of a HelmRelease.
 const STATUS_MANAGER: &str = "helm-controller";
 
@@ -23,25 +25,51 @@ impl Machine<'_> {
         let unit = unit_of(self.plan, NodeIndex(index));
         let is_missing = |member: &&NodeIndex| {
             let node = self.node(member.0);
-            let whole = node.outcome.as_ref().is_some_and(|outcome| is_whole(&outcome.action));
+            let whole = node.outcome.as_ref().is_some_and(is_whole);
             !whole || node.suspended
         };
         if let Some(missing) = unit.iter().find(is_missing) {
-            let missing = self.step(missing.0).id.clone();
-            let node = self.node_mut(index);
-            if !std::mem::replace(&mut node.suspended, true) {
-                node.warnings.push(format!(
-                    "written suspended, since {missing} of its unit is not as declared: once it is, `refloat resume` lets it go on"
-                ));
-            }
-            return How::Suspended;
+            let is_there = self.node(missing.0).outcome.as_ref().is_some_and(Outcome::is_there);
+            let lacks = match is_there && !self.node(missing.0).suspended {
+                true => "ready",
+                false => "as declared",
+            };
+            let missing = &self.step(missing.0).id;
+            let why = format!("{missing} of its unit is not {lacks}: once it is, {RESUME} lets it go on");
+            return self.withheld(index, &why);
         }
-        let hand_over = self.plan.hand_over.get(&step.id);
-        let record = hand_over.and_then(|hand_over| self.step_of(&hand_over.record));
+        if let Some(why) = self.plan.withheld.get(&step.id) {
+            let why = format!("{why}; {RESUME} lets it go on all the same");
+            return self.withheld(index, &why);
+        }
+        let Some(hand_over) = self.plan.hand_over.get(&step.id) else {
+            return How::AsDeclared;
+        };
+        let record = self.step_of(&hand_over.record);
         let outcome = record.and_then(|record| self.node(record).outcome.as_ref());
         match outcome.is_some_and(|outcome| outcome.action == Action::Created) {
             true => How::WithStatus,
-            false => How::AsDeclared,
+            // Somebody else released it meanwhile: what the status would tell is not true.
+            false => {
+                let why = format!(
+                    "{} was made by somebody else; {RESUME} lets it go on all the same",
+                    hand_over.record
+                );
+                self.withheld(index, &why)
+            }
+        }
+    }
+
+    fn withheld(&mut self, index: u32, why: &str) -> How {
+        self.stays_suspended(index, why);
+        How::Suspended
+    }
+
+    /// Takes note, once, that an engine's object is in the cluster and suspended, and says why.
+    pub(super) fn stays_suspended(&mut self, index: u32, why: &str) {
+        let node = self.node_mut(index);
+        if !std::mem::replace(&mut node.suspended, true) {
+            node.warnings.push(format!("written suspended, since {why}"));
         }
     }
 }
@@ -57,11 +85,11 @@ pub(super) async fn suspended(cluster: &Cluster, ask: &Apply<'_>) -> Answer {
     understood(write::apply(cluster, &ask).await, false)
 }
 
-/// Writes an engine's object with a status that tells of its release. Until that is there it is suspended: an engine that saw it without
-/// would release anew.
+/// Writes an engine's object with a status that tells of its release. Until that is there it is suspended, and marked so for a run that
+/// comes after one that was killed: an engine that saw it without would release anew.
 pub(super) async fn with_status(cluster: &Cluster, ask: &Apply<'_>, status: &Value) -> Answer {
     let mut held = ask.manifest.clone();
-    suspend_declared(&mut held, false);
+    suspend_declared(&mut held, true);
     let first = Apply {
         manifest: &held,
         ..*ask
@@ -82,20 +110,23 @@ pub(super) async fn with_status(cluster: &Cluster, ask: &Apply<'_>, status: &Val
         &status,
     )
     .await;
-    let warning = match told {
-        write::Answer::Done(_) => None,
-        write::Answer::Retry { reason, .. } | write::Answer::Refused { reason, .. } => Some(reason),
-        write::Answer::Gone => Some("it was deleted a moment ago".to_owned()),
-    };
+    match told {
+        write::Answer::Done(_) => {}
+        write::Answer::Refused { reason, .. } => {
+            let why = format!(
+                "its controller would release anew: its status was not written ({reason}). {RESUME} lets it go on all the same"
+            );
+            return Answer::Held(Box::new(understood(write::Answer::Done(first), false)), why);
+        }
+        // All of it is sent again.
+        other => return understood(other, false),
+    }
     let last = Apply { known: None, ..*ask };
     let mut answer = understood(write::apply(cluster, &last).await, false);
-    if let Answer::Written { action, warnings, .. } = &mut answer {
-        if first.effect == write::Effect::Created {
-            *action = Action::Created;
-        }
-        let told =
-            warning.map(|why| format!("its controller will release anew, since its status was not written: {why}"));
-        warnings.extend(told);
+    if let Answer::Written { action, .. } = &mut answer
+        && first.effect == write::Effect::Created
+    {
+        *action = Action::Created;
     }
     answer
 }

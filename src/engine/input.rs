@@ -97,6 +97,8 @@ pub enum Answer {
         /// The server's warnings.
         warnings: Vec<String>,
     },
+    /// Likewise, but an engine's object stays suspended; the text says why.
+    Held(Box<Self>, String),
     /// A deletion: it is not there any more.
     Gone,
     /// A deletion of a [`StepAction::Delete`](crate::plan::StepAction::Delete) was accepted, and the object is on its way out.

@@ -300,12 +300,7 @@ impl<'p> Machine<'p> {
     /// A step's end.
     pub(super) fn settle(&mut self, index: u32, action: Action, readiness: Readiness) {
         let now = self.now;
-        let done = match &action {
-            Action::Skipped(reason) => *reason == SkipReason::Generated,
-            Action::Failed(_) => false,
-            _ => true,
-        };
-        let ready = done && matches!(readiness, Readiness::Current | Readiness::NotWaitedFor);
+        let is_fine = matches!(readiness, Readiness::Current | Readiness::NotWaitedFor);
         self.close_since(index);
         self.queue.remove(&index);
         self.softly.remove(&index);
@@ -320,6 +315,7 @@ impl<'p> Machine<'p> {
             without: std::mem::take(&mut node.without),
             warnings: std::mem::take(&mut node.warnings),
         };
+        let ready = outcome.is_there() && is_fine;
         node.outcome = Some(outcome.clone());
         self.emit(Event::Settled {
             step: NodeIndex(index),

@@ -72,6 +72,13 @@ impl Machine<'_> {
         let overloaded = matches!(answer, Answer::Retry { after: Some(_), .. });
         let (asked, in_flight) = (self.node(index).asked, self.in_flight());
         self.flow.answered(asked, self.now, in_flight, overloaded);
+        let answer = match answer {
+            Answer::Held(written, why) => {
+                self.stays_suspended(index, &why);
+                *written
+            }
+            other => other,
+        };
         match answer {
             Answer::Written {
                 action,
@@ -84,7 +91,7 @@ impl Machine<'_> {
                 node.warnings.extend(warnings);
                 self.written(index, action);
             }
-            Answer::Written { .. } | Answer::Gone => self.deleted(index),
+            Answer::Written { .. } | Answer::Held(..) | Answer::Gone => self.deleted(index),
             Answer::Leaving(reason) => self.leaving(index, reason),
             Answer::Refused { reason, .. } if self.removes(index) => self.fail(index, reason),
             Answer::Refused { reason, .. } if phase == Phase::Deleting => {

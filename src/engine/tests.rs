@@ -778,3 +778,72 @@ fn a_deletion_ends_with_the_object_it_was_for() {
     let lost = (Action::Failed(told.to_owned()), Readiness::NotWaitedFor);
     assert_eq!(ended(&[Input::Interrupted, Input::Interrupted]), lost);
 }
+
+#[test]
+fn an_engine_is_let_go_where_all_of_its_unit_is_there_and_works() {
+    let fails = Script {
+        fails: true,
+        ..ready_after(10)
+    };
+    for (script, said) in [
+        (ready_after(10), None),
+        (
+            fails,
+            Some("written suspended, since Job/work of its unit is not ready"),
+        ),
+        (
+            never_ready(),
+            Some("written suspended, since Job/work of its unit is not ready"),
+        ),
+        (
+            refused(),
+            Some("written suspended, since Job/work of its unit is not as declared"),
+        ),
+    ] {
+        let mut world = World::default();
+        let job = world.apply("Job", "work", script);
+        let unit = world.apply("ConfigMap", "unit", Script::default());
+        world.wait(unit, job, Until::Settled, Strength::Hard);
+        world.plan.edges[0].reason.rule = "unit-object";
+        let (_, outcome) = world.run(unbounded()).summary.outcomes.remove(1);
+        assert_eq!(outcome.action, Action::Created);
+        let told = outcome.warnings.first();
+        match said {
+            None => assert_eq!(told, None),
+            Some(said) => assert!(told.is_some_and(|told| told.starts_with(said)), "{told:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_withheld_or_stays_suspended_is_told_once() {
+    let mut world = World::default();
+    let unit = world.apply("ConfigMap", "unit", Script::default());
+    let id = world.plan.steps[0].id.clone();
+    world.plan.withheld.insert(id, "a part of it was left out".to_owned());
+    let (_, outcome) = world.run(unbounded()).summary.outcomes.remove(0);
+    assert_eq!(
+        outcome.warnings,
+        ["written suspended, since a part of it was left out; `refloat resume` lets it go on all the same"]
+    );
+    let mut world = World::default();
+    assert_eq!(unit, world.apply("ConfigMap", "unit", Script::default()));
+    let mut machine = Machine::new(&world.plan, unbounded());
+    machine.on(Input::Started, Duration::ZERO);
+    let written = Answer::Written {
+        action: Action::Created,
+        uid: "u".to_owned(),
+        generation: 1,
+        warnings: Vec::new(),
+    };
+    let held = Answer::Held(Box::new(written), "its status was refused".to_owned());
+    machine.on(Input::Answered(unit, held), ms(10));
+    let (_, outcome) = machine.summary().outcomes.remove(0);
+    assert_eq!(
+        (outcome.action, outcome.warnings),
+        (
+            Action::Created,
+            vec!["written suspended, since its status was refused".to_owned()]
+        )
+    );
+}

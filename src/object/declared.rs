@@ -177,6 +177,42 @@ impl Declared {
     /// In [`Self::generated`] of a Namespace that an engine makes where it is absent and does not look at again: what others write
     /// into it is no drift.
     pub const MADE_ONCE: &str = "/metadata/labels";
+
+    /// Whether a label or annotation has this value, in any case.
+    pub fn is_marked(&self, key: &str, value: &str) -> bool {
+        let is = |text: Option<&str>| text.is_some_and(|text| text.eq_ignore_ascii_case(value));
+        is(self.manifest.annotation(key)) || is(self.manifest.label(key))
+    }
+
+    /// Why Flux does not make an object that Git declares, if so.
+    /// Source: kustomize-controller (kustomization_controller.go: apply), `fluxcd/pkg/ssa` (manager_apply.go).
+    pub fn left_out(&self) -> Option<&'static str> {
+        let marks = [
+            (Self::SSA, "Ignore", "kustomize.toolkit.fluxcd.io/ssa: Ignore"),
+            (
+                Self::RECONCILE,
+                "disabled",
+                "kustomize.toolkit.fluxcd.io/reconcile: disabled",
+            ),
+        ];
+        let found = marks.iter().find(|(key, value, _)| self.is_marked(key, value));
+        found.map(|(_, _, mark)| *mark)
+    }
+
+    /// Whether Flux makes it where it is absent, and never writes it again.
+    pub fn is_made_once(&self) -> bool {
+        self.is_marked(Self::SSA, "IfNotPresent")
+    }
+
+    /// Whether Flux applies it as part of a Kustomization: only then its marks count.
+    pub fn is_of_kustomization(&self) -> bool {
+        self.writer.manager() == "kustomize-controller"
+    }
+
+    /// How Flux applies it.
+    pub const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
+    /// Whether Flux applies it.
+    pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 }
 
 /// The repository a set was read from.

@@ -71,6 +71,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether its object is in the cluster as it is declared, ready or not.
+    pub fn is_there(&self) -> bool {
+        match &self.action {
+            Action::Failed(_) => false,
+            Action::Skipped(reason) => *reason == SkipReason::Generated,
+            _ => true,
+        }
+    }
+
     /// Whether an operator has to look at it: failed, skipped other than held back on purpose, or not ready.
     pub fn wants_a_look(&self) -> bool {
         matches!(self.action, Action::Failed(_))

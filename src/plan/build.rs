@@ -1,5 +1,7 @@
 //! The straight line from what is declared to the plan.
 
+use std::collections::BTreeMap;
+
 use super::checks;
 use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
@@ -9,7 +11,7 @@ use super::{
     preflight, prepare, selection,
 };
 use crate::error::{Failure, Kind};
-use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope, has_contract, is_never_deleted};
+use crate::object::{DeclaredSet, Facts, ObjectId, Problem, ProblemKind, Scope, has_contract, is_never_deleted};
 
 /// Plans what is declared for a target. The set must have been through [`resolve`](crate::object::resolve).
 ///
@@ -21,7 +23,7 @@ use crate::object::{DeclaredSet, Facts, Problem, ProblemKind, Scope, has_contrac
 pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut notes = Vec::new();
     let mut problems = set.problems.clone();
-    modes::leave_what_is_not_rendered(&mut problems, set, options);
+    let left = modes::leave_what_is_not_rendered(&mut problems, set, options);
     let items = prepare::items(set, facts, options, &mut notes, &mut problems);
     let index = Index::new(&items, facts, &set.units);
     let mut found = edges::find(&index);
@@ -68,6 +70,9 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
         ..Plan::default()
     };
     plan.checks = checks::of_units(&index);
+    plan.checks
+        .extend(left.iter().filter_map(|id| Some((id.clone(), modes::check(id)?))));
+    plan.withheld = withheld(&index, &alive);
     let scaled = preflight::scaled(&index);
     let shapes: Vec<_> = (places.steps.iter())
         .map(|node| {
@@ -83,12 +88,31 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
     plan.steps = (places.steps.iter().zip(shapes))
         .filter_map(|(node, (target, scaled, outside))| {
             let item = items[*node as usize].take()?;
-            let has_check = plan.checks.contains_key(&item.id);
+            let has_check = plan.checks.contains_key(&item.id) || left.contains(&item.id);
             let tells = (has_check || tells(&item)) && options.is_played(&item.id);
             Some(step(item, target, tells, scaled, outside, facts, options))
         })
         .collect();
     Ok(plan)
+}
+
+/// The objects of units of which something is left out that the target has not: their engines would make it.
+fn withheld(index: &Index<'_>, alive: &[bool]) -> BTreeMap<ObjectId, String> {
+    let mut withheld = BTreeMap::new();
+    for (object, unit) in &index.units_by_object {
+        let is_left_out = |node: &&u32| {
+            let item = index.item(**node);
+            let is_there = alive[**node as usize] || index.facts.existing.contains_key(&item.id);
+            !is_there && item.left_to.is_none() && item.id != **object
+        };
+        let runs = index.facts.existing.contains_key(*object);
+        if let Some(missing) = index.members(*unit).iter().find(is_left_out).filter(|_| !runs) {
+            let missing = &index.item(*missing).id;
+            let why = format!("{missing} of its unit was left out, and its engine would make it");
+            withheld.insert((*object).clone(), why);
+        }
+    }
+    withheld
 }
 
 /// How to reach an item's kind, if the target serves it in the version declared, or a declared CRD will.
@@ -163,7 +187,8 @@ fn step(
             StepAction::Apply {
                 manifest,
                 writer: declared.writer.clone(),
-                create_only: !declared.generated.is_empty(),
+                create_only: !declared.generated.is_empty()
+                    || declared.is_made_once() && declared.is_of_kustomization(),
                 recreate,
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanOptions;
-use crate::object::{Declared, DeclaredSet, ObjectId, Problem, ProblemKind, UnitIndex, is_engines};
+use crate::object::{Cel, Declared, DeclaredSet, HealthCheck, ObjectId, Problem, ProblemKind, UnitIndex, is_engines};
 
 /// Who makes what units of engines declare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,10 +79,15 @@ pub(super) fn comes_and_goes(declared: &Declared) -> bool {
 }
 
 /// Says of units that could not be rendered that they are left to their engines, where that was asked for: no error, since their
-/// objects are restored and waited for.
-pub(super) fn leave_what_is_not_rendered(problems: &mut [Problem], set: &DeclaredSet, options: &PlanOptions) {
+/// objects are restored and waited for. Gives these objects.
+pub(super) fn leave_what_is_not_rendered(
+    problems: &mut [Problem],
+    set: &DeclaredSet,
+    options: &PlanOptions,
+) -> BTreeSet<ObjectId> {
+    let mut left = BTreeSet::new();
     if options.mode == Mode::Direct {
-        return;
+        return left;
     }
     let known: BTreeSet<&ObjectId> = set
         .objects
@@ -103,8 +108,26 @@ pub(super) fn leave_what_is_not_rendered(problems: &mut [Problem], set: &Declare
         if known.contains(object) && !rendered.contains(object) {
             problem.kind = ProblemKind::Warning;
             problem.message = format!("left to its engine: {}", problem.message);
+            // An ApplicationSet has no status of what it made.
+            if object.kind != "ApplicationSet" {
+                left.insert(object.clone());
+            }
         }
     }
+    left
+}
+
+/// By what Argo CD tells that it has done its part; Flux has a condition for that.
+/// Source: `pkg/apis/application/v1alpha1/types.go` (ApplicationStatus).
+pub(super) fn check(object: &ObjectId) -> Option<HealthCheck> {
+    let is_synced = "status.sync.status == 'Synced' && status.health.status == 'Healthy'";
+    Some(HealthCheck {
+        group: object.group.to_string(),
+        kind: Some(object.kind.to_string()),
+        current: Cel::parse(is_synced).ok().filter(|_| object.kind == "Application")?,
+        failed: Cel::parse("status.health.status == 'Degraded'").ok(),
+        in_progress: None,
+    })
 }
 
 #[cfg(test)]
@@ -194,12 +217,21 @@ mod tests {
                 mode,
                 ..PlanOptions::default()
             };
-            leave_what_is_not_rendered(&mut problems, &set, &options);
+            let left = leave_what_is_not_rendered(&mut problems, &set, &options);
             assert_eq!(problems.iter().map(|one| one.kind).collect::<Vec<_>>(), kinds);
             assert_eq!(
                 problems[0].message.starts_with("left to its engine: "),
                 mode == Mode::Auto
             );
+            // What is left is waited for by the status of its object.
+            assert_eq!(left.contains(&unit("web")), mode == Mode::Auto);
+            let plan = build(&set, &facts(), &options).expect("because nothing is in a ring");
+            let waits = plan.steps.iter().filter(|step| step.has_contract);
+            let waits: Vec<String> = waits.map(|step| step.id.to_string()).collect();
+            match mode {
+                Mode::Auto => assert_eq!(waits, ["Kustomization/shop/web"]),
+                _ => assert_eq!(waits, Vec::<String>::new()),
+            }
         }
     }
 }

@@ -24,6 +24,11 @@ pub(super) fn items<'a>(
         if left_to.is_some() && modes::comes_and_goes(declared) {
             continue;
         }
+        if let Some(mark) = declared.left_out().filter(|_| declared.is_of_kustomization()) {
+            let message = format!("it is not restored: Flux leaves it out ({mark})");
+            problems.push(Problem::note(declared.provenance.place(), message).of(declared.id.clone()));
+            continue;
+        }
         let manifest = migrated(declared, facts, options, notes);
         let mut id = declared.id.clone();
         manifest.group().clone_into(&mut id.group);

@@ -2,13 +2,16 @@
 //! release of that name.
 
 use super::{Edge, HandOver, NodeIndex, Plan, Step, StepAction, Target, Until};
-use crate::object::{Action, DeclaredSet, Facts, GroupKind, ObjectId, ReleaseRecord, Scope, UnitIndex, Writer};
+use crate::object::{
+    DeclaredSet, Facts, GroupKind, ObjectId, Outcome, Readiness, ReleaseRecord, Scope, Unit, UnitIndex, Writer,
+};
 
 /// The row of the edge by which a unit's object waits for the rest of the unit; the record is a part of that.
 const UNIT_OBJECT: &str = "unit-object";
 const RECORD: &str = "release-record";
 
-/// Adds the records of all releases of the set that the plan restores whole.
+/// Adds the records of all releases of the set that the plan restores whole. The object of a release that its engine would not know
+/// for its own is withheld: the engine would release anew, with all hooks.
 pub fn record_releases(plan: &mut Plan, set: &DeclaredSet, facts: &Facts) {
     let Some(secrets) = facts.kinds.get(&GroupKind::new("", "Secret")) else {
         return;
@@ -23,8 +26,13 @@ pub fn record_releases(plan: &mut Plan, set: &DeclaredSet, facts: &Facts) {
     let mut waits: Vec<(ObjectId, NodeIndex)> = Vec::new();
     let first = plan.steps.len() as u32;
     for (unit, index) in set.units.iter().zip(0..).map(|(unit, index)| (unit, UnitIndex(index))) {
-        let Some(record) = &unit.record else { continue };
         let members = members(plan, index);
+        if let Some(why) = unknown(unit, facts).filter(|_| !members.is_empty())
+            && let Some(engine) = &unit.engine
+        {
+            plan.withheld.entry(engine.object.clone()).or_insert(why);
+        }
+        let Some(record) = &unit.record else { continue };
         let declared = set.objects.iter().filter(|object| object.unit == index).count();
         if members.len() < declared || is_known(record, facts) {
             continue;
@@ -109,6 +117,22 @@ fn writer_of(set: &DeclaredSet, unit: UnitIndex) -> Writer {
     of_unit.map_or_else(|| Writer::ServerSide("helm".to_owned()), |object| object.writer.clone())
 }
 
+/// Why an engine would not know a release for its own, if so. One whose object is there already knows by itself.
+fn unknown(unit: &Unit, facts: &Facts) -> Option<String> {
+    let object = &unit.engine.as_ref()?.object;
+    if object.kind != "HelmRelease" || facts.existing.contains_key(object) {
+        return None;
+    }
+    match &unit.record {
+        None => Some("no record of its release could be made, and its controller would release anew".to_owned()),
+        Some(record) if is_known(record, facts) => Some(format!(
+            "the cluster has a record of the release {} that this run did not make, and its controller would release anew",
+            record.release
+        )),
+        Some(_) => None,
+    }
+}
+
 /// Whether the target has a record of this release, of whatever revision.
 fn is_known(record: &ReleaseRecord, facts: &Facts) -> bool {
     let own = record.secret.id();
@@ -133,11 +157,121 @@ pub fn unit_of(plan: &Plan, object: NodeIndex) -> Vec<NodeIndex> {
     edges.flat_map(|edge| behind(edge.to)).collect()
 }
 
-/// Whether an outcome leaves its object as it is declared.
-pub fn is_whole(action: &Action) -> bool {
-    match action {
-        Action::Failed(_) => false,
-        Action::Skipped(reason) => *reason == crate::object::SkipReason::Generated,
-        _ => true,
+/// Whether an outcome leaves its object as it is declared, and nothing says that it does not work: an engine that began there would
+/// run again what failed.
+pub fn is_whole(outcome: &Outcome) -> bool {
+    outcome.is_there() && !matches!(outcome.readiness, Readiness::Failed(_) | Readiness::TimedOut(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::super::testing::{facts, set, yaml};
+    use super::super::{PlanOptions, Selection, build};
+    use super::*;
+    use crate::object::{ExistingObject, Manifest, resolve};
+    use serde_json::json;
+
+    const SHOP: &str = "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: apps, namespace: shop}}\n---\n\
+        {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, unit: shop/apps}\n---\n\
+        {apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: shop}, unit: shop/apps}";
+
+    fn existing() -> ExistingObject {
+        ExistingObject {
+            uid: "u".to_owned(),
+            resource_version: "1".to_owned(),
+            terminating: false,
+            managers: Default::default(),
+            replicas: None,
+            change: None,
+        }
+    }
+
+    /// Why engines' objects are withheld, when these are left out and those are there.
+    fn withheld(except: &[&str], there: &[ObjectId]) -> BTreeMap<ObjectId, String> {
+        let mut facts = facts();
+        facts.existing.extend(there.iter().map(|id| (id.clone(), existing())));
+        let options = PlanOptions {
+            selection: Selection {
+                except: except.iter().map(|term| (*term).to_owned()).collect(),
+                ..Selection::default()
+            },
+            ..PlanOptions::default()
+        };
+        let set = resolve(set(yaml(SHOP)), &facts.kinds, "default");
+        build(&set, &facts, &options).expect("because it has no ring").withheld
+    }
+
+    #[test]
+    fn the_object_of_a_unit_of_which_something_is_left_out_is_withheld() {
+        let map = ObjectId::new("", "ConfigMap", Some("shop"), "b");
+        let unit = ObjectId::new("kustomize.toolkit.fluxcd.io", "Kustomization", Some("shop"), "apps");
+        let why = "ConfigMap/shop/b of its unit was left out, and its engine would make it";
+        let left_out = withheld(&["ConfigMap/shop/b"], &[]);
+        assert_eq!(left_out, BTreeMap::from([(unit.clone(), why.to_owned())]));
+        for (except, there) in [
+            (&[][..], vec![]),
+            // Its engine has made it already.
+            (&["ConfigMap/shop/b"], vec![map]),
+            // Its engine acts on it already.
+            (&["ConfigMap/shop/b"], vec![unit]),
+        ] {
+            assert!(withheld(except, &there).is_empty(), "{except:?} {there:?}");
+        }
+    }
+
+    fn release(record: bool) -> DeclaredSet {
+        let mut set = set(yaml(SHOP));
+        let unit = &mut set.units[1];
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "shop"}});
+        if let Some(engine) = &mut unit.engine {
+            engine.object = ObjectId::new("helm.toolkit.fluxcd.io", "HelmRelease", Some("shop"), "web");
+        }
+        unit.record = record.then(|| {
+            Arc::new(ReleaseRecord {
+                release: "web".to_owned(),
+                secret: Manifest::new(secret).expect("because it is whole"),
+                status: Some(json!({})),
+            })
+        });
+        resolve(set, &facts().kinds, "default")
+    }
+
+    #[test]
+    fn the_object_of_a_release_that_its_engine_would_not_know_is_withheld() {
+        let object = ObjectId::new("helm.toolkit.fluxcd.io", "HelmRelease", Some("shop"), "web");
+        let later = ObjectId::new("", "Secret", Some("shop"), "sh.helm.release.v1.web.v3");
+        let plan = |record: bool, known: bool, there: bool| {
+            let (set, mut facts) = (release(record), facts());
+            if known {
+                facts.present.insert(later.clone());
+            }
+            if there {
+                facts.existing.insert(object.clone(), existing());
+            }
+            let mut plan = build(&set, &facts, &PlanOptions::default()).expect("because it has no ring");
+            record_releases(&mut plan, &set, &facts);
+            plan
+        };
+        for (record, known, there, withheld, handed_over) in [
+            (true, false, false, false, true),
+            (true, true, false, true, false),
+            (true, true, true, false, false),
+            (false, false, false, true, false),
+            (false, false, true, false, false),
+        ] {
+            let plan = plan(record, known, there);
+            assert_eq!(
+                (
+                    plan.withheld.contains_key(&object),
+                    plan.hand_over.contains_key(&object)
+                ),
+                (withheld, handed_over),
+                "{record} {known} {there}: {:?}",
+                plan.withheld
+            );
+        }
     }
 }

@@ -214,6 +214,8 @@ pub struct Plan {
     pub cuts: Vec<Cut>,
     /// What engines' own objects get as their status, by object.
     pub hand_over: BTreeMap<ObjectId, HandOver>,
+    /// Engines' own objects that are written suspended whatever becomes of their units, and why.
+    pub withheld: BTreeMap<ObjectId, String>,
     /// By what objects are judged that their units judge in a way of their own.
     pub checks: BTreeMap<ObjectId, HealthCheck>,
 }

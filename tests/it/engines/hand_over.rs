@@ -1,10 +1,13 @@
 //! What engines find after a restore: releases that Helm and helm-controller know for their own, and units that are whole or suspended.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::kustomization;
 use crate::rollback::{live, returns};
-use crate::support::plane::{Plane, fresh};
+use crate::support::fault_proxy::{Act, Fault, FaultProxy};
+use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat, tool_folder};
 
@@ -196,8 +199,19 @@ fn engines_find_whole_units_and_releases_that_they_know() {
         "/api/v1/namespaces/shop/configmaps/web",
         "/apis/apps/v1/namespaces/shop/deployments/web",
     ];
-    let versions = || objects.map(|path| found(&plane, path)["metadata"]["generation"].clone());
+    // A ConfigMap has no generation: what it holds tells.
+    let versions = || {
+        objects.map(|path| {
+            let object = found(&plane, path);
+            (
+                object["metadata"]["generation"].clone(),
+                object["data"].clone(),
+                object["spec"].clone(),
+            )
+        })
+    };
     let before = versions();
+    assert_eq!(before[0].1, json!({"size": "small"}));
     let chart = repo.path().join("charts/web").display().to_string();
     helm(
         &plane,
@@ -272,4 +286,125 @@ fn a_chart_of_no_engine_is_a_release_of_helm() {
     assert_eq!(found(&plane, path)["metadata"]["generation"], before);
     helm(&["uninstall", "web"]);
     assert!(live(&plane, path).is_none(), "all of it is the release's");
+}
+
+/// A repository with one release, whose HelmRelease says more.
+fn one_release(more: &str) -> Repo {
+    let repo = repository();
+    let web = release("web", "{replicas: 2}");
+    repo.write("apps/web.yaml", &format!("{web}{more}"));
+    repo.write("apps/bad.yaml", "");
+    repo.commit("only web");
+    repo
+}
+
+fn through(proxy: &FaultProxy, repo: &Repo) -> Ran {
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, proxy.kubeconfig()).expect("because the folder is ours");
+    let (kubeconfig, place) = (kubeconfig.display().to_string(), repo.path().display().to_string());
+    let args = [
+        "restore",
+        &*place,
+        "--path",
+        "clusters/prod",
+        "--kubeconfig",
+        &*kubeconfig,
+    ];
+    refloat(args).with_tools(&["helm"]).run()
+}
+
+const STATUS: &str = "/helmreleases/web/status";
+
+#[test]
+fn a_release_whose_status_is_refused_stays_suspended() {
+    let (plane, repo) = (fresh(), one_release(""));
+    let proxy = wait(FaultProxy::start(Path::new(&plane.kubeconfig())));
+    proxy.set([Fault::on("PATCH", STATUS, Act::Status(403, "Forbidden", "not you", 0))]);
+    let ran = returns(0, through(&proxy, &repo));
+    assert_eq!(suspended(&plane, &release_path("web")), (true, true), "and marked");
+    assert_eq!(
+        suspended(&plane, &kustomization_path("apps")),
+        (true, true),
+        "which would write it again"
+    );
+    assert!(ran.stdout.contains("its status was not written"), "{}", ran.stdout);
+    let _ = returns(0, run(&plane, &repo, "resume", &[]));
+    assert_eq!(suspended(&plane, &release_path("web")), (false, false));
+}
+
+#[test]
+fn a_status_that_is_not_taken_at_once_is_sent_again() {
+    let (plane, repo) = (fresh(), one_release(""));
+    let proxy = wait(FaultProxy::start(Path::new(&plane.kubeconfig())));
+    proxy.set([Fault::on("PATCH", STATUS, Act::Status(503, "ServiceUnavailable", "later", 0)).times(2)]);
+    let _ = returns(0, through(&proxy, &repo));
+    let web = found(&plane, &release_path("web"));
+    assert_eq!(suspended(&plane, &release_path("web")), (false, false));
+    assert_eq!(web["status"]["history"][0]["status"], "deployed");
+    assert_eq!(web["status"]["observedGeneration"], web["metadata"]["generation"]);
+}
+
+#[test]
+fn a_release_that_its_controller_would_not_know_is_not_let_go() {
+    let (plane, repo) = (fresh(), one_release(""));
+    // Something of it is left out.
+    let left_out = ["--except", "ConfigMap/shop/web"];
+    let _ = returns(0, run(&plane, &repo, "restore", &left_out));
+    assert!(live(&plane, &secret_path("web")).is_none(), "it is not whole");
+    for path in [release_path("web"), kustomization_path("apps")] {
+        assert_eq!(suspended(&plane, &path), (true, true), "{path}");
+    }
+    assert_eq!(suspended(&plane, &kustomization_path("infra")), (false, false));
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    let _ = returns(0, run(&plane, &repo, "resume", &[]));
+    assert_eq!(listed(&plane).len(), 1);
+    // As after a run that was killed between the two.
+    plane.kubectl(&["--namespace", "shop", "delete", "helmrelease", "web"], "");
+    let ran = returns(0, run(&plane, &repo, "restore", &[]));
+    assert_eq!(suspended(&plane, &release_path("web")), (true, true));
+    assert!(
+        ran.stdout.contains("the cluster has a record of the release web"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn a_release_of_which_no_record_can_be_made_is_not_let_go() {
+    let (plane, repo) = (fresh(), one_release(""));
+    // Charts' files are part of the record, and these do not pack.
+    let mut seed = 1_u64;
+    let mut next = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'!' + ((seed >> 33) % 90) as u8)
+    };
+    let noise: String = (0..1_500_000).map(|_| next()).collect();
+    repo.write("charts/web/files/noise", &noise);
+    repo.commit("noise");
+    let ran = returns(0, run(&plane, &repo, "restore", &[]));
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains("a Secret holds 1024 at most"), "{said}");
+    assert_eq!(
+        found(&plane, "/api/v1/namespaces/shop/configmaps/web")["data"]["size"],
+        "small"
+    );
+    for path in [release_path("web"), kustomization_path("apps")] {
+        assert_eq!(suspended(&plane, &path), (true, true), "{path}");
+    }
+}
+
+#[test]
+fn a_release_that_cannot_be_finished_has_no_record() {
+    let broken = "  postRenderers:\n  - kustomize:\n      patches:\n      - target: {kind: Deployment}\n        patch: '- {op: remove, path: /spec/none}'\n";
+    let (plane, repo) = (fresh(), one_release(broken));
+    let ran = returns(3, run(&plane, &repo, "restore", &[]));
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains("its postRenderers cannot be used"), "{said}");
+    assert!(live(&plane, &secret_path("web")).is_none());
+    assert!(live(&plane, "/api/v1/namespaces/shop/configmaps/web").is_none());
+    let web = found(&plane, &release_path("web"));
+    assert!(web.get("status").is_none(), "it is told of nothing");
 }

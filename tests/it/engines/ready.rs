@@ -163,3 +163,110 @@ fn what_is_ready_by_its_own_is_not_waited_for() {
         assert_eq!(found, waits, "{expression}");
     }
 }
+
+#[test]
+fn what_refloat_cannot_render_is_left_to_its_engine_and_waited_for() {
+    let plane = fresh();
+    plane.serve("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    let far = kustomization("far", "./far", "").replace("name: flux-system}\n", "name: far}\n");
+    let repo = Repo::with(&[
+        ("clusters/prod/namespaces.yaml", NAMESPACES),
+        ("clusters/prod/far.yaml", &far),
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", "")),
+        ("apps/map.yaml", &map("here")),
+    ]);
+    let object = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/far";
+    let restore = |mode: &str| {
+        let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
+        let args = [
+            "restore",
+            &place,
+            "--path",
+            "clusters/prod",
+            "--kubeconfig",
+            &kubeconfig,
+            "--mode",
+            mode,
+        ];
+        refloat(
+            args.iter()
+                .copied()
+                .chain(["--yes", "--context", "refloat-throwaway", "--timeout", "2m"]),
+        )
+        .run()
+    };
+    let direct = restore("direct");
+    assert_eq!(direct.code, 3, "it is an error: {}", direct.stderr);
+    let ran = thread::scope(|scope| {
+        let ran = scope.spawn(|| restore("auto"));
+        // Flux, played.
+        let condition = json!({"type": "Ready", "status": "True", "reason": "ReconciliationSucceeded"});
+        let status = json!({"status": {"conditions": [condition], "lastAppliedRevision": "main"}});
+        thread::sleep(Duration::from_secs(3));
+        assert!(!ran.is_finished(), "it waits for what Flux says");
+        let done = wait(
+            plane
+                .api()
+                .request("PATCH", object, "application/merge-patch+json", Some(&status)),
+        );
+        assert!(done.is_ok_and(|answer| answer.is_success()));
+        ran.join().expect("because it does not panic")
+    });
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(
+        said.contains("left to its engine: nothing of this Kustomization is restored: nothing declares its source"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_only_the_cluster_has_is_read_from_it_or_given() {
+    let plane = fresh();
+    plane.serve("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    let from = "  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/namespaces.yaml", NAMESPACES),
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", from)),
+        ("apps/map.yaml", &format!("{}data: {{tag: '${{TAG}}'}}\n", map("web"))),
+    ]);
+    let settings = |tag: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings, namespace: flux-system}}\ndata: {{TAG: {tag}}}\n"
+        )
+    };
+    plane.kubectl(&["create", "namespace", "flux-system"], "");
+    plane.kubectl(&["create", "-f", "-"], &settings("v-live"));
+    let run = |command: &str, more: &[&str]| {
+        let place = repo.path().display().to_string();
+        let args = [command, &place, "--path", "clusters/prod"];
+        refloat(args.iter().chain(more).copied()).run()
+    };
+    let kubeconfig = plane.kubeconfig();
+    let restore = ["--kubeconfig", &*kubeconfig, "--context", "refloat-throwaway", "--yes"];
+    let ran = run("restore", &restore);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    let web = || live(&plane, "/api/v1/namespaces/shop/configmaps/web").expect("because it was restored");
+    assert_eq!(web()["data"]["tag"], "v-live");
+    // What the operator gives goes before what is there.
+    let file = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
+    let input = format!("ConfigMap/flux-system/settings={}", file.path().display());
+    std::fs::write(file.path(), settings("v-given")).expect("because it is ours");
+    let ran = run("restore", &[&restore[..], &["--input", &input]].concat());
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(web()["data"]["tag"], "v-given");
+    for (text, said) in [("apiVersion: v1\nkind: Secret\n", "is no ConfigMap"), ("a: [", "")] {
+        std::fs::write(file.path(), text).expect("because it is ours");
+        let wrong = run("render", &["--input", &input]);
+        assert_eq!(wrong.code, 1, "{}", wrong.stderr);
+        for part in ["nothing was read: ConfigMap/flux-system/settings was not given", said] {
+            assert!(wrong.stderr.contains(part), "{}", wrong.stderr);
+        }
+    }
+    let missing = run("render", &["--input", "ConfigMap/flux-system/settings=/none"]);
+    assert!(
+        missing.code == 1 && missing.stderr.contains("/none"),
+        "{}",
+        missing.stderr
+    );
+}
