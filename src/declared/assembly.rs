@@ -7,7 +7,7 @@ use kustomize::Kustomize;
 use serde_json::{Value, json};
 
 use super::appliers;
-use super::argo::{self, App};
+use super::argo::{self, App, Sync};
 use super::charted::{self, Charted};
 use super::crd::{brought, status_is_data};
 use super::documents::{Findings, Found};
@@ -23,7 +23,8 @@ use super::snapshot::read_snapshot;
 use super::{Options, in_parallel, kustomization, load};
 use crate::error::Failure;
 use crate::object::{
-    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Standing, Turn, Unit, UnitIndex, Writer, normalize,
+    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Repository, Standing, Turn, Unit, UnitIndex,
+    Writer, normalize,
 };
 use crate::source::Tree;
 
@@ -172,13 +173,7 @@ impl Assembly {
             if comes_more {
                 last = false;
             } else if !charts.is_empty() {
-                let rendered = charted::render(
-                    std::mem::take(&mut charts),
-                    &target,
-                    &mut apis,
-                    world.outside,
-                    options.time,
-                );
+                let rendered = charted::render(std::mem::take(&mut charts), &target, &mut apis, world.outside, options);
                 rendered.into_iter().for_each(|one| self.take_chart(one));
                 last = false;
             } else if !last {
@@ -188,7 +183,7 @@ impl Assembly {
                 break;
             }
         }
-        self.problems.extend(world.dependencies.remarks());
+        self.problems.extend(world.dependencies.remarks(&world.entries));
         self.problems.extend(world.sources.remarks());
         for engine in self.units.values_mut().filter_map(|unit| unit.engine.as_mut()) {
             let object = engine.object.clone();
@@ -356,11 +351,8 @@ impl Assembly {
         Ok(())
     }
 
-    /// `tracking` marks objects as their Application's.
-    pub fn finish(
-        self,
-        tracking: &dyn Fn(&App, &mut Value) -> Result<(), String>,
-    ) -> (Vec<Unit>, Vec<Declared>, Vec<Problem>) {
+    /// The set; `argo` is what was declared beside Applications, of this repository.
+    pub fn finish(self, argo: &argo::Known, repository: &Repository) -> (Vec<Unit>, Vec<Declared>, Vec<Problem>) {
         let Self {
             units,
             mut items,
@@ -368,7 +360,8 @@ impl Assembly {
             mut problems,
         } = self;
         items.retain(|item| item.app.is_none() || !failed.contains(&item.unit));
-        sync_in_turns(&mut items, tracking, &mut problems);
+        let sync = Sync::new(argo, repository, items.iter().map(|item| &item.found.value));
+        sync_in_turns(&mut items, &sync, &mut problems);
         without_doubled_namespaces(&mut items);
         items.sort_by(|a, b| {
             let (a, b) = (&a.found.provenance, &b.found.provenance);
@@ -392,11 +385,7 @@ impl Assembly {
 }
 
 /// Gives the objects of Applications their turns and marks, and takes away what no sync applies.
-fn sync_in_turns(
-    items: &mut Vec<Item>,
-    mark: &dyn Fn(&App, &mut Value) -> Result<(), String>,
-    problems: &mut Vec<Problem>,
-) {
+fn sync_in_turns(items: &mut Vec<Item>, sync: &Sync<'_>, problems: &mut Vec<Problem>) {
     let (of_apps, mut all): (Vec<Item>, Vec<Item>) =
         std::mem::take(items).into_iter().partition(|item| item.app.is_some());
     let mut by_unit: BTreeMap<String, Vec<Item>> = BTreeMap::new();
@@ -416,8 +405,16 @@ fn sync_in_turns(
             item.turn = turn;
         }
         items.retain(|item| item.turn.is_some());
+        let values: Vec<&Value> = items.iter().map(|item| &item.found.value).collect();
+        if let Some(why) = sync.forbids(&app, &values) {
+            problems.push(app.nothing(&why));
+            continue;
+        }
         for mut item in items {
-            if let Err(why) = mark(&app, &mut item.found.value) {
+            if let Some(turn) = item.turn {
+                sync.name(&mut item.found.value, turn);
+            }
+            if let Err(why) = sync.mark(&app, &mut item.found.value) {
                 let message = format!("this object cannot be marked as one of {}: {why}", app.id);
                 problems.push(Problem::warning(item.found.provenance.place(), message));
             }

@@ -11,11 +11,12 @@ use super::argo::App;
 use super::crd::brought;
 use super::flux::HelmRelease;
 use super::helm::{Document, Files, Record, Release, Values, merge, parse, status};
-use super::in_parallel;
 use super::kustomize::Outside;
 use super::release::{self, Origin, Released};
 use super::releases;
+use super::renderings::Made;
 use super::template::{Call, Output, Target};
+use super::{Options, in_parallel};
 use crate::object::{Problem, Provenance, ReleaseRecord, Unit, Writer};
 
 /// A chart that is to be rendered.
@@ -53,21 +54,28 @@ pub(super) struct Rendered {
 }
 
 /// Renders charts until the set brings no API any more that they have not seen, at most three times. `apis` are those that are known, and
-/// gets more. Each is rendered twice at the end: what differs comes out anew every time.
+/// gets more. What may come out anew every time is rendered twice at the end: what differs does. What does not look at APIs is rendered
+/// once.
 pub(super) fn render(
     all: Vec<Charted>,
     target: &Target,
     apis: &mut BTreeSet<String>,
     outside: &Outside<'_>,
-    time: Timestamp,
+    options: &Options,
 ) -> Vec<Rendered> {
     const MOST_ROUNDS: usize = 3;
+    let all = in_parallel(&all, Charted::made).into_iter().zip(all);
+    let all: Vec<(Result<Laid, String>, Charted)> = all.collect();
     for round in 1.. {
         let seen = Target {
             api_versions: apis.iter().cloned().collect(),
             ..target.clone()
         };
-        let first = in_parallel(&all, |one| one.call.run(&seen));
+        let run = |(laid, one): &(Result<Laid, String>, Charted), number: u8| match laid {
+            Ok(laid) => options.renderings.run(&one.call, &laid.made, &seen, number),
+            Err(_) => one.call.run(&seen),
+        };
+        let first = in_parallel(&all, |one| run(one, 0));
         let known = apis.len();
         for (output, _) in first.iter().flatten() {
             let documents = kube_yaml::parse(output).into_iter();
@@ -80,10 +88,14 @@ pub(super) fn render(
         if apis.len() > known && round < MOST_ROUNDS {
             continue;
         }
-        let second = in_parallel(&all, |one| one.call.run(&seen));
+        let varies = |one: &(Result<Laid, String>, Charted)| one.0.as_ref().map_or(true, |laid| laid.made.varies);
+        let second = in_parallel(&all, |one| varies(one).then(|| run(one, 1)));
         let taken = all.into_iter().zip(first.into_iter().zip(second));
         return taken
-            .map(|(one, (first, second))| one.take(first, second, outside, time))
+            .map(|((laid, one), (first, second))| {
+                let files = laid.map(|laid| laid.files);
+                one.take(files, (first, second), outside, options.time)
+            })
             .collect();
     }
     Vec::new()
@@ -117,8 +129,30 @@ fn lookups(files: &Files) -> Option<String> {
     }
 }
 
+/// A chart's files, and what that says of its renderings.
+struct Laid {
+    files: Files,
+    made: Made,
+}
+
 impl Charted {
-    fn take(self, first: Output, second: Output, outside: &Outside<'_>, time: Timestamp) -> Rendered {
+    fn made(&self) -> Result<Laid, String> {
+        let files = releases::files_of(&self.call.folder.join(&self.call.chart)).map_err(|(why, _)| why)?;
+        let own = self.call.files.iter().map(std::fs::read).collect::<Result<Vec<_>, _>>();
+        let own = own.map_err(|cause| cause.to_string())?;
+        let values: Vec<&[u8]> = own.iter().chain(&self.call.values).map(|text| &**text).collect();
+        let made = Made::of(&files, &values);
+        Ok(Laid { files, made })
+    }
+
+    /// `second` is another rendering of what may vary.
+    fn take(
+        self,
+        files: Result<Files, String>,
+        (first, second): (Output, Option<Output>),
+        outside: &Outside<'_>,
+        time: Timestamp,
+    ) -> Rendered {
         let failed = |why: &str| match &self.release {
             Some(release) => release.nothing(why),
             None => match &self.app {
@@ -126,40 +160,47 @@ impl Charted {
                 None => super::template::nothing_of_chart(self.origin.place())(why),
             },
         };
-        let (mut objects, mut problems) = (Vec::new(), Vec::new());
+        let mut problems = Vec::new();
         let mut unit = self.unit.clone();
-        match (first, second) {
-            (Ok((first, remarks)), Ok((second, _))) => {
-                let all = self.remarks.iter().chain(&remarks);
-                problems.extend(all.map(|remark| Problem::warning(self.origin.place(), remark.clone())));
-                if self.app.is_some() {
-                    let (compared, more) = release::compare(&self.origin, &first, &second);
-                    problems.extend(more);
-                    return self.done(unit, compared, problems);
-                }
-                let files = releases::files_of(&self.call.folder.join(&self.call.chart)).map_err(|(why, _)| why);
-                if let Some(asks) = files.as_ref().ok().and_then(lookups) {
-                    problems.push(Problem::note(self.origin.place(), asks));
-                }
-                let read = release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
-                problems.extend(read.problems);
-                let finished = match &self.release {
-                    None => Ok(read.objects),
-                    Some(release) => release.finish(read.objects, outside),
-                };
-                match finished {
-                    Ok(finished) => objects = finished,
-                    Err(why) => problems.push(failed(&why)),
-                }
-                match files.and_then(|files| self.record(&files, &objects, read.others, time)) {
-                    Ok(record) => unit.record = Some(Arc::new(record)),
-                    Err(why) => problems.push(Problem::warning(
-                        self.origin.place(),
-                        format!("Helm will not know the release {}: {why}", self.call.release),
-                    )),
-                }
+        let ((first, remarks), second) = match (first, second.transpose()) {
+            (Ok(first), Ok(second)) => {
+                let second = second.map_or_else(|| first.0.clone(), |(second, _)| second);
+                (first, second)
             }
-            (Err(refusal), _) | (_, Err(refusal)) => problems.push(refusal.problem(&failed)),
+            (Err(refusal), _) | (_, Err(refusal)) => {
+                problems.push(refusal.problem(&failed));
+                return self.done(unit, Vec::new(), problems);
+            }
+        };
+        let all = self.remarks.iter().chain(&remarks);
+        problems.extend(all.map(|remark| Problem::warning(self.origin.place(), remark.clone())));
+        if let Some(asks) = files.as_ref().ok().and_then(lookups) {
+            problems.push(Problem::note(self.origin.place(), asks));
+        }
+        if self.app.is_some() {
+            let (compared, more) = release::compare(&self.origin, &first, &second);
+            problems.extend(more);
+            return self.done(unit, compared, problems);
+        }
+        let read = release::read(&self.origin, &self.call.release, &self.call.namespace, &first, &second);
+        problems.extend(read.problems);
+        let finished = match &self.release {
+            None => Ok(read.objects),
+            Some(release) => release.finish(read.objects, outside),
+        };
+        let objects = match finished {
+            Ok(objects) => objects,
+            Err(why) => {
+                problems.push(failed(&why));
+                return self.done(unit, Vec::new(), problems);
+            }
+        };
+        match files.and_then(|files| self.record(&files, &objects, read.others, time)) {
+            Ok(record) => unit.record = Some(Arc::new(record)),
+            Err(why) => problems.push(Problem::warning(
+                self.origin.place(),
+                format!("Helm will not know the release {}: {why}", self.call.release),
+            )),
         }
         self.done(unit, objects, problems)
     }

@@ -100,7 +100,7 @@ pub(super) struct World<'t> {
     namespace: String,
     strict_substitution: bool,
     /// Kustomizations that sync an entry.
-    entries: BTreeSet<ObjectId>,
+    pub entries: BTreeSet<ObjectId>,
     tree: &'t Tree,
     keys: &'t Keys,
     charts: &'t Charts,
@@ -144,7 +144,7 @@ impl<'t> World<'t> {
             keys: &options.keys,
             charts: &options.charts,
             sources: Sources::new(tree, &options.sources, &options.charts),
-            argo: argo::Known::new(&options.clusters),
+            argo: argo::Known::new(&options.clusters, &options.inputs),
             dependencies: Dependencies::default(),
             inputs: Inputs::new(&options.inputs),
             outside,
@@ -172,6 +172,9 @@ impl<'t> World<'t> {
         }
         let text = |key: &str| value[key].as_str().unwrap_or_default();
         let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+        if flux::is_left_out(value) {
+            return None;
+        }
         let row = YIELDS.iter().find(|row| row.0 == group && row.1 == text("kind"))?;
         let job = (row.2)(value, found.provenance.place(), namespace);
         // An entry is rendered already, and may declare itself.

@@ -272,8 +272,11 @@ pub(super) fn first_error(stderr: &[u8], disk: &Path) -> String {
         .lines()
         .skip_while(|line| line.trim().is_empty() || line.starts_with('#') || line.starts_with("WARNING"));
     let first = lines.next().unwrap_or("it failed without a word").trim();
-    // Helm 4 tells on indented lines what it means by a place.
-    let more = lines.take_while(|line| line.starts_with("  ")).map(str::trim);
+    // Helm 4 tells on indented lines what it means by a place, and below a colon what does not fit a schema.
+    let goes_on = first.ends_with(':');
+    let more = lines
+        .take_while(|line| line.starts_with("  ") || goes_on && !line.is_empty())
+        .map(str::trim);
     let all: Vec<&str> = std::iter::once(first).chain(more).collect();
     let line = all.join(" ");
     let line = line

@@ -30,12 +30,7 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
     let mut world = World::new(tree, options, &outside);
     assembly.take_parts(tree, parts, options, &mut world, &seen)?;
     assembly.take_keys(&options.sealing);
-    let tracking = world.argo.tracking();
-    let mark = |app: &super::argo::App, object: &mut serde_json::Value| {
-        let marked = tracking.mark(object, &world.argo.instance(app), app.namespace());
-        marked.map_err(|error| error.to_string())
-    };
-    let (units, mut objects, mut problems) = assembly.finish(&mark);
+    let (units, mut objects, mut problems) = assembly.finish(&world.argo, tree.repository());
     options.sealing.open(&mut objects, &mut problems, &options.namespace);
     let wanted = world.inputs.into_wanted();
     if objects.is_empty() && problems.is_empty() {

@@ -35,6 +35,7 @@ mod parts;
 mod plain;
 mod release;
 mod releases;
+mod renderings;
 mod sealed;
 mod secrets;
 mod snapshot;
@@ -57,6 +58,7 @@ pub use inputs::Known;
 pub use kustomization::is_name as is_kustomization;
 pub use load::load;
 pub use parts::{Dialect, config_root};
+pub use renderings::Renderings;
 pub use sealed::Sealing;
 pub use secrets::{Keys, is_encrypted};
 pub use snapshot::{Kept, Snapshot, declaration, is_snapshot, read_snapshot, statuses_are_data};
@@ -95,6 +97,8 @@ pub struct Options {
     pub time: Timestamp,
     /// Gets charts from elsewhere.
     pub charts: Arc<helm::Charts>,
+    /// What charts were rendered to before in this run.
+    pub renderings: Arc<Renderings>,
 }
 
 /// Does something with each item on several threads; the results are in the order of the items.

@@ -214,7 +214,7 @@ pub(super) fn is_of_crds(template: &str) -> bool {
 }
 
 /// The marks without which Helm refuses to take over an object that is there already.
-fn adopt(value: &mut Value, release: &str, namespace: &str) {
+pub(super) fn adopt(value: &mut Value, release: &str, namespace: &str) {
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
         return;
     };

@@ -106,6 +106,14 @@ pub(super) fn nothing_of_chart(place: Place) -> impl Fn(&str) -> Problem {
     move |cause| Problem::error(place.clone(), format!("nothing of this chart is restored: {cause}"))
 }
 
+/// Whether helm says that it could not load a schema, or a part of one: what does not fit one that it has is refused, as by an
+/// installation. Source: `github.com/santhosh-tekuri/jsonschema/v6` (loader.go: LoadURLError) for Helm 3.18 and newer,
+/// `github.com/xeipuu/gojsonschema` (jsonLoader.go) for older ones.
+fn is_unloaded_schema(said: &str) -> bool {
+    let unloaded = ["failing loading ", "Could not read schema from HTTP", "Get \"http"];
+    said.contains("schema") && unloaded.iter().any(|text| said.contains(text))
+}
+
 impl Call {
     /// Renders it once. A schema that names another one by URL cannot be used, since nothing is fetched: then the values go unchecked,
     /// and that is a remark.
@@ -116,10 +124,9 @@ impl Call {
         };
         match self.once(&program, target, self.schema) {
             Ok(output) => Ok((output, Vec::new())),
-            Err(Refusal::Said(text)) if self.schema && text.contains("schema") => {
+            Err(Refusal::Said(text)) if self.schema && is_unloaded_schema(&text) => {
                 let output = self.once(&program, target, false)?;
-                let remark =
-                    format!("the chart's values were not checked against its schema, or do not fit it: {text}");
+                let remark = format!("the chart's values were not checked against its schema: {text}");
                 Ok((output, vec![remark]))
             }
             Err(refusal) => Err(refusal),

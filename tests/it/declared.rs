@@ -398,11 +398,33 @@ fn a_schema_that_points_to_the_network_does_not_stop_a_chart() {
     assert_eq!(objects(&set), ["ConfigMap/x a/templates/x.yaml"]);
     assert_eq!(set.problems.len(), 1);
     assert!(
-        problems(&set)[0]
-            .starts_with("a/Chart.yaml: the chart's values were not checked against its schema, or do not fit it: "),
+        problems(&set)[0].starts_with("a/Chart.yaml: the chart's values were not checked against its schema: "),
         "{:?}",
         problems(&set)
     );
+}
+
+#[test]
+fn values_that_do_not_fit_the_schema_stop_a_chart() {
+    let repo = Repo::with(&[
+        ("a/Chart.yaml", SMALL_CHART),
+        ("a/templates/x.yaml", &config_map("x")),
+        ("a/values.yaml", "replicas: many\n"),
+        (
+            "a/values.schema.json",
+            r#"{"type": "object", "properties": {"replicas": {"type": "integer"}}}"#,
+        ),
+    ]);
+    let set = load(repo.path(), &with_helm(options(&["a"])));
+    assert_eq!(objects(&set), Vec::<String>::new());
+    let told = problems(&set);
+    assert!(
+        told[0].starts_with(
+            "a/Chart.yaml: nothing of this chart is restored: values don't meet the specifications of the schema"
+        ),
+        "{told:?}"
+    );
+    assert!(told[0].contains("replicas"), "it says which: {told:?}");
 }
 
 #[test]

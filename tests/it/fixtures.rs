@@ -179,7 +179,7 @@ fn the_chart(plane: &Plane) {
     let args = ["helm-shop", "--values", "values-production.yaml"];
     let first = restore(plane, &args);
     assert_eq!(first.code, 0, "{}\n{}", first.stdout, first.stderr);
-    assert_eq!(number(&summary(&first), "created"), 12);
+    assert_eq!(number(&summary(&first), "created"), 42);
 
     let log = plane.requests();
     let of = |resource, name: &str| {

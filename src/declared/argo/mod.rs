@@ -3,6 +3,7 @@
 mod clusters;
 mod kustomization;
 mod render;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 
 pub use clusters::ClusterParams;
 pub(super) use render::{Prepared, prepare};
+pub(super) use sync::Sync;
 
 use super::flux::{Root, SourceFound, Sources};
 use crate::error::printable;
@@ -70,12 +72,19 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// With clusters that the operator names.
-    pub fn new(clusters: &[ClusterParams]) -> Self {
-        Self {
+    /// With clusters that the operator names, and Secrets of clusters and repositories that the operator gives.
+    pub fn new(clusters: &[ClusterParams], inputs: &super::Known) -> Self {
+        let mut known = Self {
             clusters: clusters.iter().map(ClusterParams::secret).collect(),
             ..Self::default()
+        };
+        for (id, value) in inputs.iter().filter_map(|(id, value)| Some((id, value.as_ref()?))) {
+            // A project or a configuration is declared or not: only Secrets are given.
+            if id.kind == "Secret" {
+                known.note(value, id.namespace.as_deref().unwrap_or_default());
+            }
         }
+        known
     }
 
     /// All Secrets, those of clusters that are named as if they lay in this namespace. One that is declared goes before one of its name.
@@ -96,7 +105,14 @@ impl Known {
         match (group, text("/kind")) {
             (GROUP, "AppProject") => _ = self.projects.insert(name.to_owned(), Arc::new(value.clone())),
             ("", "Secret") if !text("/metadata/labels/argocd.argoproj.io~1secret-type").is_empty() => {
-                self.secrets.push(value.clone());
+                let mut value = value.clone();
+                if text("/metadata/namespace").is_empty() {
+                    value["metadata"]["namespace"] = namespace.into();
+                }
+                // What is declared goes before what was given.
+                self.secrets
+                    .retain(|other| other["metadata"]["name"] != value["metadata"]["name"]);
+                self.secrets.push(value);
             }
             ("", "ConfigMap") if name == "argocd-cm" => {
                 let own = Some(text("/metadata/namespace")).filter(|own| !own.is_empty());
@@ -224,10 +240,12 @@ impl App {
         }
     }
 
-    /// Who writes an object of it: `kubectl apply` and what comes from it on the client's side, unless somebody wants it otherwise.
+    /// Who writes an object of it: `kubectl apply` and what comes from it on the client's side, unless somebody wants it otherwise. What
+    /// is to be replaced carries no copy of itself either: it may be too large for one.
     pub fn writer(&self, object: &Value) -> Writer {
         let options = self.read.as_ref().map(|app| app.options.clone()).unwrap_or_default();
-        match ObjectOptions::of(object).applied_by_server(&options) {
+        let own = ObjectOptions::of(object);
+        match own.applied_by_server(&options) || own.replaced(&options) {
             true => Writer::ServerSide(MANAGER.to_owned()),
             false => Writer::ClientSide(MANAGER.to_owned()),
         }

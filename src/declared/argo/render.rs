@@ -1,6 +1,6 @@
 //! The sources of an Application, rendered as the repo-server does (`reposerver/repository/repository.go`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::super::kustomization::NAMES;
 use super::super::kustomize::{Outside, render};
 use super::super::release::Origin;
 use super::super::releases::{self, Made};
-use super::super::secrets::{Keys, is_encrypted};
+use super::super::secrets::{Decrypting, Keys, is_encrypted};
 use super::super::template::{Call, Sees};
 use super::{App, Known, Lack, kustomization, root_of_source};
 use crate::object::{Problem, Unit, Writer};
@@ -138,7 +138,7 @@ impl Prepared<'_> {
         let files = walk(root, &folder).map_err(|why| (why, None))?;
         match source_kind(source, files.iter().map(String::as_str)) {
             SourceKind::Directory => directory(source, root, &folder, &files, keys, &mut rendered.findings),
-            SourceKind::Kustomize => self.kustomize(source, root, &folder, outside, &mut rendered.findings),
+            SourceKind::Kustomize => self.kustomize(source, root, &folder, outside, keys, &mut rendered.findings),
             SourceKind::Helm => {
                 let made = releases::in_folder(root, &folder, &Default::default(), tree, charts)?;
                 let origin = match root.is_own {
@@ -196,6 +196,7 @@ impl Prepared<'_> {
         root: &Root<'_>,
         folder: &str,
         outside: &Outside<'_>,
+        keys: &Keys,
         findings: &mut Findings,
     ) -> Result<(), Failed> {
         let file = NAMES.iter().map(|name| join(folder, name));
@@ -203,7 +204,9 @@ impl Prepared<'_> {
             .filter_map(|file| Some((root.files.read(&file).ok()?, file)))
             .next();
         let (content, file) = file.ok_or((format!("there is no kustomization in {folder}"), None))?;
-        let mut overlay = Overlay::new(&*root.files);
+        // Generators of ksops are given files in clear.
+        let opened = Decrypting::new(&*root.files, keys.clone(), BTreeSet::new);
+        let mut overlay = Overlay::new(&opened);
         if let Some(options) = &source.kustomize {
             let exists = |component: &str| {
                 let at = resolve(folder, component);

@@ -20,6 +20,11 @@ const NOT_HONOURED: &[Row] = &[
         "is asked with credentials of this machine, not as a service account of that provider",
     ),
     (
+        &["GitRepository"],
+        "secretRef",
+        "is asked with credentials of this machine, not with those of that Secret",
+    ),
+    (
         &["GitRepository", "OCIRepository"],
         "proxySecretRef",
         "is asked as this machine asks, not through that proxy",

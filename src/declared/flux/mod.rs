@@ -2,6 +2,7 @@
 
 mod artifact;
 mod generate;
+mod git;
 mod glob;
 mod honoured;
 mod ignore;
@@ -24,7 +25,7 @@ pub(super) use source::{Found as SourceFound, Root, SourceRef, Sources};
 
 use super::documents;
 use super::kustomization::is_name as is_kustomize_file;
-use crate::object::ObjectId;
+use crate::object::{Declared, ObjectId};
 use crate::source::Tree;
 use crate::source::path::{self, is_within};
 
@@ -33,6 +34,16 @@ pub(super) const KUSTOMIZATION: (&str, &str) = (kustomization::GROUP, "Kustomiza
 
 /// Group and kind of Flux's HelmReleases.
 pub(super) const HELM_RELEASE: (&str, &str) = (release::GROUP, "HelmRelease");
+
+/// Whether Flux, which renders this object, does not apply it: then nothing is made of it either.
+pub(super) fn is_left_out(value: &Value) -> bool {
+    let is = |key: &str, text: &str| {
+        let maps = ["labels", "annotations"].map(|map| value["metadata"][map][key].as_str());
+        maps.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(text))
+    };
+    let is_of_flux = value["metadata"]["labels"][format!("{}/name", kustomization::GROUP)].is_string();
+    is_of_flux && (is(Declared::SSA, "Ignore") || is(Declared::RECONCILE, "disabled"))
+}
 
 /// Why nothing of a unit with this `spec` is for this cluster now, if so: the consequence is the caller's.
 fn is_for_elsewhere(spec: &Value) -> Option<&'static str> {

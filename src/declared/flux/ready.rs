@@ -53,6 +53,10 @@ pub(in crate::declared) struct Dependencies {
     at_once: BTreeSet<(ObjectId, ObjectId)>,
     /// What cannot be told before a cluster does.
     remarks: BTreeMap<(ObjectId, ObjectId), Problem>,
+    /// Where units are declared that depend on others: own, the other.
+    depending: BTreeMap<(ObjectId, ObjectId), Place>,
+    /// Units that Flux applies as somebody else, where they are declared, and as whom.
+    accounts: BTreeMap<ObjectId, (Place, ObjectId)>,
 }
 
 impl Dependencies {
@@ -70,8 +74,13 @@ impl Dependencies {
     /// Works out when a unit starts. `last` says that nothing more will be declared.
     pub fn judge(&mut self, own: &ObjectId, spec: &Value, place: &Place, last: bool) -> Result<(), Lack> {
         let namespace = own.namespace.as_deref().unwrap_or_default();
+        if let Some(account) = spec["serviceAccountName"].as_str().filter(|name| !name.is_empty()) {
+            let account = ObjectId::new("", "ServiceAccount", Some(namespace), account);
+            self.accounts.insert(own.clone(), (place.clone(), account));
+        }
         let all = super::depends_on(spec, &own.group, &own.kind, namespace);
         for (number, on) in all.into_iter().enumerate() {
+            self.depending.insert((own.clone(), on.clone()), place.clone());
             let text = spec["dependsOn"][number]["readyExpr"].as_str().unwrap_or_default();
             if text.is_empty() {
                 continue;
@@ -120,9 +129,25 @@ impl Dependencies {
         self.at_once.contains(&(own.clone(), on.clone()))
     }
 
-    /// What is to be said of all that.
-    pub fn remarks(&mut self) -> impl Iterator<Item = Problem> + use<> {
-        std::mem::take(&mut self.remarks).into_values()
+    /// What is to be said of all that, once nothing more will be declared; `entries` are units that nobody need declare.
+    pub fn remarks(&mut self, entries: &BTreeSet<ObjectId>) -> Vec<Problem> {
+        let depending = std::mem::take(&mut self.depending).into_iter();
+        let unknown = depending.filter(|((_, on), _)| !self.units.contains_key(on) && !entries.contains(on));
+        let unknown = unknown.map(|((own, on), place)| {
+            let message = format!("it does not wait for {on}, on which it depends: nothing of that name is declared");
+            let hint = "declare it, or take it out of spec.dependsOn: Flux waits for it for ever";
+            Problem::error(place, message).hint(hint).of(own)
+        });
+        let unknown: Vec<Problem> = unknown.collect();
+        let accounts = std::mem::take(&mut self.accounts).into_iter();
+        let accounts = accounts.map(|(own, (place, account))| {
+            let message = format!(
+                "it is written with the rights of this run, not with those of {account} (spec.serviceAccountName)"
+            );
+            Problem::note(place, message).of(own)
+        });
+        let told = std::mem::take(&mut self.remarks).into_values();
+        told.chain(accounts).chain(unknown).collect()
     }
 }
 
@@ -187,7 +212,8 @@ mod tests {
             Lack::Yet => "yet".to_owned(),
             Lack::Never(why, _) => why,
         });
-        let remarks = all.remarks().map(|problem| problem.message).collect();
+        let remarks = all.remarks(&BTreeSet::from([id("none")])).into_iter();
+        let remarks = remarks.map(|problem| problem.message).collect();
         (result, all.is_at_once(&id("apps"), &id("base")), remarks)
     }
 
@@ -234,6 +260,20 @@ mod tests {
         assert!(
             broken.starts_with("its dependsOn[1].readyExpr is no expression: "),
             "{broken}"
+        );
+    }
+
+    #[test]
+    fn rights_that_are_not_those_of_its_engine_are_told() {
+        let mut all = Dependencies::default();
+        let spec = json!({"serviceAccountName": "tenant"});
+        assert!(all.judge(&id("apps"), &spec, &Place::file("a.yaml"), true).is_ok());
+        let told: Vec<String> = all.remarks(&BTreeSet::new()).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "a.yaml: Kustomization/flux/apps: it is written with the rights of this run, not with those of ServiceAccount/flux/tenant (spec.serviceAccountName)"
+            ]
         );
     }
 

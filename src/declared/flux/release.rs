@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::helm::{Values, ValuesFrom};
 use super::super::kustomize::{Outside, render};
-use super::super::release::Released;
+use super::super::release::{Released, adopt};
 use super::super::releases::Lack;
 use super::ready::{Dependencies, health_checks};
 use super::source::SourceRef;
@@ -22,6 +22,8 @@ use crate::object::{EngineUnit, Manifest, ObjectId, Place, Problem, ReadyWhen};
 pub(super) const GROUP: &str = "helm.toolkit.fluxcd.io";
 /// Helm's limit for names of releases.
 const LONGEST_NAME: usize = 53;
+/// The template of what has none, as Helm names it.
+const NO_TEMPLATE: &str = "generated-by-postrender";
 /// Marks an object while it is post-rendered.
 const INDEX: &str = "refloat.dev/index";
 
@@ -226,6 +228,10 @@ impl HelmRelease {
         for renderer in renderers.into_iter().flatten() {
             if let Some(kustomize) = renderer.get("kustomize").filter(|kustomize| kustomize.is_object()) {
                 released = post_render(kustomize, released, no_hooks, outside)?;
+                // Helm marks what it is given by a post-renderer.
+                for one in released.iter_mut().filter(|one| !one.is_of_crds && one.hook.is_none()) {
+                    adopt(&mut one.found.value, &self.name(), self.namespace());
+                }
             }
         }
         let labels = self.own_labels();
@@ -291,16 +297,51 @@ fn post_render(
         return Err(format!("its postRenderers cannot be used: {}", problem.message));
     }
     let mut given: Vec<Option<Released>> = given.into_iter().map(Some).collect();
+    let (mut marked, mut unmarked) = (Vec::new(), Vec::new());
     for mut found in built.found {
         let index = unmark(&mut found.value);
-        // What a patch took the mark from, or made anew, cannot be told apart from nothing.
-        let one = index.and_then(|index| given.get_mut(index)).and_then(Option::take);
-        if let Some(mut one) = one {
-            one.found.value = found.value;
-            done.push(one);
+        match index.and_then(|index| given.get_mut(index)).and_then(Option::take) {
+            Some(one) => marked.push(with(one, found.value)),
+            None => unmarked.push(found),
         }
     }
+    // A patch that replaces annotations takes the mark with them: then the identity tells, of what was not found by its mark.
+    for found in unmarked {
+        let is_it = |one: &&mut Option<Released>| {
+            let one = one.as_ref().map(|one| &one.found.value);
+            one.is_some_and(|one| identity(one) == identity(&found.value))
+        };
+        let taken = given.iter_mut().find(is_it).and_then(Option::take);
+        marked.push(match taken {
+            // What made it a hook went with the annotations.
+            Some(one) => with(Released { hook: None, ..one }, found.value),
+            None => Released {
+                template: NO_TEMPLATE.to_owned(),
+                found,
+                is_of_crds: false,
+                hook: None,
+                generated: Vec::new(),
+            },
+        });
+    }
+    done.extend(marked);
     Ok(done)
+}
+
+fn with(mut one: Released, value: Value) -> Released {
+    one.found.value = value;
+    one
+}
+
+/// What tells an object apart from others.
+fn identity(value: &Value) -> [&Value; 4] {
+    let metadata = &value["metadata"];
+    [
+        &value["apiVersion"],
+        &value["kind"],
+        &metadata["namespace"],
+        &metadata["name"],
+    ]
 }
 
 /// Takes the mark from an object, and the annotations where there are no others.

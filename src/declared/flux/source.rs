@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use kustomize::{Files, Memory};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use super::ignore::Kept;
 use super::{artifact, honoured};
 use crate::error::printable;
 use crate::object::{ObjectId, Place, Problem};
-use crate::source::{self, Tree, same_repository};
+use crate::source::{self, Meant, Tree, same_repository};
 
 /// API group of Flux's sources.
 const GROUP: &str = "source.toolkit.fluxcd.io";
@@ -122,9 +122,9 @@ pub(in crate::declared) enum Found<'t> {
 
 /// All sources of a run.
 pub(in crate::declared) struct Sources<'t> {
-    tree: &'t Tree,
+    pub(super) tree: &'t Tree,
     /// Where the operator says that sources are, by namespace and name.
-    given: &'t BTreeMap<(String, String), String>,
+    pub(super) given: &'t BTreeMap<(String, String), String>,
     /// Gets artifacts from registries.
     charts: &'t Charts,
     declared: BTreeMap<ObjectId, Arc<Value>>,
@@ -132,6 +132,10 @@ pub(in crate::declared) struct Sources<'t> {
     /// Sources that are the repository itself whatever their address: an entry is synced from them.
     own: BTreeSet<ObjectId>,
     opened: Mutex<BTreeMap<ObjectId, Result<Root<'t>, String>>>,
+    /// The tags of the repository itself.
+    pub(super) tags: OnceLock<Vec<String>>,
+    /// What names of revisions mean in the repository itself.
+    pub(super) meant: Mutex<BTreeMap<String, Meant>>,
     /// The repository itself, by what is left out of it.
     kept: Mutex<BTreeMap<Option<String>, Arc<Kept<'t>>>>,
 }
@@ -147,6 +151,8 @@ impl<'t> Sources<'t> {
             places: BTreeMap::new(),
             own: BTreeSet::new(),
             opened: Mutex::default(),
+            tags: OnceLock::new(),
+            meant: Mutex::default(),
             kept: Mutex::default(),
         }
     }
@@ -232,34 +238,6 @@ impl<'t> Sources<'t> {
         }
     }
 
-    /// The files of a Git repository at a revision, as Argo CD names them; of the one with this key the operator may say where it is. A
-    /// repository that knows no address of its own is taken for the one that is meant.
-    pub fn at(&self, url: &str, rev: &str, key: Option<&(String, String)>) -> Found<'t> {
-        let shown = source::without_credentials(url);
-        let id = ObjectId::new("", "Repository", None, format!("{shown}@{rev}"));
-        let found = match key.and_then(|key| self.given.get(key)) {
-            Some(place) => self.open(&id, place, None),
-            None => {
-                let own = self.tree.addresses();
-                let is_known = own.iter().any(|own| source::is_remote(own));
-                if !is_known || own.iter().any(|own| same_repository(own, url)) {
-                    return Found::Here(self.own_root_with(Arc::new(Own(self.tree))));
-                }
-                self.open(&id, url, Some(rev).filter(|rev| !rev.is_empty() && *rev != "HEAD"))
-            }
-        };
-        match found {
-            Found::Refused { why, .. } => Found::Refused {
-                why,
-                hint: match key {
-                    Some((namespace, name)) => format!("give a copy of it with --source {namespace}/{name}=PATH"),
-                    None => "it has to be in the repository, or be reached".to_owned(),
-                },
-            },
-            found => found,
-        }
-    }
-
     /// What a generator puts together.
     fn generated(&self, source: &SourceRef, inputs: &mut Inputs<'_>, last: bool, left: usize) -> Found<'t> {
         let id = source.id();
@@ -325,7 +303,7 @@ impl<'t> Sources<'t> {
     }
 
     /// The repository itself, less what this source leaves out of it.
-    fn own_root(&self, id: &ObjectId) -> Root<'t> {
+    pub(super) fn own_root(&self, id: &ObjectId) -> Root<'t> {
         let ignore = self.ignore(id);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let files = kept.entry(ignore.clone()).or_insert_with(|| {
@@ -335,7 +313,7 @@ impl<'t> Sources<'t> {
         self.own_root_with(files.clone())
     }
 
-    fn own_root_with(&self, files: Arc<dyn Files + Send + Sync + 't>) -> Root<'t> {
+    pub(super) fn own_root_with(&self, files: Arc<dyn Files + Send + Sync + 't>) -> Root<'t> {
         Root {
             files,
             name: "the repository".to_owned(),
@@ -347,22 +325,6 @@ impl<'t> Sources<'t> {
     fn ignore(&self, id: &ObjectId) -> Option<String> {
         let text = self.declared.get(id)?.pointer("/spec/ignore")?.as_str()?;
         Some(text.to_owned())
-    }
-
-    fn git(&self, id: &ObjectId, value: &Value) -> Found<'t> {
-        let text = |pointer: &str| {
-            value
-                .pointer(pointer)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
-        let url = text("/spec/url").unwrap_or_default();
-        if self.tree.addresses().iter().any(|own| same_repository(own, url)) {
-            return Found::Here(self.own_root(id));
-        }
-        let of = ["commit", "name", "tag", "branch"];
-        let rev = of.iter().find_map(|key| text(&format!("/spec/ref/{key}")));
-        self.open(id, url, rev)
     }
 
     /// What lies in a registry, as source-controller unpacks it.
@@ -393,8 +355,19 @@ impl<'t> Sources<'t> {
         })
     }
 
+    pub(super) fn root_of(&self, id: &ObjectId, tree: Tree) -> Root<'t> {
+        Root {
+            files: match &*id.group {
+                GROUP => Arc::new(Kept::of(Arc::new(tree), self.ignore(id).as_deref())),
+                _ => Arc::new(tree),
+            },
+            name: id.to_string(),
+            is_own: false,
+        }
+    }
+
     /// Opens a source once for all that ask.
-    fn once(&self, id: &ObjectId, open: impl FnOnce() -> Result<Root<'t>, String>) -> Found<'t> {
+    pub(super) fn once(&self, id: &ObjectId, open: impl FnOnce() -> Result<Root<'t>, String>) -> Found<'t> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         match opened.entry(id.clone()).or_insert_with(open) {
             Ok(root) => Found::Here(root.clone()),
@@ -406,22 +379,17 @@ impl<'t> Sources<'t> {
     }
 
     /// Opens a place.
-    fn open(&self, id: &ObjectId, place: &str, rev: Option<&str>) -> Found<'t> {
-        self.once(id, || {
-            let options = source::Options {
-                rev: rev.map(str::to_owned),
-                ..source::Options::default()
-            };
-            let tree = source::open(place, &options).map_err(|failure| failure.in_one_line())?;
-            Ok(Root {
-                files: match &*id.group {
-                    GROUP => Arc::new(Kept::of(Arc::new(tree), self.ignore(id).as_deref())),
-                    _ => Arc::new(tree),
-                },
-                name: id.to_string(),
-                is_own: false,
-            })
-        })
+    pub(super) fn open(&self, id: &ObjectId, place: &str, rev: Option<&str>) -> Found<'t> {
+        self.once(id, || self.read(id, place, rev))
+    }
+
+    pub(super) fn read(&self, id: &ObjectId, place: &str, rev: Option<&str>) -> Result<Root<'t>, String> {
+        let options = source::Options {
+            rev: rev.map(str::to_owned),
+            ..source::Options::default()
+        };
+        let tree = source::open(place, &options).map_err(|failure| failure.in_one_line())?;
+        Ok(self.root_of(id, tree))
     }
 }
 
@@ -443,7 +411,7 @@ fn how_to_give(id: &ObjectId) -> String {
 }
 
 /// The repository itself.
-struct Own<'t>(&'t Tree);
+pub(super) struct Own<'t>(pub(super) &'t Tree);
 
 impl Files for Own<'_> {
     fn read(&self, path: &str) -> Result<Arc<[u8]>, kustomize::ReadError> {

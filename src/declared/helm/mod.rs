@@ -31,4 +31,5 @@ pub use files::Files;
 pub use record::{Document, Record, Release, documents};
 pub use snapshot::{config_digest, snapshot, status, version_of_artifact};
 pub use values::{Data, Values, ValuesCause, ValuesError, ValuesFrom, merge, of_flux, parse, set_file, set_parameter};
+pub(super) use version::{Range, Version};
 pub use wanted::{Artifact, ArtifactRef, CHART_LAYER, ChartRef, ChartSource, Fetched, NotObtained, Reference};

@@ -13,7 +13,7 @@ use regex::{Captures, Regex};
 
 /// One version.
 #[derive(Debug, Clone)]
-pub(super) struct Version {
+pub(in crate::declared) struct Version {
     major: u64,
     minor: u64,
     patch: u64,
@@ -137,7 +137,7 @@ fn compare_part(left: &str, right: &str) -> Ordering {
 
 /// A range of versions: groups, one of which must hold; a group holds when all of its bounds do.
 #[derive(Debug, Clone)]
-pub(super) struct Range {
+pub(in crate::declared) struct Range {
     groups: Vec<Vec<Bound>>,
 }
 

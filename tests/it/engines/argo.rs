@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use refloat::declared::helm::{Charts, Configuration};
 use refloat::declared::{Known, Options};
-use refloat::object::{DeclaredSet, Turn, Writer};
+use refloat::object::{DeclaredSet, ObjectId, Turn, Writer};
 use refloat::plan::{self, PlanOptions};
 use serde_json::json;
 
@@ -392,4 +392,256 @@ fn charts_see_the_versions_that_their_application_names() {
     for name in ["told", "inflated"] {
         assert_eq!(data(name), json!({"kube": "v1.28.3", "has": "true"}), "{name}");
     }
+}
+
+#[test]
+fn sources_see_the_files_of_others_and_every_form_of_values() {
+    let sources = format!(
+        "  sources:\n  - {{repoURL: '{URL}', path: chart, helm: {{valueFiles: [$config/prod/values.yaml], values: 'size: 3', \
+         fileParameters: [{{name: text, path: notes.txt}}], skipCrds: true, releaseName: web}}}}\n  - {{repoURL: '{URL}', ref: config}}\n  - {{repoURL: '{URL}', path: more}}\n"
+    );
+    let with_crds = source("chart", ", helm: {releaseName: other}");
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {all: '{{ .Values.colour }} {{ .Values.size }} {{ .Values.text | trim }}'}\n";
+    let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.example.com}\n\
+        spec: {group: example.com, scope: Namespaced, names: {kind: Thing, plural: things}, versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]}\n";
+    let repo = Repo::with(&[
+        ("apps/all.yaml", &application("all", &sources)),
+        ("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n"),
+        ("chart/values.yaml", "colour: red\nsize: 1\ntext: none\n"),
+        ("chart/notes.txt", "from a file\n"),
+        ("chart/templates/map.yaml", template),
+        ("chart/crds/thing.yaml", definition),
+        ("prod/values.yaml", "colour: blue\nsize: 2\n"),
+        ("more/map.yaml", &config_map("more", "")),
+    ]);
+    let set = read(&repo, "apps");
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects_of_it = objects(&set);
+    assert_eq!(objects_of_it["ConfigMap/shop/web"]["data"]["all"], "blue 3 from a file");
+    assert!(objects_of_it.contains_key("ConfigMap/shop/more"));
+    let definition = "CustomResourceDefinition/things.example.com";
+    assert!(!objects_of_it.contains_key(definition), "skipCrds");
+    repo.write("apps/all.yaml", &application("other", &with_crds));
+    repo.commit("with definitions");
+    assert!(objects(&read(&repo, "apps")).contains_key(definition));
+}
+
+#[test]
+fn a_chart_that_looks_something_up_is_noted() {
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {known: '{{ lookup \"v1\" \"Secret\" \"shop\" \"web\" | len }}'}\n";
+    let repo = Repo::with(&[
+        ("apps/all.yaml", &application("all", &source("chart", ""))),
+        ("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 1.0.0\n"),
+        ("chart/templates/map.yaml", template),
+    ]);
+    let told = problems(&read(&repo, "apps"));
+    assert_eq!(
+        told,
+        [
+            "chart/Chart.yaml: templates look up what is in the cluster, and are told that nothing is: templates/map.yaml"
+        ]
+    );
+}
+
+#[test]
+fn a_source_at_another_revision_is_rendered_from_that() {
+    let at = |name: &str, rev: &str| {
+        application(
+            name,
+            &source(
+                "good",
+                &format!(", targetRevision: '{rev}', kustomize: {{namePrefix: {name}-}}"),
+            ),
+        )
+    };
+    let set = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: folders, namespace: argocd}}\nspec:\n  goTemplate: true\n\
+         \x20 generators: [{{git: {{repoURL: '{URL}', revision: v1.0.0, directories: [{{path: 'regions/*'}}]}}}}]\n  template:\n    metadata: {{name: '{{{{ .path.basename }}}}'}}\n\
+         \x20   spec: {{project: default, source: {{repoURL: '{URL}', path: good, targetRevision: HEAD}}, destination: {{name: in-cluster, namespace: shop}}}}\n"
+    );
+    let data =
+        |value: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: at}}\ndata: {{at: {value}}}\n");
+    let repo = Repo::with(&[
+        ("good/kustomization.yaml", "resources: [map.yaml]\n"),
+        ("good/map.yaml", &data("one")),
+        ("regions/old/a.txt", ""),
+    ]);
+    repo.git(&["remote", "add", "origin", URL]);
+    repo.git(&["tag", "v1.0.0"]);
+    let branch = repo.git(&["branch", "--show-current"]).trim().to_owned();
+    repo.git(&["mv", "regions/old", "regions/new"]);
+    repo.write("good/map.yaml", &data("two"));
+    let apps = [
+        at("head", "HEAD"),
+        at("branch", &branch),
+        at("tag", "v1.0.0"),
+        at("range", "v1.*"),
+        at("missing", "v9"),
+        set,
+    ]
+    .concat();
+    repo.write("clusters/prod/apps.yaml", &apps);
+    repo.commit("two");
+    let set = read(&repo, "clusters/prod");
+    let objects = objects(&set);
+    for (name, expected) in [
+        ("head-at", "two"),
+        ("branch-at", "two"),
+        ("tag-at", "one"),
+        ("range-at", "one"),
+    ] {
+        assert_eq!(
+            objects[&*format!("ConfigMap/shop/{name}")]["data"]["at"],
+            expected,
+            "{name}"
+        );
+    }
+    assert!(!objects.contains_key("ConfigMap/shop/missing-at"));
+    assert!(objects.contains_key("Application/argocd/old") && !objects.contains_key("Application/argocd/new"));
+    let told = problems(&set).join("\n");
+    assert!(
+        told.contains(
+            "Application/argocd/missing: nothing of this Application is restored: the clone has no revision v9"
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_a_project_forbids_of_objects_keeps_the_application_away() {
+    let project = "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: small, namespace: argocd}\nspec:\n  sourceRepos: ['*']\n\
+        \x20 destinations: [{server: '*', namespace: shop}]\n  namespaceResourceBlacklist: [{group: '', kind: Secret}]\n---\n";
+    let app = |name: &str| application(name, &format!("{}  project: small\n", source(name, "")));
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: secret}\n";
+    let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: role}\n";
+    let elsewhere = config_map("elsewhere", "").replace("annotations: {}", "namespace: other");
+    let repo = Repo::with(&[
+        (
+            "apps/all.yaml",
+            &[
+                project.to_owned(),
+                app("good"),
+                app("secret"),
+                app("role"),
+                app("elsewhere"),
+            ]
+            .concat(),
+        ),
+        ("good/map.yaml", &config_map("good", "")),
+        ("secret/map.yaml", &config_map("beside", "")),
+        ("secret/secret.yaml", secret),
+        ("role/role.yaml", role),
+        ("elsewhere/map.yaml", &elsewhere),
+    ]);
+    let set = read(&repo, "apps");
+    let all = objects(&set);
+    assert!(all.contains_key("ConfigMap/shop/good"));
+    for id in [
+        "Secret/shop/secret",
+        "ConfigMap/shop/beside",
+        "ClusterRole/role",
+        "ConfigMap/other/elsewhere",
+    ] {
+        assert!(
+            !all.keys().any(|one| one.contains(id)),
+            "a sync would apply nothing: {id}"
+        );
+    }
+    let told = problems(&set);
+    for (name, why) in [
+        ("secret", "does not permit a Secret secret"),
+        (
+            "role",
+            "does not permit a ClusterRole of rbac.authorization.k8s.io role",
+        ),
+        ("elsewhere", "does not permit the namespace other"),
+    ] {
+        let about =
+            format!("Application/argocd/{name}: nothing of this Application is restored: the project small {why}");
+        assert!(told.iter().any(|one| one.contains(&about)), "{about} in {told:#?}");
+    }
+    assert_eq!(told.len(), 3, "{told:#?}");
+}
+
+#[test]
+fn hooks_get_their_names_and_what_is_replaced_carries_no_copy() {
+    let job = |name: &str, hook: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{{name}, annotations: {{argocd.argoproj.io/hook: {hook}}}}}\nspec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: a, image: 'a:1'}}]}}}}}}\n---\n"
+        )
+    };
+    let all = [
+        job("generateName: migrate-", "PreSync"),
+        config_map("large", "argocd.argoproj.io/sync-options: Replace=true"),
+        config_map("small", ""),
+    ]
+    .concat();
+    let repo = Repo::with(&[
+        ("apps/all.yaml", &application("all", &source("plain", ""))),
+        ("plain/all.yaml", &all),
+    ]);
+    let set = read(&repo, "apps");
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let commit: String = repo.git(&["rev-parse", "HEAD"]).chars().take(7).collect();
+    let time = repo.git(&["log", "-1", "--format=%ct"]).trim().to_owned();
+    let id = format!("Job/shop/migrate-{commit}-presync-{time}");
+    assert_eq!(turn(&set, &id).0, -1);
+    assert!(objects(&set)[&*id]["metadata"].get("generateName").is_none());
+    let writer = |name: &str| {
+        let found = set.objects.iter().find(|one| one.id.name == name);
+        found.expect("because it is declared").writer.clone()
+    };
+    assert_eq!(writer("large"), Writer::ServerSide("argocd-controller".to_owned()));
+    assert_eq!(writer("small"), Writer::ClientSide("argocd-controller".to_owned()));
+}
+
+#[test]
+fn clusters_are_known_by_secrets_that_are_given() {
+    let app = application("far", &source("shop", "")).replace("server: 'https://kubernetes.default.svc'", "name: same");
+    let repo = Repo::with(&[("apps/all.yaml", &app), ("shop/map.yaml", &config_map("shop", ""))]);
+    let secret = |server: &str| {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "cluster-same", "labels": {"argocd.argoproj.io/secret-type": "cluster"}},
+            "stringData": {"name": "same", "server": server},
+        });
+        Known::from([(
+            ObjectId::new("", "Secret", Some("argocd"), "cluster-same"),
+            Some(secret),
+        )])
+    };
+    let read = |inputs: Known| {
+        load_with(
+            &repo,
+            "apps",
+            Options {
+                inputs,
+                ..Options::default()
+            },
+        )
+    };
+    let unknown = read(Known::new());
+    assert!(!objects(&unknown).contains_key("ConfigMap/shop/shop"));
+    let here = read(secret("https://kubernetes.default.svc"));
+    assert!(
+        objects(&here).contains_key("ConfigMap/shop/shop"),
+        "{:?}",
+        problems(&here)
+    );
+    let there = read(secret("https://eu.example.com"));
+    assert!(
+        problems(&there)[0].contains("it is for another cluster (same)"),
+        "{:?}",
+        problems(&there)
+    );
+    // As the operator gives it.
+    let file = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
+    let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: cluster-same, namespace: argocd, labels: {argocd.argoproj.io/secret-type: cluster}}\n\
+        stringData: {name: same, server: 'https://kubernetes.default.svc'}\n";
+    std::fs::write(file.path(), text).expect("because it is ours");
+    let input = format!("Secret/argocd/cluster-same={}", file.path().display());
+    let place = repo.path().display().to_string();
+    let ran = refloat(["render", &*place, "--path", "apps", "--input", &*input]).run();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("name: shop\n"), "{}", ran.stdout);
 }

@@ -2,7 +2,7 @@
 
 use refloat::declared::Known;
 use refloat::object::{EngineUnit, ReadyWhen, Writer};
-use refloat::plan::{self, PlanOptions};
+use refloat::plan::{self, PlanOptions, StepAction};
 use serde_json::json;
 
 use super::{config_map, facts, kustomization, load, objects, problems};
@@ -225,5 +225,276 @@ fn what_lacks_an_input_waits_for_what_goes_without_one() {
         named,
         ["nobody", "none", "sops-age"],
         "what is declared in the end is not asked for"
+    );
+}
+
+fn map(name: &str, more: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop{more}}}\n")
+}
+
+#[test]
+fn variables_that_are_not_set_fail_a_unit_or_are_empty() {
+    let controller = |gate: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: kustomize-controller, namespace: flux-system}}\nspec:\n  selector: {{matchLabels: {{app: k}}}}\n\
+             \x20 template:\n    metadata: {{labels: {{app: k}}}}\n    spec: {{containers: [{{name: manager, image: 'ghcr.io/fluxcd/kustomize-controller:v1.9.6', args: ['--feature-gates=StrictPostBuildSubstitutions={gate}']}}]}}\n"
+        )
+    };
+    let unset = kustomization("web", "./web", "  postBuild: {substitute: {A: b}}\n");
+    let repo = Repo::with(&[
+        ("clusters/prod/controller.yaml", &controller("true")),
+        ("clusters/prod/web.yaml", &unset),
+        (
+            "web/map.yaml",
+            &format!(
+                "{}data: {{a: '${{A}}', none: 'x${{NONE}}', other: '${{OTHER:=c}}'}}\n",
+                map("web", "")
+            ),
+        ),
+    ]);
+    let strict = load(&repo, "clusters/prod", Known::new());
+    assert_eq!(
+        problems(&strict),
+        [
+            "clusters/prod/web.yaml:1 and web/map.yaml:1: Kustomization/flux-system/web: nothing of this Kustomization is restored: in ConfigMap/web: the variable NONE is not set, and substitution is strict"
+        ]
+    );
+    assert!(
+        !objects(&strict).contains_key("ConfigMap/shop/web"),
+        "never with empty values"
+    );
+    repo.write("clusters/prod/controller.yaml", &controller("false"));
+    repo.commit("lax");
+    let lax = load(&repo, "clusters/prod", Known::new());
+    assert_eq!(problems(&lax), Vec::<String>::new());
+    assert_eq!(
+        objects(&lax)["ConfigMap/shop/web"]["data"],
+        json!({"a": "b", "none": "x", "other": "c"})
+    );
+}
+
+#[test]
+fn what_units_depend_on_has_to_be_there() {
+    let after =
+        |name: &str, on: &str| kustomization(name, &format!("./{name}"), &format!("  dependsOn: [{{name: {on}}}]\n"));
+    let repo = Repo::with(&[
+        ("clusters/prod/a.yaml", &after("a", "flux-system")),
+        ("clusters/prod/b.yaml", &after("b", "none")),
+        ("a/map.yaml", &map("first", "")),
+        ("b/map.yaml", &map("web", "")),
+    ]);
+    let set = load(&repo, "clusters/prod", Known::new());
+    let told: Vec<String> = problems(&set)
+        .into_iter()
+        .filter(|one| one.contains("depends"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "clusters/prod/b.yaml:1: Kustomization/flux-system/b: it does not wait for Kustomization/flux-system/none, on which it depends: nothing of that name is declared"
+        ],
+        "what syncs the entry need not be declared"
+    );
+    assert!(objects(&set).contains_key("ConfigMap/shop/web"), "and the rest goes on");
+    // In a ring none of them would ever start.
+    repo.write("clusters/prod/a.yaml", &after("a", "b"));
+    repo.write("clusters/prod/b.yaml", &after("b", "a"));
+    repo.commit("a ring");
+    let set = load(&repo, "clusters/prod", Known::new());
+    let ring = plan::build(&set, &facts(), &PlanOptions::default()).expect_err("because of the ring");
+    let said = ring.to_string();
+    for part in [
+        "objects wait for each other in a ring",
+        "Kustomization/flux-system/a",
+        "Kustomization/flux-system/b",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn two_units_that_declare_one_object_are_both_named() {
+    let repo = Repo::with(&[
+        ("clusters/prod/a.yaml", &kustomization("a", "./a", "")),
+        ("clusters/prod/b.yaml", &kustomization("b", "./b", "")),
+        ("a/map.yaml", &format!("{}data: {{from: a}}\n", map("web", ""))),
+        ("b/map.yaml", &format!("{}data: {{from: b}}\n", map("web", ""))),
+    ]);
+    let set = load(&repo, "clusters/prod", Known::new());
+    let told = problems(&set).join("\n");
+    for part in [
+        "a/map.yaml:1",
+        "b/map.yaml:1",
+        "ConfigMap/shop/web",
+        "Kustomization/flux-system/a",
+        "Kustomization/flux-system/b",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!(
+        objects(&set)["ConfigMap/shop/web"]["data"]["from"],
+        "b",
+        "the last one wins"
+    );
+}
+
+#[test]
+fn what_flux_leaves_out_is_not_restored_and_what_it_makes_once_is_made_once() {
+    let mark = |mark: &str| format!(", annotations: {{kustomize.toolkit.fluxcd.io/{mark}}}");
+    let all = [
+        map("ignored", &mark("ssa: ignore")),
+        map("disabled", &mark("reconcile: disabled")),
+        map("once", &mark("ssa: IfNotPresent")),
+        map("merged", &mark("ssa: Merge")),
+        map("plain", ""),
+    ]
+    .join("---\n");
+    let child = kustomization("child", "./child", "").replace(
+        "namespace: flux-system}\n",
+        "namespace: flux-system, labels: {kustomize.toolkit.fluxcd.io/reconcile: disabled}}\n",
+    );
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", "")),
+        ("apps/maps.yaml", &all),
+        ("apps/child.yaml", &child),
+        ("child/map.yaml", &map("grandchild", "")),
+    ]);
+    let set = load(&repo, "clusters/prod", Known::new());
+    let plan = plan::build(&set, &facts(), &PlanOptions::default()).expect("because it has no ring");
+    let mut made: Vec<(String, bool)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            StepAction::Apply { create_only, .. } if step.id.kind == "ConfigMap" => {
+                Some((step.id.name.to_string(), *create_only))
+            }
+            _ => None,
+        })
+        .collect();
+    made.sort();
+    let once = |name: &str, once| (name.to_owned(), once);
+    assert_eq!(made, [once("merged", false), once("once", true), once("plain", false)]);
+    assert!(
+        !objects(&set).contains_key("ConfigMap/shop/grandchild"),
+        "Flux never makes its unit"
+    );
+    let told: Vec<&str> = plan.problems.iter().map(|problem| &*problem.message).collect();
+    let left_out = |mark: &str| format!("it is not restored: Flux leaves it out (kustomize.toolkit.fluxcd.io/{mark})");
+    for mark in ["ssa: Ignore", "reconcile: disabled"] {
+        assert!(told.contains(&&*left_out(mark)), "{mark} in {told:?}");
+    }
+    assert!(
+        plan.withheld.is_empty(),
+        "nothing of the unit is missing: {:?}",
+        plan.withheld
+    );
+}
+
+#[test]
+fn older_versions_of_the_api_are_followed_too() {
+    let unit = |name: &str, version: &str, more: &str| {
+        kustomization(name, &format!("./{name}"), more).replace("fluxcd.io/v1\n", &format!("fluxcd.io/{version}\n"))
+    };
+    let patches = "  patchesStrategicMerge:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: first, namespace: shop}, data: {a: merged}}\n\
+        \x20 patchesJson6902:\n  - {target: {version: v1, kind: ConfigMap, name: first}, patch: [{op: add, path: /data/b, value: added}]}\n  validation: client\n";
+    let old = "apiVersion: source.toolkit.fluxcd.io/v1beta1\nkind: GitRepository\nmetadata: {name: flux-system, namespace: flux-system}\nspec: {interval: 1m, url: 'https://git.example.com/fleet', gitImplementation: go-git}\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/source.yaml", old),
+        ("clusters/prod/first.yaml", &unit("first", "v1beta1", patches)),
+        (
+            "clusters/prod/second.yaml",
+            &unit("second", "v1beta2", "  targetNamespace: other\n"),
+        ),
+        ("first/map.yaml", &format!("{}data: {{a: plain}}\n", map("first", ""))),
+        ("second/map.yaml", &map("second", "")),
+    ]);
+    let set = load(&repo, "clusters/prod", Known::new());
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    assert_eq!(
+        objects["ConfigMap/shop/first"]["data"],
+        json!({"a": "merged", "b": "added"})
+    );
+    assert!(objects.contains_key("ConfigMap/other/second"));
+}
+
+#[test]
+fn a_unit_that_names_another_revision_is_rendered_from_that() {
+    let source = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: {name}, namespace: flux-system}}\nspec: {{url: 'https://git.example.com/fleet', ref: {{{spec}}}}}\n"
+        )
+    };
+    let unit = |name: &str| {
+        kustomization(name, "./apps", &format!("  namePrefix: {name}-\n"))
+            .replace("name: flux-system}\n", &format!("name: {name}}}\n"))
+    };
+    let data = |value: &str| format!("{}data: {{at: {value}}}\n", map("at", ""));
+    let repo = Repo::with(&[("apps/map.yaml", &data("one"))]);
+    repo.git(&["remote", "add", "origin", "git@git.example.com:fleet.git"]);
+    repo.git(&["tag", "v1.0.0"]);
+    let branch = repo.git(&["branch", "--show-current"]).trim().to_owned();
+    repo.git(&["branch", "staging"]);
+    repo.write("apps/map.yaml", &data("two"));
+    repo.commit("two");
+    repo.git(&["tag", "v1.1.0"]);
+    repo.git(&["tag", "v2.0.0-rc.1"]);
+    for (name, reference) in [
+        ("none", "".to_owned()),
+        ("branch", format!("branch: {branch}")),
+        ("staging", "branch: staging".to_owned()),
+        ("tag", "tag: v1.0.0".to_owned()),
+        ("range", "semver: ^1.0.0, tag: v1.0.0".to_owned()),
+        ("name", "name: refs/tags/v1.0.0".to_owned()),
+        ("missing", "tag: v9".to_owned()),
+        ("unsatisfied", "semver: '>=9'".to_owned()),
+    ] {
+        repo.write(&format!("clusters/prod/{name}-source.yaml"), &source(name, &reference));
+        repo.write(&format!("clusters/prod/{name}.yaml"), &unit(name));
+    }
+    repo.write("apps/map.yaml", &data("three"));
+    repo.commit("three");
+    let at = |set: &refloat::object::DeclaredSet| -> Vec<(String, String)> {
+        let objects = objects(set);
+        let maps = objects.iter().filter_map(|(id, value)| {
+            Some((
+                id.strip_prefix("ConfigMap/shop/")?.to_owned(),
+                value["data"]["at"].as_str()?.to_owned(),
+            ))
+        });
+        maps.collect()
+    };
+    let expected = |all: &[(&str, &str)]| -> Vec<(String, String)> {
+        all.iter()
+            .map(|(name, at)| (format!("{name}-at"), (*at).to_owned()))
+            .collect()
+    };
+    let set = load(&repo, "clusters/prod", Known::new());
+    assert_eq!(
+        at(&set),
+        expected(&[
+            ("branch", "three"),
+            ("name", "one"),
+            ("none", "three"),
+            ("range", "two"),
+            ("staging", "one"),
+            ("tag", "one")
+        ])
+    );
+    let told = problems(&set).join("\n");
+    for part in [
+        "Kustomization/flux-system/missing: nothing of this Kustomization is restored: the clone has no revision refs/tags/v9",
+        "Kustomization/flux-system/unsatisfied: nothing of this Kustomization is restored: GitRepository/flux-system/unsatisfied could not be read: it has no tag that satisfies >=9",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    let hints: Vec<&str> = set
+        .problems
+        .iter()
+        .filter_map(|problem| problem.hint.as_deref())
+        .collect();
+    assert!(
+        hints.contains(&"`git fetch --tags origin` brings it into the clone, if the origin has it"),
+        "{hints:?}"
     );
 }

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use refloat::declared::helm::{Charts, Configuration};
 use refloat::declared::{Known, Options};
 use refloat::object::{DeclaredSet, Hook, ObjectId, ReadyWhen, Writer};
-use refloat::plan::{self, PlanOptions};
+use refloat::plan::{self, PlanOptions, StepAction};
 use serde_json::json;
 
 use super::{facts, kustomization, load_with, objects, problems};
@@ -83,7 +83,12 @@ fn a_chart_of_the_repository_is_released_as_its_controller_would() {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secrets", "namespace": "shop"}, "stringData": {"pw": CANARY}});
     let id = ObjectId::new("", "Secret", Some("shop"), "secrets");
     let set = read(&repo, Known::from([(id.clone(), Some(secret))]));
-    assert_eq!(problems(&set), Vec::<String>::new());
+    assert_eq!(
+        problems(&set),
+        [
+            "apps/web.yaml:1: HelmRelease/shop/web: it does not wait for HelmRelease/shop/db, on which it depends: nothing of that name is declared"
+        ]
+    );
     let objects = objects(&set);
     let config = objects["ConfigMap/prod/prod-web-config"];
     assert_eq!(
@@ -136,7 +141,10 @@ fn a_chart_of_the_repository_is_released_as_its_controller_would() {
     assert!(set.wanted.is_empty());
     // Where the Secret is not there, nothing is rendered, and certainly not with an empty password.
     let without = read(&repo, Known::from([(id, None)]));
-    assert_snapshot!(problems(&without).join("\n"), @"apps/web.yaml:1: HelmRelease/shop/web: nothing of this HelmRelease is restored: its values come from Secret/shop/secrets, which is neither declared nor in the cluster");
+    assert_snapshot!(problems(&without).join("\n"), @r"
+    apps/web.yaml:1: HelmRelease/shop/web: it does not wait for HelmRelease/shop/db, on which it depends: nothing of that name is declared
+    apps/web.yaml:1: HelmRelease/shop/web: nothing of this HelmRelease is restored: its values come from Secret/shop/secrets, which is neither declared nor in the cluster
+    ");
     assert!(super::objects(&without).contains_key("HelmRelease/shop/web"));
 }
 
@@ -318,4 +326,167 @@ fn a_release_starts_after_those_it_depends_on_and_its_object_comes_last() {
         position("Job/shop/web-init") < position("ConfigMap/shop/web-config"),
         "its hook runs first"
     );
+}
+
+#[test]
+fn what_an_installation_leaves_out_is_left_out_and_its_record_lies_where_it_says() {
+    let chart = [("charts/web/crds/monitor.yaml", CRD)];
+    let read_with = |more: &str| {
+        let release = release("web", &format!("{LOCAL}{more}"));
+        let repo = repository(&[&[("apps/web.yaml", &*release)], &chart[..]].concat());
+        let set = read(&repo, Known::new());
+        assert_eq!(problems(&set), Vec::<String>::new());
+        set
+    };
+    let (definition, hook) = (
+        "CustomResourceDefinition/monitors.monitoring.example.com",
+        "Job/shop/web-init",
+    );
+    let has = |set: &DeclaredSet, id: &str| objects(set).contains_key(id);
+    let whole = read_with("");
+    assert!(has(&whole, definition) && has(&whole, hook));
+    let record = |set: &DeclaredSet| {
+        let records = set.units.iter().filter_map(|unit| unit.record.as_ref());
+        let mut names = records.map(|record| (record.secret.id().to_string(), record.status.clone()));
+        names.next().expect("because there is a release")
+    };
+    assert_eq!(record(&whole).0, "Secret/shop/sh.helm.release.v1.web.v1");
+    let small = read_with("  install: {crds: Skip, disableHooks: true}\n  storageNamespace: flux-system\n");
+    assert!(!has(&small, definition) && !has(&small, hook));
+    assert!(has(&small, "Deployment/shop/web"));
+    let (name, status) = record(&small);
+    assert_eq!(name, "Secret/flux-system/sh.helm.release.v1.web.v1");
+    assert_eq!(
+        status.expect("because Flux keeps one")["storageNamespace"],
+        "flux-system"
+    );
+}
+
+#[test]
+fn a_post_renderer_that_takes_all_annotations_keeps_the_object() {
+    let replaced = "  postRenderers:\n  - kustomize:\n      patches:\n      - target: {kind: Deployment}\n        patch: |\n          - {op: replace, path: /metadata/annotations, value: {only: this}}\n\
+        \x20     - target: {kind: Secret}\n        patch: |\n          $patch: delete\n          apiVersion: v1\n          kind: Secret\n          metadata: {name: web}\n";
+    let repo = repository(&[("apps/web.yaml", &release("web", &format!("{LOCAL}{replaced}")))]);
+    let set = read(&repo, Known::new());
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    assert_eq!(
+        objects["Deployment/shop/web"]["metadata"]["annotations"],
+        json!({"only": "this", "meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"}),
+        "Helm marks what it is given"
+    );
+    assert!(
+        !objects.contains_key("Secret/shop/web"),
+        "and what is deleted stays away"
+    );
+    let place = set
+        .objects
+        .iter()
+        .find(|one| one.id.kind == "Deployment")
+        .map(|one| one.provenance.file.clone());
+    assert_eq!(place.as_deref(), Some("charts/web/templates/objects.yaml"));
+}
+
+#[test]
+fn no_chart_is_rendered_again_that_would_come_out_the_same() {
+    let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+    let (program, log) = (folder.path().join("helm"), folder.path().join("log"));
+    let helm = tool_folder("helm").join("helm");
+    let script = format!(
+        "#!/bin/sh\necho \"$2\" >> {}\nexec {} \"$@\"\n",
+        log.display(),
+        helm.display()
+    );
+    std::fs::write(&program, script).expect("because the folder is ours");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("because it is ours");
+    let repo = repository(&[
+        (
+            "apps/blind.yaml",
+            &release(
+                "blind",
+                "  chart: {spec: {chart: ./charts/blind, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}\n",
+            ),
+        ),
+        (
+            "apps/random.yaml",
+            &release(
+                "random",
+                "  chart: {spec: {chart: ./charts/random, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}\n",
+            ),
+        ),
+        ("apps/seeing.yaml", &release("seeing", LOCAL)),
+        (
+            "charts/blind/Chart.yaml",
+            "apiVersion: v2\nname: blind\nversion: 0.1.0\n",
+        ),
+        ("charts/blind/crds/monitor.yaml", CRD),
+        (
+            "charts/blind/templates/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: blind}\n",
+        ),
+        (
+            "charts/random/Chart.yaml",
+            "apiVersion: v2\nname: random\nversion: 0.1.0\n",
+        ),
+        (
+            "charts/random/templates/secret.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: random}\nstringData: {password: '{{ randAlphaNum 12 }}'}\n",
+        ),
+    ]);
+    let options = Options {
+        helm: Some(program),
+        ..options(Known::new())
+    };
+    let renderings = Arc::clone(&options.renderings);
+    let set = load_with(&repo, "clusters/prod", options.clone());
+    assert_eq!(problems(&set), Vec::<String>::new());
+    assert!(
+        objects(&set).contains_key("Monitor/shop/seeing"),
+        "the kind comes in another chart"
+    );
+    let random = set
+        .objects
+        .iter()
+        .find(|one| one.id.name == "random" && one.id.kind == "Secret");
+    assert_eq!(
+        random.expect("because it is declared").generated,
+        ["/stringData/password"]
+    );
+    let ran = || {
+        let text = std::fs::read_to_string(&log).expect("because helm ran");
+        let mut times = BTreeMap::new();
+        text.lines()
+            .for_each(|name| *times.entry(name.to_owned()).or_insert(0) += 1);
+        times
+    };
+    let expected =
+        BTreeMap::from([("blind", 1), ("random", 2), ("seeing", 2)].map(|(name, times)| (name.to_owned(), times)));
+    assert_eq!(ran(), expected);
+    // Neither is it in a second reading of the same run.
+    let again = Options { renderings, ..options };
+    let second = load_with(&repo, "clusters/prod", again);
+    assert_eq!(ran(), expected);
+    assert_eq!(objects(&second), objects(&set));
+}
+
+#[test]
+fn what_hooks_leave_behind_stays() {
+    let hook = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: gone, annotations: {helm.sh/hook: pre-install, helm.sh/hook-delete-policy: hook-succeeded}}\n\
+        spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'a:1'}]}}}\n";
+    let repo = repository(&[
+        ("apps/web.yaml", &release("web", LOCAL)),
+        ("charts/web/templates/gone.yaml", hook),
+    ]);
+    let set = read(&repo, Known::new());
+    let options = PlanOptions {
+        old_cluster_is_gone: true,
+        ..PlanOptions::default()
+    };
+    let plan = plan::build(&set, &facts(), &options).expect("because it has no ring");
+    let of_hook = plan.steps.iter().filter(|step| step.id.to_string() == "Job/shop/gone");
+    let actions: Vec<bool> = of_hook
+        .map(|step| matches!(step.action, StepAction::Apply { .. }))
+        .collect();
+    assert_eq!(actions, [true], "it is made, and nothing deletes it: README.md says so");
 }

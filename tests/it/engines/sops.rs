@@ -347,3 +347,24 @@ fn what_a_config_map_is_generated_from_stays_encrypted() {
     );
     assert_eq!(decoded(&objects["Secret/shop/both"]["data"], "PASSWORD"), CANARY);
 }
+
+#[test]
+fn generators_of_ksops_are_opened_in_what_argo_cd_syncs() {
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: apps, namespace: argocd}\nspec:\n  project: default\n\
+        \x20 source: {repoURL: 'https://git.example.com/shop.git', path: apps, kustomize: {namePrefix: a-}}\n\
+        \x20 destination: {server: 'https://kubernetes.default.svc', namespace: shop}\n";
+    let generator = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: secrets, annotations: {config.kubernetes.io/function: 'exec: {path: ksops}'}}\nfiles: [enc/secret.yaml]\n";
+    let repo = Repo::with(&[
+        ("argocd/apps.yaml", application),
+        ("apps/kustomization.yaml", "generators: [ksops.yaml]\n"),
+        ("apps/ksops.yaml", generator),
+        ("apps/enc/secret.yaml", &secret()),
+    ]);
+    let set = load_with(&repo, "argocd", given(KEY));
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let secret = objects(&set)["Secret/shop/a-db"].clone();
+    assert_eq!(secret["data"], json!({"password": base64(CANARY)}));
+    assert!(secret.get("sops").is_none());
+    let told = problems(&load_with(&repo, "argocd", Options::default()));
+    assert!(told.len() == 1 && told[0].contains("no key fits"), "{told:?}");
+}
