@@ -17,11 +17,9 @@ use crate::object::{
     Cleaning, Declared, FactGap, GroupKind, Known, Learned, LiveObject, Manifest, ObjectId, Scope, ServedKinds,
 };
 
-/// Dry runs for one object.
+/// Dry runs for one object, however often it changes meanwhile and is read again.
 const DRY_RUNS: usize = 4;
-/// How often an object that changes meanwhile is read again, with growing pauses.
-const ROUNDS: u32 = 6;
-/// The first of those pauses; each is twice the one before.
+/// The first pause before it is; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A live object of which a manifest is wanted.
@@ -123,19 +121,19 @@ impl Cluster {
     }
 
     async fn clean_one(&self, at: &Endpoint, id: &ObjectId, known: Known<'_>) -> Result<Option<Cleaned>, String> {
-        let mut round = 0;
+        let (mut dry_runs, mut pause) = (DRY_RUNS, PAUSE);
         loop {
-            round += 1;
             let read = self.get_as::<Value>(at, id.namespace.as_deref(), &id.name).await;
             let Some(live) = read.map_err(|trouble| trouble.to_string())? else {
                 return Ok(None);
             };
             let object = LiveObject::of(&live);
             let mut cleaning = Cleaning::new(&live, &object, known);
-            let proof = match self.prove(at, id, &live, &mut cleaning).await {
+            let proof = match self.prove(at, id, &live, &mut cleaning, &mut dry_runs).await {
                 Ok(proof) => proof,
-                Err(()) if round < ROUNDS => {
-                    tokio::time::sleep(PAUSE * 2_u32.pow(round - 1)).await;
+                Err(()) if dry_runs > 0 => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
                     continue;
                 }
                 Err(()) => {
@@ -160,9 +158,11 @@ impl Cluster {
         id: &ObjectId,
         live: &Value,
         cleaning: &mut Cleaning<'_>,
+        dry_runs: &mut usize,
     ) -> Result<Proof, ()> {
         let mut beside = false;
-        for _ in 0..DRY_RUNS {
+        while *dry_runs > 0 {
+            *dry_runs -= 1;
             let asked = match beside {
                 true => self.created(at, id, live, cleaning.draft()).await,
                 false => self.put(at, id, live, cleaning.draft()).await,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use refloat::cluster::{Cleaned, Cluster, Endpoint, Proof, Wanted};
+use refloat::cluster::{Cleaned, Cluster, ConnectOptions, Endpoint, Proof, Wanted};
+use refloat::control_plane::Options;
 use refloat::object::builtin::{self, BUILTINS};
 use refloat::object::{Manifest, ObjectId, Scope, ServedKinds};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::plane::{Plane, fresh, wait};
+use crate::support::fault_proxy::{Act, Fault, FaultProxy};
+use crate::support::plane::{Plane, fresh_with, shared, wait};
 
 /// Kinds that nobody declares, with the reason why.
 const NOBODYS: &[(&str, &str, &str)] = &[
@@ -137,7 +139,10 @@ fn differences(manifest: &Manifest, cleaned: &Cleaned) -> Vec<String> {
 }
 
 fn exported(way: Way) {
-    let plane = fresh();
+    let plane = fresh_with(Options {
+        request_log: true,
+        ..Options::default()
+    });
     let cluster = plane.connect();
     let mut kinds = discover(&cluster);
     let manifests = written();
@@ -167,6 +172,67 @@ fn exported(way: Way) {
         ids.len(),
         wrong.join("\n")
     );
+    let most = dry_runs(&plane.requests()).into_iter().max_by_key(|(_, count)| *count);
+    assert!(
+        most.as_ref().is_some_and(|(_, count)| (1..=4).contains(count)),
+        "{most:?}"
+    );
+}
+
+/// How many dry runs were asked for each object, those under a free name with those under its own.
+fn dry_runs(requests: &[Value]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    let ended = requests.iter().filter(|line| line["stage"] == "ResponseComplete");
+    for line in ended.filter(|line| {
+        line["requestURI"]
+            .as_str()
+            .is_some_and(|uri| uri.contains("dryRun=All"))
+    }) {
+        let object = &line["objectRef"];
+        let [resource, namespace, name] =
+            ["resource", "namespace", "name"].map(|key| object[key].as_str().unwrap_or(""));
+        // A free name is its own and twelve characters.
+        let name = match &line["verb"] == "create" {
+            true => name.rsplit_once('-').map_or(name, |(name, _)| name),
+            false => name,
+        };
+        assert_ne!(name, "", "{line}");
+        *counts.entry(format!("{resource}/{namespace}/{name}")).or_default() += 1;
+    }
+    counts
+}
+
+/// However often an object changes meanwhile.
+#[test]
+fn an_object_costs_four_dry_runs_at_most() {
+    let api = shared().api();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "restless"}});
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "restless"}, "data": {"a": "b"}});
+    for (path, object) in [
+        ("/api/v1/namespaces", namespace),
+        ("/api/v1/namespaces/restless/configmaps", map),
+    ] {
+        assert!(wait(api.create(path, &object)).is_ok_and(|made| made.is_success()));
+    }
+    let proxy = wait(FaultProxy::start(shared().kubeconfig().as_ref()));
+    let changed = Act::Status(409, "Conflict", "the object has been modified", 0);
+    proxy.set([Fault::on("PUT", "/configmaps/restless", changed)]);
+    let options = ConnectOptions {
+        kubeconfig_text: Some(proxy.kubeconfig()),
+        ..ConnectOptions::default()
+    };
+    let cluster = wait(Cluster::connect(options)).unwrap_or_else(|failure| panic!("{failure}"));
+    let id = ObjectId::new("", "ConfigMap", Some("restless"), "restless");
+    let wanted = [Wanted {
+        id: &id,
+        declared: None,
+    }];
+    let (cleaned, gaps) = wait(cluster.clean(&discover(&cluster), &wanted));
+    assert_eq!(gaps, []);
+    assert_eq!(cleaned[&id].proof, Proof::None("it keeps changing".to_owned()));
+    let asked = proxy.log();
+    let dry = asked.iter().filter(|request| request.path.contains("dryRun=All"));
+    assert_eq!(dry.count(), 4);
 }
 
 fn id(kinds: &ServedKinds, manifest: &Manifest) -> ObjectId {
