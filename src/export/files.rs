@@ -30,34 +30,40 @@ pub fn edit(root: &Path, tree: &Tree, made: &Changeset) -> Result<(), Failure> {
 /// Writes the files of a changeset below `root`, by their paths. Files that go are removed where they are.
 ///
 /// # Errors
-/// Where one cannot be written; nothing is changed then.
+/// Where one cannot be written. Nothing is changed as long as contents are laid beside their files; once files take their places the
+/// failure says which are as they are to be.
 pub fn write(root: &Path, made: &Changeset) -> Result<(), Failure> {
-    let failed = |path: &Path, cause: io::Error| {
-        Failure::new(Kind::Io, "nothing was written")
-            .because(format!("{}: {cause}", path.display()))
-            .hint("give a folder that can be written to")
-    };
+    let mut folders = Vec::new();
     let mut ready = Vec::new();
     for (path, content) in &made.files {
         let target = root.join(path);
-        if let Some(content) = content {
-            ready.push(lay(&target, content).map_err(|cause| failed(&target, cause))?);
+        let Some(content) = content else { continue };
+        match lay(&target, content, &mut folders) {
+            Ok(laid) => ready.push(laid),
+            Err(cause) => {
+                drop(ready);
+                // The innermost first. What somebody put there meanwhile stays.
+                for folder in folders.iter().rev() {
+                    let _ = fs::remove_dir(folder);
+                }
+                return Err(failed(&target, &cause, &[]));
+            }
         }
     }
+    let mut done = Vec::new();
     // From here on only names change.
     for (file, target) in ready {
-        file.persist(&target).map_err(|error| failed(&target, error.error))?;
+        if let Err(error) = file.persist(&target) {
+            return Err(failed(&target, &error.error, &done));
+        }
+        done.push(format!("{} is written", target.display()));
     }
-    for path in made
-        .files
-        .iter()
-        .filter(|(_, content)| content.is_none())
-        .map(|(path, _)| path)
-    {
+    let gone = made.files.iter().filter(|(_, content)| content.is_none());
+    for (path, _) in gone {
         let target = root.join(path);
         match fs::remove_file(&target) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(failed(&target, cause)),
-            _ => {}
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(failed(&target, &cause, &done)),
+            _ => done.push(format!("{} is gone", target.display())),
         }
         let above = Path::new(path)
             .ancestors()
@@ -71,12 +77,32 @@ pub fn write(root: &Path, made: &Changeset) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The new content beside a file, with the file's mode.
-fn lay(target: &Path, content: &[u8]) -> io::Result<(NamedTempFile, PathBuf)> {
+/// Why a file is not as it is to be, and which are.
+fn failed(target: &Path, cause: &io::Error, done: &[String]) -> Failure {
+    let what = match done {
+        [] => "nothing was written",
+        _ => "the change was written in part",
+    };
+    let failure = Failure::new(Kind::Io, what).because(format!("{}: {cause}", target.display()));
+    match done {
+        [] => failure.hint("give a folder that can be written to"),
+        _ => failure.hint(format!(
+            "done so far: {}; in a working tree `git restore` takes it back",
+            done.join(", ")
+        )),
+    }
+}
+
+/// The new content beside a file, with the file's mode. Folders that had to be made for it are noted, the outermost first.
+fn lay(target: &Path, content: &[u8], folders: &mut Vec<PathBuf>) -> io::Result<(NamedTempFile, PathBuf)> {
     // Through a link the file changes that it leads to.
     let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
     let folder = target.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
+    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.exists()).collect();
+    for folder in missing.into_iter().rev().filter(|above| !above.as_os_str().is_empty()) {
+        fs::create_dir(folder)?;
+        folders.push(folder.to_owned());
+    }
     // As any new file, within the user's umask; temporary ones would be for their owner alone.
     let mode = fs::Permissions::from_mode(0o666);
     let mut builder = tempfile::Builder::new();
@@ -95,5 +121,57 @@ fn is_as_in(root: &Path, tree: &Tree, path: &str) -> bool {
             .read(path)
             .is_ok_and(|bytes| there.is_ok_and(|there| there == *bytes)),
         false => there.is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(files: &[(&str, Option<&str>)], there: &[(&str, &str)]) -> (tempfile::TempDir, Result<(), Failure>) {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        for (path, text) in there {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("because it is in a folder")).expect("because the folder is ours");
+            fs::write(path, text).expect("because the folder is ours");
+        }
+        let files = files
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), text.map(Into::into)));
+        let made = Changeset {
+            files: files.collect(),
+            ..Changeset::default()
+        };
+        let done = write(&folder.path().join("out"), &made);
+        (folder, done)
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_could_not_be_laid() {
+        let files = [("a/b/new.yaml", Some("a")), ("c/d/new.yaml", Some("b"))];
+        let (folder, done) = written(&files, &[("out/c/d", "a file")]);
+        let said = done.expect_err("because a file is in the way").to_string();
+        assert!(said.contains("nothing was written\n"), "{said}");
+        assert!(!folder.path().join("out/a").exists());
+        // Not even the folder that was named.
+        let (folder, done) = written(&files, &[("out", "a file")]);
+        assert!(done.is_err());
+        assert_eq!(
+            fs::read(folder.path().join("out")).ok().as_deref(),
+            Some(&b"a file"[..])
+        );
+    }
+
+    #[test]
+    fn what_is_written_by_then_is_said() {
+        let files = [("a/new.yaml", Some("a")), ("b", Some("b")), ("c", None)];
+        let (folder, done) = written(&files, &[("out/b/inside", "b"), ("out/c", "c")]);
+        let failure = done.expect_err("because a folder is in the way");
+        let said = format!("{failure} {failure:?}");
+        assert!(
+            said.contains("the change was written in part") && said.contains("a/new.yaml is written"),
+            "{said}"
+        );
+        assert!(folder.path().join("out/a/new.yaml").exists() && folder.path().join("out/c").exists());
     }
 }
