@@ -10,7 +10,7 @@ use super::layers::texts;
 use super::spot::Finder;
 use super::template::is_of_template;
 use super::work::{Made, Work};
-use crate::declared::is_kustomization;
+use crate::declared::{is_encrypted, is_kustomization};
 use crate::object::{Declared, Manifest, Place, Renderer};
 use crate::source::path::{is_within, join, parent, resolve, upwards};
 
@@ -29,9 +29,9 @@ const NAMES: [FileName; 4] = [
 const MOST_FOLDERS: usize = 6;
 
 /// Folders for a new object, the likeliest first: those with most objects of its namespace (of its kind, where it has none). Files of the
-/// units themselves go before bases that they share with others. What a chart makes stands for a place beside its HelmRelease, else among
-/// its templates.
-pub(super) fn folders(finder: &Finder<'_>, manifest: &Manifest) -> Vec<String> {
+/// units themselves go before those of bases, and for a base on which several overlays are built stands the overlay. What a chart makes
+/// stands for a place beside its HelmRelease, else among its templates.
+pub(super) fn folders<'f>(finder: &'f Finder<'_>, manifest: &Manifest) -> Vec<String> {
     let (tree, set) = (finder.tree, finder.known.set);
     let editable = |declared: &Declared| {
         let file = &declared.provenance.file;
@@ -39,16 +39,22 @@ pub(super) fn folders(finder: &Finder<'_>, manifest: &Manifest) -> Vec<String> {
         is_open && tree.is_file(file) && !is_kustomization(file) && !is_bootstrapped(file)
     };
     let stands_for = |declared| finder.helm_release(declared).unwrap_or(declared);
-    let own = |declared: &Declared| {
-        let unit = set.units.get(declared.unit.0);
-        unit.is_some_and(|unit| is_within(&declared.provenance.file, &unit.path))
+    let place = |declared: &'f Declared| {
+        let (file, unit) = (&declared.provenance.file, set.units.get(declared.unit.0));
+        let unit = unit.map_or("", |unit| &*unit.path);
+        let is_kustomized = declared.provenance.renderer == Renderer::Kustomize;
+        match is_kustomized && finder.layers.is_shared(file) && finder.layers.has(unit) {
+            true => (unit, true),
+            false => (parent(file), is_within(file, unit)),
+        }
     };
     let in_folders = |alike: &dyn Fn(&Declared) -> bool| {
         let mut counts: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
         let alike = set.objects.iter().filter(|declared| alike(declared));
         for declared in alike.map(stands_for).filter(|declared| editable(declared)) {
-            let (is_own, count) = counts.entry(parent(&declared.provenance.file)).or_default();
-            *is_own |= own(declared);
+            let (folder, own) = place(declared);
+            let (is_own, count) = counts.entry(folder).or_default();
+            *is_own |= own;
             *count += 1;
         }
         let mut folders: Vec<(&str, (bool, usize))> = counts.into_iter().collect();
@@ -87,9 +93,47 @@ pub(super) fn file_name(stem: &str) -> String {
 }
 
 impl Work<'_> {
-    /// Writes a new object into a file of its own.
+    /// Writes a new object into a file of its own, or behind its like where a folder has many objects a file.
     pub(super) fn add(&mut self, folder: &str, manifest: &Manifest) -> Result<Made, String> {
         let file = self.new_file(folder, manifest, "")?;
+        if let Some(made) = self.behind_its_like(folder, manifest) {
+            return Ok(made);
+        }
+        self.add_file(folder, file, manifest)
+    }
+
+    /// Adds it to the file of the folder that has most objects of its kind, where most files of the folder have many.
+    fn behind_its_like(&mut self, folder: &str, manifest: &Manifest) -> Option<Made> {
+        if self.is_in_templates(folder) {
+            return None;
+        }
+        // Documents, each with whether it is of the kind: one may stand for several objects.
+        let mut files: BTreeMap<&str, BTreeMap<usize, bool>> = BTreeMap::new();
+        for one in &self.known.set.objects {
+            let (file, document) = (&one.provenance.file, one.provenance.document);
+            if parent(file) == folder && !is_kustomization(file) {
+                let alike = one.id.group_kind() == manifest.group_kind();
+                files.entry(file).or_default().entry(document).or_insert(alike);
+            }
+        }
+        let many = files.values().filter(|documents| documents.len() > 1).count();
+        if many * 2 <= files.len() {
+            return None;
+        }
+        let (only, like) = (files.len() == 1, |documents: &BTreeMap<usize, bool>| {
+            documents.values().filter(|alike| **alike).count()
+        });
+        let fits = files
+            .into_iter()
+            .filter(|(_, documents)| documents.len() > 1 && (only || like(documents) > 0));
+        let (file, _) = fits.max_by_key(|(_, documents)| like(documents))?;
+        let text = self.text(file).ok().filter(|text| !is_encrypted(text.as_bytes()))?;
+        let both = yaml_splice::append_document(&text, manifest.value()).ok()?;
+        self.put(file, both);
+        Some((Place::file(file), "at the end of the file with its like".to_owned()))
+    }
+
+    fn add_file(&mut self, folder: &str, file: String, manifest: &Manifest) -> Result<Made, String> {
         let text = self.in_look_of(folder, manifest.value());
         let is_template = self.is_in_templates(folder);
         if is_template && text.contains("{{") {
@@ -223,7 +267,9 @@ impl Work<'_> {
             let dotted = items.iter().any(|item| item.starts_with("./"));
             for (folder, name) in entries {
                 let entry = format!("{}{name}", if dotted { "./" } else { "" });
-                let beside = |item: &String| resolve(base, item).is_some_and(|path| parent(&path) == folder);
+                let beside = |item: &String| {
+                    resolve(base, item).is_some_and(|path| parent(&path) == folder && !self.tree.is_dir(&path))
+                };
                 let at = match sorted {
                     true => items.partition_point(|item| *item < entry),
                     false => items.iter().rposition(beside).map_or(items.len(), |last| last + 1),

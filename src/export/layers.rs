@@ -78,6 +78,11 @@ impl Layers {
         found
     }
 
+    /// Whether a folder has one.
+    pub fn has(&self, folder: &str) -> bool {
+        self.by_folder.contains_key(folder)
+    }
+
     /// Whether several overlays are built on a file.
     pub fn is_shared(&self, file: &str) -> bool {
         self.shared.contains(file)

@@ -21,7 +21,12 @@ impl Work<'_> {
             Change::Add { .. } => return Err("a new object has no patch".to_owned()),
         };
         let place = match spot {
-            Spot::Document | Spot::Template | Spot::NewFile { .. } | Spot::Setting { .. } | Spot::Sealed { .. } => {
+            Spot::Document
+            | Spot::Template
+            | Spot::NewFile { .. }
+            | Spot::Setting { .. }
+            | Spot::Sealed { .. }
+            | Spot::Source { .. } => {
                 return Err("it is no layer".to_owned());
             }
             Spot::Image(site) => self.image(site, new)?,

@@ -9,13 +9,14 @@
 //! |---|---|
 //! | `choice` | which findings are exported |
 //! | `intend` | what has to change for a finding to be none |
-//! | `layers`, `patches`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
+//! | `layers`, `patches`, `replacements`, `common`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch, copy and give to all; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
 //! | `template` | changes made in templates of the repository's own charts |
 //! | `generators` | what generators make a value of, and how it is changed |
 //! | `secret`, `external` | values of Secrets, encrypted with SOPS or sealed; where they are kept elsewhere, what names them |
 //! | `path` | a field as drift names it, found in a document |
 //! | `proof` | what a changed tree declares beside what the old one did |
+//! | `trial` | changes tried at their places, and which of them are the cause of what was not meant |
 //! | `aside` | what has no place |
 //! | `rehearse` | what was exported, beside what came of it in an empty cluster |
 //! | `files` | a changeset on disk |
@@ -23,6 +24,7 @@
 mod add;
 mod aside;
 mod choice;
+mod common;
 mod engine;
 mod external;
 mod files;
@@ -34,17 +36,19 @@ mod patches;
 mod path;
 mod proof;
 mod rehearse;
+mod replacements;
 mod secret;
 mod spot;
 mod template;
+mod trial;
 mod values;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -57,8 +61,9 @@ use crate::source::Tree;
 
 use layers::Layers;
 use proof::Rendered;
-use spot::{Finder, Spot};
-use work::{Known, Work};
+use spot::Finder;
+use trial::{Trial, Trials};
+use work::Known;
 
 pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
@@ -176,10 +181,11 @@ pub struct Unplaced {
 
 /// Finds the places of changes. `set` is what `tree` declares, read with `reading` and resolved.
 ///
-/// Each change is tried where it most likely belongs; what does not come out as meant is tried at the next place.
+/// Each change is tried where it most likely belongs; what does not come out as meant is tried at the next place. Where others would change
+/// too, here or in another entry, that is the last resort.
 ///
 /// # Errors
-/// When the changed tree cannot be read at all, as for [`declared::load`].
+/// When the tree cannot be read at all, as for [`declared::load`].
 pub fn place(
     tree: &Tree,
     reading: &declared::Options,
@@ -187,8 +193,7 @@ pub fn place(
     changes: &[Change],
     options: Options<'_>,
 ) -> Result<Changeset, Failure> {
-    let layers = Layers::of(tree);
-    let known = Known::of(set);
+    let (layers, known) = (Layers::of(tree), Known::of(set));
     let finder = Finder {
         tree,
         layers: &layers,
@@ -196,97 +201,18 @@ pub fn place(
         reading,
         folders: RefCell::default(),
     };
-    let mut trials: Vec<Trial> = changes.iter().map(|change| Trial::new(finder.spots(change))).collect();
-    let before = Rendered::of(tree, reading)?;
+    let mut trials = Trials {
+        before: Rendered::of(tree, reading)?,
+        trials: changes.iter().map(|change| Trial::new(finder.spots(change))).collect(),
+        around: OnceCell::new(),
+        finder: &finder,
+        changes,
+        options,
+    };
     loop {
-        let mut work = Work::new(tree, &known, reading, options, &before);
-        for (index, change) in changes.iter().enumerate() {
-            let trial = &mut trials[index];
-            while let Some(spot) = trial.spots.front() {
-                match work.make(index, change, spot) {
-                    Ok(()) => break,
-                    Err(reason) => trial.refuse(reason),
-                }
-            }
-        }
-        let mut made = work.finish();
-        let after = Rendered::of(&tree.with(&made.files), reading)?;
-        let carriers = carriers(&trials, &before);
-        let renamed = after.renamed_since(&before);
-        let seen = after.named_as_before(&renamed);
-        let found = proof::compare(&before, &seen, set, changes, &made.placed, &carriers);
-        let mut wrong = found.wrong;
-        if wrong.is_empty() && !found.others.is_empty() {
-            // Something that decides over several objects: elsewhere it may be decided for one.
-            let elsewhere = |(_, trial): &(usize, &Trial)| {
-                trial.spots.front().is_some_and(Spot::may_decide_others) && trial.spots.len() > 1
-            };
-            let reason = || "others would change too".to_owned();
-            wrong.extend(
-                trials
-                    .iter()
-                    .enumerate()
-                    .filter(elsewhere)
-                    .map(|(index, _)| (index, reason())),
-            );
-        }
-        if wrong.is_empty() {
-            made.side_effects = found.others;
-            for placed in &mut made.placed {
-                let object = before.written(&changes[placed.change].object());
-                if object.is_some_and(|object| renamed.values().any(|old| *old == object)) {
-                    placed.why.push_str("; its name gets another hash");
-                }
-            }
-            if !made.files.is_empty() {
-                let others = proof::elsewhere(tree, reading, set, (&before, &after), &made.files)?;
-                made.side_effects.extend(others);
-            }
-            made.side_effects.sort();
-            made.unplaced = unplaced(trials);
-            return Ok(made);
-        }
-        for (index, reason) in wrong {
-            trials[index].refuse(reason);
+        let attempt = trials.all();
+        if let Some(others) = trials.judge(&attempt) {
+            return Ok(trials.made(attempt, others));
         }
     }
-}
-
-/// The objects in which changes of what is made of them are tried, by their ids as written.
-fn carriers(trials: &[Trial], before: &Rendered) -> BTreeSet<ObjectId> {
-    let tried = trials.iter().filter_map(|trial| trial.spots.front()?.carrier());
-    tried.filter_map(|carrier| before.written(carrier)).collect()
-}
-
-/// The places that are left to try for a change.
-struct Trial {
-    spots: VecDeque<Spot>,
-    /// Why the last one was none.
-    reason: String,
-}
-
-impl Trial {
-    fn new(spots: Vec<Spot>) -> Self {
-        Self {
-            spots: spots.into(),
-            reason: "no file of the repository declares anything like it".to_owned(),
-        }
-    }
-
-    fn refuse(&mut self, reason: String) {
-        self.spots.pop_front();
-        self.reason = reason;
-    }
-}
-
-fn unplaced(trials: Vec<Trial>) -> Vec<Unplaced> {
-    let none = trials
-        .into_iter()
-        .enumerate()
-        .filter(|(_, trial)| trial.spots.is_empty());
-    none.map(|(change, trial)| Unplaced {
-        change,
-        reason: trial.reason,
-    })
-    .collect()
 }

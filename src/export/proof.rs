@@ -10,20 +10,29 @@ use super::work::at;
 use super::{Change, Placed, path};
 use crate::declared::{self, entries};
 use crate::error::{Failure, printable};
-use crate::object::{DeclaredSet, ObjectId};
+use crate::object::{DeclaredSet, ObjectId, ProblemKind};
 use crate::source::Tree;
 
-/// Objects of an entry by their ids as written, and how many problems there are.
+/// What an error is about, and what it says. Where it stands is not of it: lines move.
+type Complaint = (Option<ObjectId>, String);
+
+/// Objects of an entry by their ids as written, and what could not be rendered.
 #[derive(Clone)]
 pub(super) struct Rendered {
     pub objects: BTreeMap<ObjectId, Value>,
-    errors: Vec<String>,
+    /// How often each is there, and the last of them in words.
+    errors: BTreeMap<Complaint, (usize, String)>,
 }
 
 impl Rendered {
     pub fn of(tree: &Tree, options: &declared::Options) -> Result<Self, Failure> {
         let set = declared::load(tree, options)?;
-        let errors = set.problems.iter().map(ToString::to_string).collect();
+        let mut errors: BTreeMap<Complaint, (usize, String)> = BTreeMap::new();
+        for error in set.problems.iter().filter(|problem| problem.kind == ProblemKind::Error) {
+            let (count, words) = errors.entry((error.object.clone(), error.message.clone())).or_default();
+            *count += 1;
+            *words = error.to_string();
+        }
         let objects = set.objects.into_iter().map(|one| {
             let mut value = one.manifest.into_value();
             // Random, another at each rendering.
@@ -38,6 +47,18 @@ impl Rendered {
         Ok(Self { objects, errors })
     }
 
+    /// What a changed tree declares. Where it cannot be read at all, that is the error.
+    pub fn of_changed(tree: &Tree, options: &declared::Options) -> Self {
+        Self::of(tree, options).unwrap_or_else(|failure| {
+            let words = std::iter::once(&failure.consequence).chain(&failure.causes);
+            let words = words.map(String::as_str).collect::<Vec<_>>().join(": ");
+            Self {
+                objects: BTreeMap::new(),
+                errors: [((None, words.clone()), (1, words))].into(),
+            }
+        })
+    }
+
     /// The id as written of an object whose namespace is resolved.
     pub fn written(&self, id: &ObjectId) -> Option<ObjectId> {
         let mut bare = id.clone();
@@ -47,6 +68,13 @@ impl Rendered {
 }
 
 impl Rendered {
+    /// An error that there was not before, in words.
+    fn new_error(&self, before: &Self) -> Option<&String> {
+        let known = |what: &Complaint| before.errors.get(what).map_or(0, |(count, _)| *count);
+        let new = self.errors.iter().find(|(what, (count, _))| *count > known(what));
+        new.map(|(_, (_, words))| words)
+    }
+
     /// Generated objects whose name ends in another hash than before, since they hold something else: as they are called now, as they were.
     pub fn renamed_since(&self, before: &Self) -> BTreeMap<ObjectId, ObjectId> {
         let stem = |id: &ObjectId| {
@@ -110,7 +138,11 @@ pub(super) struct Found {
     /// Changes that did not come out as meant, with the reason.
     pub wrong: BTreeMap<usize, String>,
     /// Objects that changed and were not to.
-    pub others: Vec<String>,
+    pub others: BTreeSet<ObjectId>,
+    /// Objects that changed as they were to, and otherwise too.
+    pub more: BTreeSet<ObjectId>,
+    /// Why the whole is not to be: something can be rendered no more.
+    pub error: Option<String>,
 }
 
 /// Compares two renderings with what was meant. Only changes that were placed count. Carriers are objects in which changes of others were
@@ -118,7 +150,6 @@ pub(super) struct Found {
 pub(super) fn compare(
     before: &Rendered,
     after: &Rendered,
-    set: &DeclaredSet,
     changes: &[Change],
     placed: &[Placed],
     carriers: &BTreeSet<ObjectId>,
@@ -142,7 +173,7 @@ pub(super) fn compare(
             ),
         }
     }
-    let error = after.errors.iter().find(|error| !before.errors.contains(error));
+    let error = after.new_error(before);
     let error = error.map(|error| format!("the repository would have an error more: {error}"));
     let ids: BTreeSet<&ObjectId> = meant.keys().chain(after.objects.keys()).collect();
     for id in ids {
@@ -159,14 +190,11 @@ pub(super) fn compare(
             _ if same => {}
             Some(indices) => {
                 let came_out = |index: &&usize| comes_out(after.objects.get(id), &changes[**index]);
-                let not: Vec<&usize> = indices.iter().filter(|index| !came_out(index)).collect();
-                // Where each came out and the object still is another, one of them did more than it was to.
-                let wrong = match not.is_empty() {
-                    // What else changed in it may be for what is made of it.
-                    true if carriers.contains(id) => continue,
-                    true => indices.iter().collect(),
-                    false => not,
-                };
+                let wrong: Vec<&usize> = indices.iter().filter(|index| !came_out(index)).collect();
+                // What else changed in a carrier may be for what is made of it.
+                if wrong.is_empty() && !carriers.contains(id) {
+                    found.more.insert(id.clone());
+                }
                 let reason = |index: usize| match (&changes[index], &error) {
                     (Change::Remove { .. }, _) => "taken out there, it would be rendered all the same",
                     (_, Some(error)) if !after.objects.contains_key(id) => error,
@@ -181,16 +209,10 @@ pub(super) fn compare(
                     .extend(wrong.into_iter().map(|index| (*index, reason(*index).to_owned())));
             }
             None if carriers.contains(id) => {}
-            None => found
-                .others
-                .push(format!("{id} in {}", shown(&set.entry.paths.join(", ")))),
+            None => drop(found.others.insert(id.clone())),
         }
     }
-    if let (Some(reason), true) = (error, found.wrong.is_empty()) {
-        found
-            .wrong
-            .extend(placed.iter().map(|placed| (placed.change, reason.clone())));
-    }
+    found.error = error;
     found
 }
 
@@ -232,8 +254,10 @@ fn comes_out(object: Option<&Value>, change: &Change) -> bool {
     }
 }
 
-fn shown(path: &str) -> String {
-    printable(if path.is_empty() { "." } else { path })
+/// An entry in words.
+pub(super) fn shown(paths: &[String]) -> String {
+    let path = paths.join(", ");
+    printable(if path.is_empty() { "." } else { &path })
 }
 
 /// Does a change to what is rendered.
@@ -260,42 +284,46 @@ pub(super) fn intend(meant: &mut BTreeMap<ObjectId, Value>, id: &ObjectId, chang
     Some(())
 }
 
-/// What changes in the other entries of the repository. An object that changes there just as it does here is the same object, in an entry
-/// around this one.
-pub(super) fn elsewhere(
-    tree: &Tree,
-    options: &declared::Options,
-    set: &DeclaredSet,
-    (before_here, after_here): (&Rendered, &Rendered),
-    files: &BTreeMap<String, Option<Vec<u8>>>,
-) -> Result<Vec<String>, Failure> {
-    let changed = tree.with(files);
-    let mut found = Vec::new();
-    for candidate in entries(tree, "") {
-        if set.entry.paths.contains(&candidate.path) {
-            continue;
-        }
-        let options = declared::Options {
-            paths: vec![candidate.path.clone()],
-            ..options.clone()
-        };
-        // What cannot be read before is no entry that could change.
-        let Ok(before) = Rendered::of(tree, &options) else {
-            continue;
-        };
-        let after = match Rendered::of(&changed, &options) {
-            Ok(after) => after,
-            Err(_) => {
-                found.push(format!("everything in {}", shown(&candidate.path)));
-                continue;
-            }
-        };
-        let ids: BTreeSet<&ObjectId> = before.objects.keys().chain(after.objects.keys()).collect();
-        let same = |a: &Rendered, b: &Rendered, id: &ObjectId| a.objects.get(id) == b.objects.get(id);
-        let differs = ids.into_iter().filter(|id| {
-            !(same(&before, &after, id) || same(&before, before_here, id) && same(&after, after_here, id))
+/// The other entries of a repository, as they are.
+pub(super) struct Around {
+    entries: Vec<(declared::Options, Rendered)>,
+}
+
+impl Around {
+    /// All that can be read: what cannot be is no entry that could change.
+    pub fn of(tree: &Tree, options: &declared::Options, set: &DeclaredSet) -> Self {
+        let others = entries(tree, "")
+            .into_iter()
+            .filter(|candidate| !set.entry.paths.contains(&candidate.path));
+        let read = others.filter_map(|candidate| {
+            let options = declared::Options {
+                paths: vec![candidate.path],
+                ..options.clone()
+            };
+            let before = Rendered::of(tree, &options).ok()?;
+            Some((options, before))
         });
-        found.extend(differs.map(|id| format!("{id} in {}", shown(&candidate.path))));
+        Self {
+            entries: read.collect(),
+        }
     }
-    Ok(found)
+
+    /// What changes in them. An object that changes there just as it does here is the same object, in an entry around this one.
+    pub fn changes(&self, changed: &Tree, (before_here, after_here): (&Rendered, &Rendered)) -> Vec<String> {
+        let mut found = Vec::new();
+        for (options, before) in &self.entries {
+            let place = shown(&options.paths);
+            let Ok(after) = Rendered::of(changed, options) else {
+                found.push(format!("everything in {place}"));
+                continue;
+            };
+            let ids: BTreeSet<&ObjectId> = before.objects.keys().chain(after.objects.keys()).collect();
+            let same = |a: &Rendered, b: &Rendered, id: &ObjectId| a.objects.get(id) == b.objects.get(id);
+            let differs = ids.into_iter().filter(|id| {
+                !(same(before, &after, id) || same(before, before_here, id) && same(&after, after_here, id))
+            });
+            found.extend(differs.map(|id| format!("{id} in {place}")));
+        }
+        found
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use yaml_splice::Step;
 
 use super::add::folders;
+use super::common::common;
 use super::layers::{Layer, Layers, items};
 use super::patches::is_part;
 use super::work::{Known, at};
@@ -70,7 +71,7 @@ impl Site {
 }
 
 /// A place for a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Spot {
     /// The document that declares the object.
     Document,
@@ -122,6 +123,15 @@ pub(super) enum Spot {
         /// Where they stand, what they become.
         becomes: Vec<(Site, Value)>,
     },
+    /// The field of another object that a replacement copies.
+    Source {
+        /// The file that declares that object.
+        file: String,
+        /// What becomes of the field.
+        change: Box<Change>,
+        /// Where.
+        spot: Box<Spot>,
+    },
     /// A patch behind a chart, in the document of its HelmRelease.
     PostRenderer(Site),
     /// A new patch in what has `patches`: the kustomization of the unit, or what its engine adds.
@@ -143,6 +153,7 @@ impl Spot {
             Self::Sealed { .. } => "sealed anew in the SealedSecret that declares it",
             Self::Generator(_) => "the generator that made it is gone",
             Self::Value { .. } => "the value that sets it",
+            Self::Source { .. } => "the field that a replacement copies from",
             Self::PostRenderer(_) => "a patch behind the chart, since no value sets it",
             Self::NewPatch(_) => "a patch of its own, since what declares it is shared or overruled",
         }
@@ -151,7 +162,7 @@ impl Spot {
     fn site(&self) -> Option<&Site> {
         match self {
             Self::Document | Self::Template | Self::NewFile { .. } => None,
-            Self::Setting { .. } | Self::Sealed { .. } => None,
+            Self::Setting { .. } | Self::Sealed { .. } | Self::Source { .. } => None,
             Self::Value { becomes } => becomes.first().map(|(site, _)| site),
             Self::Image(site) | Self::Replicas(site) | Self::Patch(site) => Some(site),
             Self::Literal { site, .. } | Self::Content { site, .. } | Self::Generator(site) => Some(site),
@@ -164,34 +175,23 @@ impl Spot {
         match self {
             Self::NewFile { folder } => Some(folder),
             Self::Content { file, .. } | Self::Setting { file, .. } | Self::Sealed { file, .. } => Some(file),
+            Self::Source { file, spot, .. } => Some(spot.file().unwrap_or(file)),
             _ => self.site().map(|site| &*site.file),
         }
     }
 
     /// The object that changes together with what is made of it.
-    pub fn carrier(&self) -> Option<&ObjectId> {
+    pub fn carrier(&self) -> Option<ObjectId> {
         match self {
-            Self::Sealed { object, .. } => Some(object),
-            _ => self.site()?.carrier.as_ref(),
+            Self::Sealed { object, .. } => Some(object.clone()),
+            Self::Source { change, .. } => Some(change.object()),
+            _ => self.site()?.carrier.clone(),
         }
     }
 
     /// Whether it is not where the object's values are kept.
     pub fn is_elsewhere(&self) -> bool {
         !matches!(self, Self::Document | Self::Sealed { .. })
-    }
-
-    /// Whether other objects may be decided there too.
-    pub fn may_decide_others(&self) -> bool {
-        !matches!(
-            self,
-            Self::Document
-                | Self::NewFile { .. }
-                | Self::NewPatch(_)
-                | Self::PostRenderer(_)
-                | Self::Generator(_)
-                | Self::Sealed { .. }
-        )
     }
 }
 
@@ -218,7 +218,7 @@ pub(super) struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn of(object: &'a Declared, change: &'a Change) -> Option<Self> {
+    pub fn of(object: &'a Declared, change: &'a Change) -> Option<Self> {
         let (path, new) = match change {
             Change::Set { path, value, .. } => (path, Some(value)),
             Change::Unset { path, .. } => (path, None),
@@ -256,12 +256,25 @@ impl Finder<'_> {
         match declared.provenance.renderer {
             Renderer::Plain => vec![Spot::Document],
             Renderer::Helm => self.of_chart(declared, field),
-            Renderer::Kustomize => self.of_kustomization(declared, field),
+            Renderer::Kustomize => {
+                let layers = self.layers.from(self.unit_path(declared));
+                // What is copied over anything else.
+                let copied = field.filter(|_| !declared.id.is("", "Secret")).into_iter();
+                let copied = copied.flat_map(|field| layers.iter().flat_map(move |layer| self.sources(layer, field)));
+                let mut spots: Vec<Spot> = copied.collect();
+                spots.extend(self.direct(declared, field));
+                spots
+            }
         }
     }
 
-    fn of_kustomization(&self, declared: &Declared, field: Option<Field<'_>>) -> Vec<Spot> {
-        let unit = self.known.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
+    fn unit_path(&self, declared: &Declared) -> &str {
+        self.known.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path)
+    }
+
+    /// The places for a change of what a kustomization makes, in what says it itself.
+    pub fn direct(&self, declared: &Declared, field: Option<Field<'_>>) -> Vec<Spot> {
+        let unit = self.unit_path(declared);
         let (engines, layers) = (self.engine_layers(declared), self.layers.from(unit));
         if let Some(field) = field.filter(|_| declared.id.is("", "Secret")) {
             return self.of_secret(&layers, field);
@@ -317,33 +330,6 @@ impl Finder<'_> {
         }
         spots.extend(common(layer, field));
     }
-}
-
-/// Where all objects get a label or an annotation.
-const COMMON: [(&str, &[&str]); 4] = [
-    ("labels", &["commonLabels"]),
-    ("labels", &["commonMetadata", "labels"]),
-    ("annotations", &["commonAnnotations"]),
-    ("annotations", &["commonMetadata", "annotations"]),
-];
-
-/// The common label or annotation that a field is. Where it is not that of one object alone, the proof says so.
-fn common(layer: &Layer, field: Field<'_>) -> Option<Spot> {
-    let steps = path::steps(field.path, field.object.manifest.value())?;
-    let (new, [metadata, map, key]) = (field.new?, &steps[..]) else {
-        return None;
-    };
-    let holds = |(of, place): &&(&str, &[&str])| {
-        let steps: Vec<Step> = place.iter().copied().map(Step::from).chain([key.clone()]).collect();
-        *map == Step::from(*of) && at(&layer.value, &steps).is_some()
-    };
-    let (_, place) = COMMON
-        .iter()
-        .find(holds)
-        .filter(|_| *metadata == Step::from("metadata"))?;
-    let steps = place.iter().copied().map(Step::from).chain([key.clone()]);
-    let becomes = vec![(layer.root.below(steps), new.clone())];
-    Some(Spot::Value { becomes })
 }
 
 /// Whether an entry of `images` sets this image. Argo CD's are texts: `[NAME=]NEW[:TAG][@DIGEST]`.

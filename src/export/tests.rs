@@ -1,5 +1,6 @@
 mod engines;
 mod generators;
+mod places;
 
 use std::path::Path;
 

@@ -265,7 +265,7 @@ fn name_and_tag(node: &Value, old: &str, new: &str) -> Option<[(Step, Value); 2]
 }
 
 /// What a value has to be for a field to become `new`, if the field is now made of the value and of constants around it.
-fn instead(leaf: &Value, old: &Value, new: &Value) -> Option<Value> {
+pub(super) fn instead(leaf: &Value, old: &Value, new: &Value) -> Option<Value> {
     if leaf == old {
         return Some(new.clone());
     }

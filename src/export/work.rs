@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 use yaml_splice::{Edit, Step};
 
-use super::layers::items;
+use super::layers::{items, texts};
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
@@ -105,18 +105,7 @@ impl<'a> Work<'a> {
     /// Makes a change at a place, or says why not; then nothing is changed.
     pub fn make(&mut self, index: usize, change: &Change, spot: &Spot) -> Result<(), String> {
         self.guard(change, spot)?;
-        let is_secret = change.object().is("", "Secret");
-        let shows_nothing = matches!(change, Change::Remove { .. });
-        let (place, why) = match (change, spot) {
-            (Change::Add { manifest }, Spot::NewFile { folder }) if is_secret => self.add_encrypted(folder, manifest),
-            _ if is_secret && !(shows_nothing && spot.is_elsewhere()) => self.secret(change, spot),
-            (_, Spot::Template) => self.template(change),
-            (Change::Set { object, path, value }, Spot::Document) => self.set_field(object, path, Some(value)),
-            (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
-            (Change::Remove { object }, Spot::Document) => self.remove(object),
-            (Change::Add { manifest }, Spot::NewFile { folder }) => self.add(folder, manifest),
-            _ => self.make_at(spot, change),
-        }?;
+        let (place, why) = self.make_there(change, spot)?;
         if let Some(id) = self.before.written(&change.object()) {
             self.shadow(&change.object());
             // What cannot be meant of the rendered object is found by the comparison.
@@ -128,6 +117,25 @@ impl<'a> Work<'a> {
             why,
         });
         Ok(())
+    }
+
+    fn make_there(&mut self, change: &Change, spot: &Spot) -> Result<Made, String> {
+        if let Spot::Source { change, spot: at, .. } = spot {
+            let (place, _) = self.make_there(change, at)?;
+            return Ok((place, format!("{} ({})", spot.words(), change.object())));
+        }
+        let is_secret = change.object().is("", "Secret");
+        let shows_nothing = matches!(change, Change::Remove { .. });
+        match (change, spot) {
+            (Change::Add { manifest }, Spot::NewFile { folder }) if is_secret => self.add_encrypted(folder, manifest),
+            _ if is_secret && !(shows_nothing && spot.is_elsewhere()) => self.secret(change, spot),
+            (_, Spot::Template) => self.template(change),
+            (Change::Set { object, path, value }, Spot::Document) => self.set_field(object, path, Some(value)),
+            (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
+            (Change::Remove { object }, Spot::Document) => self.remove(object),
+            (Change::Add { manifest }, Spot::NewFile { folder }) => self.add(folder, manifest),
+            _ => self.make_at(spot, change),
+        }
     }
 
     /// Refuses files that are rendered from something else.
@@ -251,26 +259,52 @@ impl<'a> Work<'a> {
         Ok((place, "the file that declared it alone is gone".to_owned()))
     }
 
-    /// Takes a file out of the lists of all kustomizations that name it.
-    fn unlist(&mut self, file: &str) -> Result<(), String> {
-        let kustomizations: Vec<String> = self
-            .tree
-            .files()
-            .filter(|path| is_kustomization(path))
-            .map(str::to_owned)
-            .collect();
-        for kustomization in kustomizations {
+    /// Takes a file or folder out of the lists of all kustomizations that name it. What is left with nothing to make goes too, where
+    /// another names it.
+    fn unlist(&mut self, path: &str) -> Result<(), String> {
+        for kustomization in self.kustomizations() {
             let resources = self.resources(&kustomization);
             let names = |item: &Value| item.as_str().and_then(|item| resolve(parent(&kustomization), item));
-            let Some(at) = items(&resources).position(|item| names(item).as_deref() == Some(file)) else {
+            let Some(at) = items(&resources).position(|item| names(item).as_deref() == Some(path)) else {
                 continue;
             };
             let edit = Edit::remove(yaml_splice::path!["resources", at]);
             let text = self.text(&kustomization)?;
             let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
+            let folder = parent(&kustomization);
+            let is_empty = items(&resources).count() == 1 && makes_nothing(&edited.text);
             self.put(&kustomization, edited.text);
+            if is_empty && self.is_part_of_another(folder) {
+                self.made.files.insert(kustomization.clone(), None);
+                self.unlist(folder)?;
+            }
         }
         Ok(())
+    }
+
+    fn kustomizations(&self) -> Vec<String> {
+        let files = self.tree.files().filter(|path| is_kustomization(path));
+        files.filter(|path| !self.is_gone(path)).map(str::to_owned).collect()
+    }
+
+    fn is_gone(&self, path: &str) -> bool {
+        matches!(self.made.files.get(path), Some(None))
+    }
+
+    /// Whether a kustomization names a folder, and nothing else is built of it: that would miss it.
+    fn is_part_of_another(&self, folder: &str) -> bool {
+        let names = |kustomization: &String, key: &str| {
+            let text = self.text(kustomization).unwrap_or_default();
+            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+            texts(&value[key]).any(|item| resolve(parent(kustomization), item).as_deref() == Some(folder))
+        };
+        let all = self.kustomizations();
+        all.iter().any(|one| names(one, "resources"))
+            && !all.iter().any(|one| names(one, "bases") || names(one, "components"))
+            && !self.known.set.units.iter().any(|unit| unit.path == folder)
+            && !self
+                .entries
+                .contains_key(&self.kustomization(folder).unwrap_or_default())
     }
 
     /// The kustomization of a folder, by its file.
@@ -278,9 +312,30 @@ impl<'a> Work<'a> {
         let names = self.tree.files_within(folder);
         names
             .filter(|path| parent(path) == folder && is_within(path, folder) && is_kustomization(path))
+            .filter(|path| !self.is_gone(path))
             .map(str::to_owned)
             .next()
     }
+}
+
+/// Whether a kustomization names nothing that it could make objects of.
+fn makes_nothing(text: &str) -> bool {
+    const SETTINGS: [&str; 11] = [
+        "apiVersion",
+        "kind",
+        "metadata",
+        "namespace",
+        "namePrefix",
+        "nameSuffix",
+        "labels",
+        "commonLabels",
+        "commonAnnotations",
+        "generatorOptions",
+        "sortOptions",
+    ];
+    let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+    let mut left = value.as_object().into_iter().flatten();
+    left.all(|(key, value)| SETTINGS.contains(&&**key) || key == "resources" && items(value).count() == 0)
 }
 
 /// The SealedSecret that a Secret would come out of, by name.

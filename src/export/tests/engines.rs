@@ -159,6 +159,22 @@ fn a_unit_that_adds_nothing_yet_gets_a_patch() {
     );
 }
 
+#[test]
+fn an_error_is_that_of_its_cause() {
+    let case = Case::files(FLUX, "clusters/prod");
+    let made = case.place(&[
+        case.set("Deployment/two/web", ".spec.minReadySeconds", json!(5)),
+        case.set("Kustomization/flux-system/one", ".spec.path", json!("./gone")),
+        case.set("Deployment/one/web", ".spec.paused", json!(true)),
+    ]);
+    let placed: Vec<usize> = made.placed.iter().map(|placed| placed.change).collect();
+    assert_eq!(placed, [0, 2], "{:?}", reasons(&made));
+    let [(1, why)] = reasons(&made)[..] else {
+        panic!("{:?}", reasons(&made));
+    };
+    assert!(why.starts_with("the repository would have an error more: "), "{why}");
+}
+
 const ARGO: &[(&str, &str)] = &[
     (
         "argocd/web.yaml",

@@ -109,6 +109,10 @@ fn a_generator_goes_with_what_it_made() {
     let made = case.place(&[remove("single-")]);
     assert_eq!(reasons(&made), []);
     assert_eq!(made.side_effects, ["Deployment/web in ."]);
+    assert_eq!(
+        made.placed[0].why,
+        "the generator that made it is gone; others change too"
+    );
     // What another reads too is patched for the one.
     let made = case.place(&[case.set(&named(&case, "single-"), ".data[shared.txt]", json!("z"))]);
     assert_eq!(reasons(&made), []);
