@@ -13,24 +13,16 @@ y - export it
 n - leave it
 a - export it and all that follow
 d - leave it and all that follow
-q - export nothing and end
+q - the same
 ? - this help";
 
-/// What was answered about all of them.
-pub(super) enum Chosen {
-    /// Whether each is exported.
-    Each(Vec<bool>),
-    /// Nothing is to happen.
-    Quit,
-}
-
-/// Shows each finding and asks. The end of the input is `q`.
+/// Shows each finding and asks whether it is exported. The end of the input is `q`.
 pub(super) fn choose(
     findings: &[&Finding],
     cleaned: &BTreeMap<ObjectId, Cleaned>,
     answers: &mut dyn BufRead,
     out: &mut dyn Write,
-) -> io::Result<Chosen> {
+) -> io::Result<Vec<bool>> {
     let mut chosen = Vec::new();
     for (index, finding) in findings.iter().enumerate() {
         show(finding, cleaned.get(&finding.id), out)?;
@@ -38,18 +30,17 @@ pub(super) fn choose(
             write!(out, "({}/{}) Export this [y,n,a,d,q,?]? ", index + 1, findings.len())?;
             out.flush()?;
             let mut line = String::new();
-            if answers.read_line(&mut line)? == 0 {
+            let ended = answers.read_line(&mut line)? == 0;
+            if ended {
                 writeln!(out)?;
-                return Ok(Chosen::Quit);
             }
             match line.trim() {
                 "y" => chosen.push(true),
                 "n" => chosen.push(false),
-                answer @ ("a" | "d") => {
+                answer if ended || ["a", "d", "q"].contains(&answer) => {
                     chosen.resize(findings.len(), answer == "a");
-                    return Ok(Chosen::Each(chosen));
+                    return Ok(chosen);
                 }
-                "q" => return Ok(Chosen::Quit),
                 _ => {
                     writeln!(out, "{HELP}")?;
                     continue;
@@ -58,7 +49,7 @@ pub(super) fn choose(
             break;
         }
     }
-    Ok(Chosen::Each(chosen))
+    Ok(chosen)
 }
 
 fn show(finding: &Finding, cleaned: Option<&Cleaned>, out: &mut dyn Write) -> io::Result<()> {
@@ -103,36 +94,32 @@ fn show(finding: &Finding, cleaned: Option<&Cleaned>, out: &mut dyn Write) -> io
 mod tests {
     use super::*;
 
-    fn answered(answers: &str) -> (Option<Vec<bool>>, String) {
+    fn answered(answers: &str) -> (Vec<bool>, String) {
         let finding = |name: &str| Finding::new(ObjectId::new("", "ConfigMap", Some("shop"), name), Verdict::Missing);
         let findings = [finding("a"), finding("b"), finding("c")];
         let findings: Vec<&Finding> = findings.iter().collect();
         let mut out = Vec::new();
         let chosen = choose(&findings, &BTreeMap::new(), &mut answers.as_bytes(), &mut out);
-        let chosen = match chosen.expect("because a Vec takes all") {
-            Chosen::Each(chosen) => Some(chosen),
-            Chosen::Quit => None,
-        };
-        (chosen, String::from_utf8_lossy(&out).into_owned())
+        (
+            chosen.expect("because a Vec takes all"),
+            String::from_utf8_lossy(&out).into_owned(),
+        )
     }
 
     #[test]
     fn every_answer() {
         for (answers, expected) in [
-            ("y\nn\ny\n", Some(vec![true, false, true])),
-            ("n\na\n", Some(vec![false, true, true])),
-            ("y\nd\n", Some(vec![true, false, false])),
-            ("y\nq\n", None),
-            ("y\n", None),
-            ("what\ny\ny\ny\n", Some(vec![true, true, true])),
+            ("y\nn\ny\n", [true, false, true]),
+            ("n\na\n", [false, true, true]),
+            ("y\nd\n", [true, false, false]),
+            ("y\nq\n", [true, false, false]),
+            ("n\ny\n", [false, true, false]),
+            ("q\n", [false, false, false]),
+            ("what\ny\ny\ny\n", [true, true, true]),
         ] {
             let (chosen, said) = answered(answers);
             assert_eq!(chosen, expected, "{answers:?}");
-            assert_eq!(
-                said.contains("q - export nothing"),
-                answers.starts_with("what"),
-                "{said}"
-            );
+            assert_eq!(said.contains("q - the same"), answers.starts_with("what"), "{said}");
         }
         assert!(
             answered("q\n")

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::preview::preview;
 use super::{Turn, interrupted};
 use crate::cli::{BRANCH, ExportArgs, ForgeArg};
 use crate::command::console;
@@ -9,6 +10,7 @@ use crate::declared::Keys;
 use crate::error::{Failure, Kind};
 use crate::export::{self, Changeset};
 use crate::forge::{self, Forge, Proposal, Token};
+use crate::object::DeclaredSet;
 use crate::report::{Committed, Delivered, Exported, Requested};
 use crate::source::{self, Draft, Earlier, PatchHead, Tree, Was};
 
@@ -16,6 +18,7 @@ use crate::source::{self, Draft, Earlier, PatchHead, Tree, Was};
 pub(super) fn deliver(
     args: &ExportArgs,
     (tree, keys): (&Tree, &Keys),
+    set: &DeclaredSet,
     exported: &Exported<'_>,
     turn: &Turn,
     delivered: &mut Delivered,
@@ -51,11 +54,10 @@ pub(super) fn deliver(
         delivered.patch = Some(file.display().to_string());
     }
     if args.branch.is_some() || args.push || args.pull_request {
-        say(branch(args, (tree, keys), exported, &message, delivered)?);
-        return Ok(());
+        return branch(args, (tree, keys), exported, &message, delivered);
     }
     if *delivered == Delivered::default() {
-        let diff = source::diff(tree, &made.files)?;
+        let diff = preview(tree, &made.files, set)?;
         console::data(|out| writeln!(out).and_then(|()| out.write_all(&diff)));
         say("Nothing was written: see --write, --output, --patch, --branch, --push and --pull-request.".to_owned());
     }
@@ -107,14 +109,15 @@ fn patch(file: &Path, tree: &Tree, made: &Changeset, message: &str) -> Result<()
     Ok(())
 }
 
-/// Commits, and pushes where that is asked for; says what became of the branch.
+/// Commits, and pushes where that is asked for; says what became of the branch, step by step: what is done stands, whatever comes after.
 fn branch(
     args: &ExportArgs,
     (tree, keys): (&Tree, &Keys),
     exported: &Exported<'_>,
     message: &str,
     delivered: &mut Delivered,
-) -> Result<String, Failure> {
+) -> Result<(), Failure> {
+    let say = |text: String| console::talk(|err| writeln!(err, "{text}"));
     let push = args.push || args.pull_request;
     if !push && source::is_remote(&args.source.repo) {
         return Err(Failure::new(Kind::Usage, "nothing was committed")
@@ -134,7 +137,8 @@ fn branch(
         sign_off: args.sign_off,
     };
     let Some(written) = source::commit(tree, &draft)? else {
-        return Ok("There is nothing to commit.".to_owned());
+        say("There is nothing to commit.".to_owned());
+        return Ok(());
     };
     let short: String = written.commit.chars().take(12).collect();
     let (was, words) = match &written.was {
@@ -142,7 +146,7 @@ fn branch(
         Was::Updated { .. } => ("updated", "in place of what an earlier export put there"),
         Was::Unchanged => ("unchanged", "as it was there already"),
     };
-    let mut text = format!("Committed as {short} on {}, {words}.", written.branch);
+    say(format!("Committed as {short} on {}, {words}.", written.branch));
     delivered.commit = Some(Committed {
         branch: written.branch.clone(),
         id: written.commit.clone(),
@@ -150,17 +154,15 @@ fn branch(
     });
     if push {
         let pushed = source::push(tree, &written)?;
-        text.push_str(&format!("\nPushed to {}.", pushed.shown));
+        say(format!("Pushed to {}.", pushed.shown));
         delivered.pushed_to = Some(pushed.shown);
     }
     if let Some((forge, token)) = forge {
-        // What is pushed stands, whatever the forge says.
-        console::talk(|err| writeln!(err, "{}", std::mem::take(&mut text)));
         let (request, said) = pull_request(&forge, &token, args, name, message)?;
         delivered.request = Some(request);
-        text = said;
+        say(said);
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Where pull requests of a branch are opened, and with what.

@@ -1,6 +1,7 @@
 //! `refloat export`: what was done by hand, as a change of the repository.
 
 mod deliver;
+mod preview;
 mod rehearse;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use tokio::task::{self, JoinError};
 
 use super::audit::{Asked, Audit, Place, audit};
 use super::audit_log;
-use super::choose::{Chosen, choose};
+use super::choose::choose;
 use super::console::{self, Console};
 use super::prepare;
 use crate::audit::Finding;
@@ -124,7 +125,7 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
     tell(args, &exported, &mut console);
     let mut delivered = Delivered::default();
     let repository = (&audited.tree, &audited.options.keys);
-    let ended = task::block_in_place(|| deliver::deliver(args, repository, &exported, turn, &mut delivered));
+    let ended = task::block_in_place(|| deliver::deliver(args, repository, &set, &exported, turn, &mut delivered));
     if let Some(file) = &args.report {
         exported.write(&delivered, file)?;
     }
@@ -224,17 +225,9 @@ fn ask<'a>(
         &mut std::io::stderr().lock(),
     );
     let asked = asked.map_err(|cause| Failure::new(Kind::Io, "nothing was exported").because(cause))?;
-    Ok(match asked {
-        Chosen::Quit => None,
-        Chosen::Each(each) => Some(
-            findings
-                .iter()
-                .zip(each)
-                .filter(|(_, yes)| *yes)
-                .map(|(one, _)| *one)
-                .collect(),
-        ),
-    })
+    let chosen = findings.iter().zip(asked).filter(|(_, yes)| *yes);
+    let chosen: Vec<&Finding> = chosen.map(|(one, _)| *one).collect();
+    Ok(Some(chosen).filter(|chosen| !chosen.is_empty()))
 }
 
 fn choice(args: &ExportArgs) -> Result<Choice, Failure> {
