@@ -147,28 +147,47 @@ impl<'a> Exported<'a> {
                 text.push_str(&format!("\n{}:\n\n", title(verdict)));
             }
             for (index, told) in lines {
-                let finding = self.findings[*index];
-                let fields = told.iter().filter_map(|told| told.change.path());
-                let fields: Vec<String> = fields.map(one_line).collect();
-                let fields = if fields.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", fields.join(", "))
-                };
-                let who = finding
-                    .authors
-                    .first()
-                    .map_or(String::new(), |author| format!(" ({})", one_line(by(author))));
-                text.push_str(&format!("- {}{fields}{who}\n", one_line(&finding.id)));
-                if let Some(first) = self.wish(*index).and_then(|wish| wish.first.as_ref()) {
-                    text.push_str(&format!("  First: {}\n", one_line(first)));
-                }
+                text.push_str(&self.exported_line(*index, told));
             }
         }
-        let left = self.left();
-        if !left.is_empty() {
-            text.push_str("\nLeft out:\n\n");
-            text.extend(left.iter().map(|left| format!("- {}\n", left.line())));
+        let mut section = |title: &str, lines: Vec<String>| {
+            if !lines.is_empty() {
+                text.push_str(&format!("\n{title}:\n\n"));
+                text.extend(lines.into_iter().map(|line| format!("- {line}\n")));
+            }
+        };
+        section(
+            "These change too",
+            self.made.side_effects.iter().map(one_line).collect(),
+        );
+        section(
+            "Written anew, where comments may be lost",
+            self.made.reemitted.iter().map(place).collect(),
+        );
+        section("Left out", self.left().iter().map(LeftOut::line).collect());
+        text
+    }
+
+    /// A finding in a message: its fields, who, and what a reviewer has to know.
+    fn exported_line(&self, index: usize, told: &[Told<'_>]) -> String {
+        let finding = self.findings[index];
+        let fields = told.iter().filter_map(|told| told.change.path());
+        let fields: Vec<String> = fields.map(one_line).collect();
+        let fields = match fields.is_empty() {
+            true => String::new(),
+            false => format!(": {}", fields.join(", ")),
+        };
+        let who = finding
+            .authors
+            .first()
+            .map_or(String::new(), |author| format!(" ({})", one_line(by(author))));
+        let mut text = format!("- {}{fields}{who}\n", one_line(&finding.id));
+        let wish = self.wish(index);
+        if let Some(why) = wish.and_then(|wish| wish.unproven.as_ref()) {
+            text.push_str(&format!("  Not proven: {}\n", one_line(why)));
+        }
+        if let Some(first) = wish.and_then(|wish| wish.first.as_ref()) {
+            text.push_str(&format!("  First: {}\n", one_line(first)));
         }
         text
     }

@@ -284,6 +284,7 @@ mod tests {
                 reason: "not encrypted".to_owned(),
             }],
             side_effects: vec!["Deployment/shop/web in staging".to_owned()],
+            reemitted: vec![Place::file("a.yaml")],
             ..Changeset::default()
         }
     }
@@ -345,6 +346,34 @@ mod tests {
             }),
             ..Delivered::default()
         };
+        insta::assert_snapshot!(exported.message(), @r"
+        Declare what was done by hand: 2 objects
+
+        As it is in cluster bank, context bank-dr.
+
+        Never in Git:
+
+        - Secret/shop/new
+          First: put its values into a store
+
+        Missing:
+
+        - Secret/shop/db: .data.p
+          Not proven: no dry run
+
+        These change too:
+
+        - Deployment/shop/web in staging
+
+        Written anew, where comments may be lost:
+
+        - a.yaml
+
+        Left out:
+
+        - Pod/shop/web-1: something else makes it
+        - Secret/shop/db .data.q: not encrypted
+        ");
         let mut out = Vec::new();
         super::exported(&exported, &delivered, &mut out).expect("because a Vec takes all");
         let text = String::from_utf8(out).expect("because it is text");
@@ -367,7 +396,7 @@ mod tests {
             ],
             "side_effects": ["Deployment/shop/web in staging"],
             "files": [{"file": "a.yaml", "change": "written"}, {"file": "b.yaml", "change": "removed"}],
-            "rewritten": [],
+            "rewritten": [{"file": "a.yaml"}],
             "not_chosen": 4,
             "verified": {"clean": false, "checked": 2, "otherwise": [
                 {"object": object("Secret", "db"), "there": false, "fields": [".data.p"], "outcome": {"action": "failed",
