@@ -3,10 +3,13 @@
 //!
 //! A seeded sample; 5,000 with `REFLOAT_LONG=1`.
 
+use std::iter::Peekable;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle};
 use yaml_splice::{Edit, Step, apply, edit};
 
 const REPOSITORIES: [&str; 6] = [
@@ -152,6 +155,140 @@ fn between<'t>(old: &'t str, new: &'t str) -> (Vec<&'t str>, Vec<&'t str>) {
     )
 }
 
+/// Where a node stands in a document, read with nothing but the parser: bytes from its key, or what an item begins with, to its last.
+struct Mark {
+    start: usize,
+    end: usize,
+    /// Whether it ends with a block scalar, of which blank lines that follow are a part.
+    is_open: bool,
+    below: Vec<(Step, Mark)>,
+}
+
+impl Mark {
+    fn child(&self, step: &Step) -> Option<&Mark> {
+        self.below
+            .iter()
+            .rev()
+            .find(|(known, _)| known == step)
+            .map(|(_, mark)| mark)
+    }
+}
+
+type Placed<'t> = (Event<'t>, Range<usize>);
+
+fn marks(document: &str) -> Option<Mark> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    let mut events = Vec::new();
+    for event in Parser::new_from_str_with_options(document, options) {
+        let (event, span) = event.ok()?;
+        match event {
+            Event::DocumentEnd => break,
+            Event::StreamStart | Event::DocumentStart(..) | Event::StreamEnd => {}
+            event => events.push((event, span.byte_range().unwrap_or_default())),
+        }
+    }
+    mark(document, &mut events.into_iter().peekable())
+}
+
+fn mark<'t>(text: &str, events: &mut Peekable<impl Iterator<Item = Placed<'t>>>) -> Option<Mark> {
+    let (event, span) = events.next()?;
+    let end = |end: usize| text[..end].trim_end().len().max(span.start);
+    let is_open = matches!(event, Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..));
+    // The parser tells where the lines of a block scalar are, and not where `|` is.
+    let header = text[..span.start].trim_end().len().saturating_sub(1);
+    let mut here = Mark {
+        start: if is_open { header } else { span.start },
+        end: end(span.end),
+        is_open,
+        below: Vec::new(),
+    };
+    let is_map = match event {
+        Event::MappingStart(..) => true,
+        Event::SequenceStart(..) => false,
+        _ => return Some(here),
+    };
+    loop {
+        if let (Event::MappingEnd | Event::SequenceEnd, span) = events.peek()? {
+            // In block style nothing ends it.
+            let closes = text[span.clone()].starts_with(['}', ']']);
+            here.end = here.end.max(if closes { span.end } else { 0 });
+            events.next();
+            return Some(here);
+        }
+        let key = match (is_map, events.peek()?) {
+            (true, (Event::Scalar(key, ..), _)) => Some(Step::from(key.to_string())),
+            _ => None,
+        };
+        let start = match is_map {
+            true => Some(mark(text, events)?.start),
+            false => None,
+        };
+        let mut child = mark(text, events)?;
+        child.start = start.unwrap_or(child.start);
+        child.end = child.end.max(child.start);
+        here.end = here.end.max(child.end);
+        here.is_open = child.is_open;
+        let step = if is_map {
+            key
+        } else {
+            Some(Step::Index(here.below.len()))
+        };
+        here.below.extend(step.map(|step| (step, child)));
+    }
+}
+
+/// The lines of a document that a change may touch: those of the node, for what is new those of the map or list that it comes into.
+/// `None`: it is not known where that stands (a merge, an alias).
+fn may_change(document: &str, edit: &Edit) -> Option<Range<usize>> {
+    let root = marks(document)?;
+    let line = |at: usize| document[..at].matches('\n').count();
+    let (step, above) = edit.path().split_last()?;
+    let mut holders = vec![&root];
+    for step in above {
+        holders.push(holders.last()?.child(step)?);
+    }
+    let holder = *holders.last()?;
+    if matches!(edit, Edit::Insert { .. }) {
+        return Some(line(holder.start)..line(holder.end) + 1);
+    }
+    let node = holder.child(step)?;
+    let mut lines = line(node.start)..line(node.end) + 1;
+    let blank = document
+        .lines()
+        .skip(lines.end)
+        .take_while(|line| line.trim().is_empty());
+    lines.end += if node.is_open { blank.count() } else { 0 };
+    if matches!(edit, Edit::Remove { .. }) {
+        match &holder.below[..] {
+            // What is left is `{}` or `[]`.
+            [_] => lines.start = line(holder.start),
+            // The next one comes to stand behind the dash.
+            [(first, _), (_, next), ..] if first == step => lines.end = lines.end.max(line(next.start) + 1),
+            _ => {}
+        }
+    }
+    Some(lines)
+}
+
+/// Whether all lines but those that a change may touch are there as they were.
+fn kept(old: &str, new: &str, document: Range<usize>, edit: &Edit) -> Result<(), String> {
+    // Where there are aliases, what they stand for moves.
+    let piece = &old[document.clone()];
+    let Some(lines) = may_change(piece, edit).filter(|_| !piece.contains('&')) else {
+        return Ok(());
+    };
+    let start = old[..document.start].matches('\n').count();
+    let all: Vec<&str> = old.split_inclusive('\n').collect();
+    let split = |at: usize| all[..(start + at).min(all.len())].concat();
+    let (before, until) = (split(lines.start), split(lines.end));
+    let after = &old[until.len()..];
+    match new.starts_with(&before) && new.ends_with(after) && new.len() >= before.len() + after.len() {
+        true => Ok(()),
+        false => Err(format!("lines outside of {lines:?} changed: {:?}", between(old, new))),
+    }
+}
+
 /// Lines that a value takes at the most in the old text, comments inside of it counted: unknown for what is no scalar of one line.
 fn is_short(value: &Value) -> bool {
     match value {
@@ -253,6 +390,7 @@ fn random_edits_of_real_files() {
             true => again.push(told),
             false => wrong.extend(
                 untouched(text, &edited.text, before, &change)
+                    .and_then(|()| kept(text, &edited.text, documents[index].bytes.clone(), &change))
                     .err()
                     .map(|why| format!("{told}: {why}")),
             ),
