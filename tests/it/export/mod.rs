@@ -4,6 +4,7 @@ mod charted_bank;
 mod charts;
 mod deliver;
 mod kinds;
+mod odd;
 mod pull_request;
 mod round_trip;
 mod secrets;
@@ -15,12 +16,11 @@ use crate::support::plane::Plane;
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 
-/// What no output and no file may hold: values of Secrets, as they are and as the API has them.
-const CANARIES: [&str; 3] = [
-    "canary-not-a-secret-by-hand",
-    "canary-not-a-secret-other",
-    "Y2FuYXJ5LW5vdC1hLXNlY3JldC",
-];
+/// What no output may hold: values of Secrets, as they are and as the API has them. The bank has such in clear in its files.
+const CANARIES: [&str; 2] = ["canary-not-a-secret", "Y2FuYXJ5LW5vdC1hLXNlY3JldC"];
+
+/// What no file may hold either: values that were made by hand.
+const BY_HAND: [&str; 3] = ["canary-not-a-secret-by-hand", "canary-not-a-secret-other", CANARIES[1]];
 
 fn run(command: &str, plane: &Plane, repo: &Path, more: &[&str]) -> Ran {
     run_with(&[], command, plane, repo, more)
@@ -44,7 +44,7 @@ fn committed(tools: &[&str], plane: &Plane, repo: &Repo, args: &[&str]) -> (Stri
     assert!(ran.stdout.contains("Left out (2)"), "{}", ran.stdout);
     repo.git(&["add", "-A"]);
     let diff = repo.git(&["diff", "--cached"]);
-    assert!(CANARIES.iter().all(|canary| !diff.contains(canary)));
+    assert!(BY_HAND.iter().all(|canary| !diff.contains(canary)));
     repo.commit("what was done by hand");
     (diff, ran)
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::PoisonError;
 
 use refloat::forge::Kind;
@@ -111,9 +112,24 @@ fn holds(folder: &Path, text: &str) -> bool {
         .map(|entry| entry.expect("because it was just listed").path())
         .any(|path| match path.is_dir() {
             true => holds(&path, text),
-            false => std::fs::read(&path)
-                .is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes())),
+            false => std::fs::read(&path).is_ok_and(|bytes| contains(&bytes, text)),
         })
+}
+
+/// Every object of a repository, unpacked: commits, trees and files.
+fn objects(repository: &Path) -> Vec<u8> {
+    #[expect(clippy::disallowed_methods, reason = "tests look into repositories with git itself")]
+    let output = Command::new("git")
+        .args(["cat-file", "--batch-all-objects", "--batch"])
+        .current_dir(repository)
+        .output()
+        .expect("because git is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 /// Makes it live, once, and then does by hand what is to be exported.
@@ -127,6 +143,11 @@ fn by_hand() {
     plane().kubectl(&["apply", "--server-side", "-f", "-"], flags);
     plane().kubectl(&["patch", "configmap", "flags", "-n", "asked", "-p", colour], "");
     plane().kubectl(&["create", "secret", "generic", "till", "-n", "asked", &new], "");
+    let made = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: tls, namespace: asked, annotations: {{cert-manager.io/certificate-name: tls}}}}\nstringData: {{key: {}}}\n",
+        CANARIES[0]
+    );
+    plane().kubectl(&["create", "-f", "-"], &made);
 }
 
 #[test]
@@ -140,7 +161,7 @@ fn a_request_is_opened_updated_and_left_alone() {
         let clone = Clone::of(project);
         let forge = (name, token);
         let first = clone.export(&web, forge, &[]);
-        assert_eq!(first.code, 0, "{}{}", first.stdout, first.stderr);
+        assert_eq!(first.code, 3, "{}{}", first.stdout, first.stderr);
         assert!(
             first.stderr.contains("Pushed to ssh://git@git.example.com/")
                 && first
@@ -157,8 +178,9 @@ fn a_request_is_opened_updated_and_left_alone() {
             ("Declare what was done by hand: 2 objects", "refloat/export", "trunk")
         );
         for line in [
-            "- ConfigMap/asked/flags: .data.colour (kubectl",
-            "- Secret/asked/till (kubectl",
+            "\nNever in Git:\n\n- Secret/asked/till (kubectl",
+            "\nDrifted:\n\n- ConfigMap/asked/flags: .data.colour (kubectl patch (user unknown), 20",
+            "\nLeft out:\n\n- Secret/asked/tls: cert-manager makes it",
         ] {
             assert!(opened.body.contains(line), "{line}\n{}", opened.body);
         }
@@ -194,10 +216,41 @@ fn a_request_is_opened_updated_and_left_alone() {
         for folder in [clone.repo.path(), clone.remote.path()] {
             assert!(!holds(folder, TOKEN) && !holds(folder, CANARIES[0]), "{name}");
         }
+        for repository in [clone.repo.path(), &*clone.remote.path().join("repo.git")] {
+            let objects = objects(repository);
+            assert!(contains(&objects, "colour: red # as agreed"), "it is there to be found");
+            assert!(CANARIES.iter().all(|canary| !contains(&objects, canary)), "{name}");
+            assert!(!contains(&objects, TOKEN), "{name}");
+        }
         let sent = |asked: &Asked| CANARIES.iter().any(|canary| asked.body.contains(canary));
         assert!(!web.asked().iter().any(sent), "{name}");
     }
     after_the_push();
+    with_a_helper();
+}
+
+/// No token in the environment: what a credential helper of Git has for the forge's host is taken.
+fn with_a_helper() {
+    let (kind, name, _, project) = FORGES[0];
+    let (web, requests) = serve(kind, nothing);
+    let clone = Clone::of(project);
+    let none = clone.export(&web, (name, "UNRELATED"), &[]);
+    assert!(
+        none.code == 1 && none.stderr.contains("because: there is no token for git.example.com"),
+        "{}",
+        none.stderr
+    );
+    let asked = clone.remote.path().join("asked");
+    let helper = format!(
+        "!f() {{ cat > {}; echo username=dev; echo password={TOKEN}; }}; f",
+        asked.display()
+    );
+    clone.repo.git(&["config", "credential.helper", &helper]);
+    let ran = clone.export(&web, (name, "UNRELATED"), &[]);
+    assert!(ran.stderr.contains("Opened "), "{}", ran.stderr);
+    assert_eq!(requests.lock().unwrap_or_else(PoisonError::into_inner).len(), 1);
+    let asked = std::fs::read_to_string(asked).expect("because it was asked");
+    assert!(asked.contains("protocol=https\nhost=git.example.com\n"), "{asked}");
 }
 
 /// What the forge refuses once the branch is there: it is said that it is, and what to do.

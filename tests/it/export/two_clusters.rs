@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use sops::{Format, Layout, Rule, Selection};
 
-use super::{CANARIES, run};
+use super::{BY_HAND, run};
 use crate::audit::root;
 use crate::audit::whole::{ByHand, act, differences, json, table};
 use crate::snapshot::{empty, files, key};
@@ -145,7 +145,7 @@ fn a_cluster_that_is_restored_from_an_export_is_the_one_that_was_exported() {
     assert_eq!(ran.code, 0, "nothing is left out\n{}\n{}", ran.stdout, ran.stderr);
     bank.commit("what was done by hand");
     let declared = bank.git(&["show", "HEAD"]);
-    assert!(CANARIES.iter().all(|canary| !declared.contains(canary)));
+    assert!(BY_HAND.iter().all(|canary| !declared.contains(canary)));
     clean(&first);
 
     let second = empty();
