@@ -120,13 +120,15 @@ impl Work<'_> {
         if many * 2 <= files.len() {
             return None;
         }
-        let (only, like) = (files.len() == 1, |documents: &BTreeMap<usize, bool>| {
-            documents.values().filter(|alike| **alike).count()
-        });
-        let fits = files
-            .into_iter()
-            .filter(|(_, documents)| documents.len() > 1 && (only || like(documents) > 0));
-        let (file, _) = fits.max_by_key(|(_, documents)| like(documents))?;
+        let like = |documents: &BTreeMap<usize, bool>| documents.values().filter(|alike| **alike).count();
+        let holders = files.values().filter(|documents| like(documents) > 0).count();
+        let only = files.len() == 1;
+        let (file, documents) = files.into_iter().max_by_key(|(_, documents)| like(documents))?;
+        // Where each of several files holds one, each is about something of its own.
+        let fits = only || like(&documents) > 1 || (like(&documents) == 1 && holders == 1);
+        if !fits || documents.len() < 2 {
+            return None;
+        }
         let text = self.text(file).ok().filter(|text| !is_encrypted(text.as_bytes()))?;
         let both = yaml_splice::append_document(&text, manifest.value()).ok()?;
         self.put(file, both);

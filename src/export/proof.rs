@@ -290,11 +290,12 @@ pub(super) struct Around {
 }
 
 impl Around {
-    /// All that can be read: what cannot be is no entry that could change.
+    /// All that can be read: what cannot be is no entry that could change. One that is a unit of this entry is a part of it.
     pub fn of(tree: &Tree, options: &declared::Options, set: &DeclaredSet) -> Self {
         let others = entries(tree, "")
             .into_iter()
-            .filter(|candidate| !set.entry.paths.contains(&candidate.path));
+            .filter(|candidate| !set.entry.paths.contains(&candidate.path))
+            .filter(|candidate| !set.units.iter().any(|unit| unit.path == candidate.path));
         let read = others.filter_map(|candidate| {
             let options = declared::Options {
                 paths: vec![candidate.path],

@@ -144,6 +144,17 @@ fn a_new_object_is_put_behind_its_like_where_files_hold_many() {
         ["apps/c.yaml"],
         "one object a file"
     );
+    // A file an app: a new one is no part of any.
+    let app = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\n---\n{}",
+            text(name)
+        )
+    };
+    let (one, two) = (app("one"), app("two"));
+    let case = Case::files(&[("apps/one.yaml", &one), ("apps/two.yaml", &two)], "apps");
+    let made = case.place(&[config_map("c", None)]);
+    assert_eq!(made.files.keys().collect::<Vec<_>>(), ["apps/c.yaml"], "a file an app");
 }
 
 #[test]
