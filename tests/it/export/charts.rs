@@ -32,13 +32,18 @@ fn shop(files: &[(&str, &str)]) -> Shop {
         repo.write(path, text);
     }
     repo.commit("a domain of its own");
+    opened(repo, "clusters/production")
+}
+
+/// What an entry of a repository declares.
+fn opened(repo: Repo, entry: &str) -> Shop {
     let key = std::fs::read_to_string(root("fixtures/flux-shop.agekey")).expect("because the fixture has it");
     let mut identities = sops::Identities::new();
     identities.add_age(&key).expect("because it is a key");
     let tree = source::open(&repo.path().display().to_string(), &source::Options::default());
     let tree = tree.expect("because it is a repository");
     let mut options = declared::Options {
-        paths: vec!["clusters/production".to_owned()],
+        paths: vec![entry.to_owned()],
         namespace: "default".to_owned(),
         helm: Some(tool_folder("helm").join("helm")),
         keys: Keys::new(identities, None),
@@ -171,4 +176,50 @@ fn values_that_a_config_map_gives_are_set_there() {
     -replicas: 3 # three
     +replicas: 9 # three
     ");
+}
+
+/// The value of a chart that a release in another cluster takes too is no place for a change in this one.
+#[test]
+fn a_value_that_another_cluster_shares_is_left_alone() {
+    let flux = |file: &str| {
+        let text = std::fs::read_to_string(root("fixtures/flux-shop/clusters/production/flux-system").join(file));
+        let text = text.expect("because the fixture has it");
+        (
+            format!("clusters/staging/flux-system/{file}"),
+            text.replace("clusters/production", "clusters/staging"),
+        )
+    };
+    let own = ["gotk-components.yaml", "gotk-sync.yaml", "kustomization.yaml"].map(flux);
+    let release = std::fs::read_to_string(root("fixtures/flux-shop/apps/orders/release.yaml"));
+    let release = release.expect("because the fixture has it");
+    let (start, end) = (release.find("  valuesFrom:"), release.find("  values:"));
+    let (start, end) = (start.expect("because it has some"), end.expect("because it has some"));
+    let release = format!("{}  values:\n    domain: orders.staging.example\n", &release[..start]);
+    assert!(start < end);
+    let values = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: orders-values\n  namespace: shop\ndata:\n  values.yaml: |\n    replicas: 3\n";
+    let mut files = vec![
+        ("apps/orders/values.yaml", values),
+        ("clusters/staging/orders.yaml", &*release),
+    ];
+    files.extend(own.iter().map(|(path, text)| (&**path, &**text)));
+    let shop = shop(&files);
+    let change = shop.set("ConfigMap/orders", ".data.queue", json!("main"));
+    let made = shop.place(std::slice::from_ref(&change));
+    assert_eq!(made.unplaced, []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    assert_eq!(
+        made.files.keys().collect::<Vec<_>>(),
+        ["apps/orders/release.yaml"],
+        "{}",
+        shop.diff(&made)
+    );
+    // Where nobody else takes it, it is the place.
+    let alone = self::shop(&files[..1]);
+    let made = alone.place(&[change]);
+    assert_eq!(
+        made.files.keys().collect::<Vec<_>>(),
+        ["charts/orders/values.yaml"],
+        "{}",
+        alone.diff(&made)
+    );
 }

@@ -143,6 +143,7 @@ fn changes(plane: &Plane, sealed: &str, config: &str, private: &str, place: &Pat
     let ran = diff(sealed, "cluster:old", &["--kubeconfig", config, "--output", "json"]);
     assert_eq!(ran.code, 3);
     let report: Value = serde_json::from_str(&ran.stdout).expect("because it is JSON");
+    snapshots(plane, (sealed, place), private);
     assert_eq!(
         (&report["before"]["kind"], &report["after"]["name"]),
         (&json!("snapshot"), &json!("old"))
@@ -167,6 +168,38 @@ fn changes(plane: &Plane, sealed: &str, config: &str, private: &str, place: &Pat
         paths.contains(&".data.more") && !paths.contains(&".data.password"),
         "{paths:?}"
     );
+}
+
+/// A snapshot from before the changes beside one from after them: the same differences as with the cluster.
+fn snapshots(plane: &Plane, (sealed, place): (&str, &Path), private: &str) {
+    let later = place.join("later.tar.zst");
+    let mut identities = sops::Identities::new();
+    let text = std::fs::read_to_string(private).expect("because it is the key's file");
+    identities.add_age(&text).expect("because it is a key");
+    let to = ["--encrypt-to", &*identities.recipients().remove(0)];
+    assert_eq!(snapshot(&plane.kubeconfig(), &later, &to).code, 0);
+    let later = later.display().to_string();
+    let key = ["--decryption-key", private];
+    let ran = diff(sealed, &later, &key);
+    assert_eq!(ran.code, 3, "{}", told(&ran, place));
+    let objects = ran
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let objects: Vec<Vec<&str>> = objects.map(|line| line.split_whitespace().take(2).collect()).collect();
+    assert_eq!(
+        objects,
+        [
+            ["changed", "ConfigMap/vault/settings"],
+            ["removed", "ConfigMap/vault/sh.helm.release.v1.web.v1"],
+            ["changed", "Secret/vault/db"],
+            ["added", "ServiceAccount/vault/new"],
+        ],
+        "{}",
+        told(&ran, place)
+    );
+    let same = diff(&later, &later, &key);
+    assert_eq!(same.code, 0, "{}", same.stdout);
 }
 
 #[test]
