@@ -223,3 +223,76 @@ fn a_value_that_another_cluster_shares_is_left_alone() {
         alone.diff(&made)
     );
 }
+
+#[test]
+fn what_an_application_of_argo_cd_gives_to_a_chart_is_set_there() {
+    let application = std::fs::read_to_string(root("fixtures/argo-shop/apps/payments.yaml"));
+    let application = application.expect("because the fixture has it");
+    let of = |replaced: &[(&str, &str)]| {
+        let repo = Repo::of_folder(&root("fixtures/argo-shop"));
+        let mut text = application.replace("  name: payments\n", "  name: payments\n  namespace: argocd\n");
+        for (now, instead) in replaced {
+            assert_eq!(text.matches(now).count(), 1, "{now}");
+            text = text.replace(now, instead);
+        }
+        repo.write("apps/payments.yaml", &text);
+        repo.commit("an application of its own");
+        opened(repo, "argocd")
+    };
+    let shop = of(&[(
+        "      parameters:\n",
+        "      parameters:\n        - {name: ledger.size, value: 3Gi} # enough\n",
+    )]);
+    let made = shop.place(&[
+        shop.set("Deployment/pay", ".spec.replicas", json!(9)),
+        shop.set("ConfigMap/pay", ".data.currency", json!("CHF")),
+        shop.set("ConfigMap/pay-ledger", ".data.size", json!("4Gi")),
+    ]);
+    assert_eq!(made.unplaced, []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    insta::assert_snapshot!(shop.diff(&made), @r#"
+    +++ b/apps/payments.yaml
+    -      valuesObject: {replicas: 2, ledger: {size: 2Gi}}
+    +      valuesObject: {replicas: 9, ledger: {size: 2Gi}}
+    -        - {name: ledger.size, value: 3Gi} # enough
+    +        - {name: ledger.size, value: 4Gi} # enough
+    +++ b/values/production.yaml
+    -currency: EUR
+    +currency: CHF
+    "#);
+    // Jobs run the same image, and nothing else sets the one of the Deployment.
+    let image = ".spec.template.spec.containers[name=payments].image";
+    let made = shop.place(&[shop.set("Deployment/pay", image, json!("registry.example.com/payments:1.11"))]);
+    assert_eq!(made.unplaced, []);
+    assert!(
+        made.side_effects
+            .iter()
+            .any(|one| one.starts_with("Job/") && one.ends_with("/pay-migrate in argocd")),
+        "{:?}",
+        made.side_effects
+    );
+    assert_eq!(made.placed[0].why, "the value that sets it; others change too");
+    insta::assert_snapshot!(shop.diff(&made), @r#"
+    +++ b/apps/payments.yaml
+    -        - {name: image.tag, value: "1.10", forceString: true}
+    +        - {name: image.tag, value: "1.11", forceString: true}
+    "#);
+
+    let as_text = of(&[(
+        "      valuesObject: {replicas: 2, ledger: {size: 2Gi}}\n",
+        "      values: |\n        replicas: 2 # one a zone\n        ledger: {size: 2Gi}\n",
+    )]);
+    let made = as_text.place(&[
+        as_text.set("Deployment/pay", ".spec.replicas", json!(9)),
+        as_text.set("ConfigMap/pay-ledger", ".data.size", json!("4Gi")),
+    ]);
+    assert_eq!(made.unplaced, []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    insta::assert_snapshot!(as_text.diff(&made), @r#"
+    +++ b/apps/payments.yaml
+    -        replicas: 2 # one a zone
+    -        ledger: {size: 2Gi}
+    +        replicas: 9 # one a zone
+    +        ledger: {size: 4Gi}
+    "#);
+}

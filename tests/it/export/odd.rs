@@ -7,7 +7,7 @@ use refloat::process::which;
 use serde_json::{Value, json};
 
 use super::secrets::{CANARIES, plane, run};
-use crate::support::repo::Repo;
+use crate::support::repo::{Repo, git_in};
 use crate::support::run::{Ran, refloat};
 
 /// A namespace, declared and live, with these files.
@@ -297,6 +297,72 @@ fn a_checkout_that_cannot_be_written_to_stays_as_it_is() {
         said(&ran)
     );
     assert_eq!(repo.git(&["status", "--porcelain", "--ignored"]), "");
+}
+
+#[test]
+fn clones_of_all_sorts_get_a_branch() {
+    let space = "clones";
+    let Some(repo) = live(space, &[("apps/web.yaml", &config_map(space, "web"))]) else {
+        return;
+    };
+    repo.commit("one more");
+    kubectl(space, "patch configmap web -p {\"data\":{\"a\":\"c\"}}");
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let bare = folder.path().join("bare.git").display().to_string();
+    repo.git(&["clone", "-q", "--bare", ".", &bare]);
+    let git = |at: &Path, args: &[&str]| git_in(at, "2026-01-02T03:04:05Z", args);
+    let address = format!("file://{bare}");
+    for (name, args, at) in [
+        ("shallow", &["--depth=1"][..], "main"),
+        ("detached", &[], "HEAD~1"),
+        ("refused", &["--depth=1"], "main"),
+    ] {
+        let clone = folder.path().join(name);
+        let place = clone.display().to_string();
+        repo.git(&[&["clone", "-q"], args, &[&*address, &*place]].concat());
+        git(&clone, &["config", "user.name", "Dev"]);
+        git(&clone, &["config", "user.email", "dev@example.invalid"]);
+        if name == "detached" {
+            git(&clone, &["checkout", "-q", "--detach", at]);
+        }
+        if name == "refused" {
+            let hook = Path::new(&bare).join("hooks/pre-receive");
+            std::fs::write(&hook, "#!/bin/sh\necho not from you >&2\nexit 1\n").expect("because the folder is ours");
+            std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+                .expect("because the file is ours");
+        }
+        let (kubeconfig, branch) = (plane().kubeconfig(), format!("--branch=of-{name}"));
+        let args = [
+            "export",
+            &*place,
+            "--kubeconfig",
+            &kubeconfig,
+            "--path",
+            "apps",
+            "--only",
+            space,
+        ];
+        let ran = refloat(args.into_iter().chain([&*branch, "--push"])).run();
+        let commit = git(&clone, &["rev-parse", &format!("refs/heads/of-{name}")]);
+        let committed = format!("Committed as {} on of-{name}, a new branch.\n", &commit[..12]);
+        assert!(ran.stderr.contains(&committed), "{}", said(&ran));
+        assert_eq!(
+            git(&clone, &["rev-parse", &format!("of-{name}~1")]),
+            git(&clone, &["rev-parse", "HEAD"])
+        );
+        if name == "refused" {
+            assert_eq!(ran.code, 1, "{}", said(&ran));
+            assert!(ran.stderr.contains("not from you"), "{}", said(&ran));
+            continue;
+        }
+        assert_eq!(ran.code, 0, "{}", said(&ran));
+        assert_eq!(
+            git(Path::new(&bare), &["rev-parse", &format!("of-{name}")]),
+            commit,
+            "{}",
+            said(&ran)
+        );
+    }
 }
 
 #[test]
