@@ -70,8 +70,11 @@ pub(super) fn folders<'f>(finder: &'f Finder<'_>, manifest: &Manifest) -> Vec<St
     });
     let of_kind = in_folders(&|declared| declared.id.group_kind() == kind);
     let alike = in_folders(&|declared| declared.id.namespace.is_none() == manifest.namespace().is_none());
+    // Where all is in one folder it takes what is like nothing in it, too.
+    let anywhere = Some(in_folders(&|_| true)).filter(|folders| folders.len() == 1);
     let mut found: Vec<String> = Vec::new();
-    for (folder, _) in in_namespace.into_iter().flatten().chain(of_kind).chain(alike) {
+    let likely = in_namespace.into_iter().flatten().chain(of_kind).chain(alike);
+    for (folder, _) in likely.chain(anywhere.into_iter().flatten()) {
         if found.len() < MOST_FOLDERS && !found.iter().any(|known| known == folder) {
             found.push(folder.to_owned());
         }
