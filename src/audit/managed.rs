@@ -271,10 +271,7 @@ impl<'a> Units<'a> {
         let Some(object) = self.live.objects.get(id) else {
             return Known::by_past(past);
         };
-        let owners = object.owners.iter().map(|owner| {
-            let (group, kind) = (&*owner.kind.group, &*owner.kind.kind);
-            ObjectId::new(group, kind, namespace, &*owner.name)
-        });
+        let owners = object.owners.iter().map(|owner| owner.beside(namespace));
         let mut known = Known::by_past(past);
         for owner in owners {
             known = known.or_else(|| self.stands(&owner, seen));

@@ -108,7 +108,7 @@ impl<'a> Owners<'a> {
         let named =
             |group: &str, namespace: Option<&str>| ObjectId::new(group, &*owner.kind.kind, namespace, &*owner.name);
         let same = |found: &LiveObject| found.uid.is_empty() || owner.uid.is_empty() || found.uid == owner.uid;
-        let beside = named(&owner.kind.group, id.namespace.as_deref());
+        let beside = owner.beside(id.namespace.as_deref());
         let mut groups = vec![owner.kind.group.as_str()];
         for group in earlier_groups(&beside).chain(later_groups(&owner.kind)) {
             groups.push(group);

@@ -27,10 +27,7 @@ impl Cluster {
             owners = BTreeSet::new();
             for (id, object) in found {
                 let Some(object) = object else { continue };
-                let above = object.owners.iter().map(|owner| {
-                    let (group, kind) = (&*owner.kind.group, &*owner.kind.kind);
-                    ObjectId::new(group, kind, id.namespace.as_deref(), &*owner.name)
-                });
+                let above = object.owners.iter().map(|owner| owner.beside(id.namespace.as_deref()));
                 owners.extend(above.filter(|owner| !live.objects.contains_key(owner)));
                 changed |= take(live, id, object);
             }

@@ -126,6 +126,13 @@ pub struct Owner {
     pub controller: bool,
 }
 
+impl Owner {
+    /// The owner of an object in this namespace, if it is in one itself.
+    pub fn beside(&self, namespace: Option<&str>) -> ObjectId {
+        ObjectId::new(&*self.kind.group, &*self.kind.kind, namespace, &*self.name)
+    }
+}
+
 /// An entry of `metadata.managedFields`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manager {
