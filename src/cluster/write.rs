@@ -11,10 +11,9 @@ use super::Cluster;
 use super::endpoint::{Endpoint, segment};
 use super::wire::{Ask, JSON, Reply, Status, Trouble, null_is_default};
 use super::{refusal, unknown};
+pub use crate::object::normalize::LAST_APPLIED;
 use crate::object::{Manifest, Writer};
 
-/// Annotation in which `kubectl apply` keeps what it applied last.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 pub(super) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
 

@@ -7,13 +7,11 @@ use serde_json::{Map, Value};
 
 use super::text::one_line;
 use super::{json, words};
+use crate::object::normalize::LAST_APPLIED;
 use crate::object::{Declared, DeclaredSet, Manifest};
 
 /// What stands in place of a value of a Secret.
 const MASK: &str = "***";
-
-/// Where `kubectl apply` keeps the manifest as it was, values and all.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// How manifests are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use yaml_splice::{Edit, Step, path};
 use crate::declared::{is_encrypted, is_kustomization};
 use crate::error::Failure;
 use crate::object::DeclaredSet;
+use crate::object::normalize::LAST_APPLIED;
 use crate::source::path::{parent, resolve};
 use crate::source::{self, Files, Tree};
 
@@ -186,7 +187,6 @@ fn hide(value: &Value, at: &[Step], edits: &mut Vec<Edit>) {
                 field => mask(path![&**name], field),
             }
         }
-        const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
         let applied = &value["metadata"]["annotations"][LAST_APPLIED];
         mask(path!["metadata", "annotations", LAST_APPLIED], applied);
         return;
