@@ -109,12 +109,9 @@ mod tests {
 
     #[test]
     fn says_what_and_where() {
-        let (repository, entry, context) = sample::about();
         let mut about = About {
-            repository: &repository,
-            entry: &entry,
             unreached: 12,
-            context: Some(&context),
+            ..sample::about()
         };
         insta::assert_snapshot!(shown(&about), @r#"
         Repository  ./gitops at 0123456789ab "Raise the \u{1b}limits" (2026-11-20 08:00 UTC)

@@ -61,7 +61,6 @@ pub fn counts_as_failure(finding: &Finding, fail_on: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::About;
     use super::super::sample::{self, id};
     use super::*;
     use crate::audit::{Findings, Verdict};
@@ -107,7 +106,6 @@ mod tests {
             (vec![], vec![], vec![error()], vec!["drifted"], Exit::LookAt),
             (vec![], vec![], vec![warning()], vec![], Exit::Done),
         ] {
-            let (repository, entry, context) = sample::about();
             let (findings, past) = (
                 Findings {
                     findings,
@@ -116,12 +114,7 @@ mod tests {
                 PastSet::default(),
             );
             let audited = Audited {
-                about: About {
-                    repository: &repository,
-                    entry: &entry,
-                    unreached: 0,
-                    context: Some(&context),
-                },
+                about: sample::about(),
                 findings: &findings,
                 gaps: &gaps,
                 past: &past,

@@ -141,15 +141,9 @@ mod tests {
             message: "the content of volumes".to_owned(),
             hint: None,
         });
-        let (repository, entry, context) = sample::about();
         let verified = sample::verified();
         then(&Report {
-            about: About {
-                repository: &repository,
-                entry: &entry,
-                unreached: 0,
-                context: Some(&context),
-            },
+            about: sample::about(),
             plan: &plan,
             summary: &summary,
             verified: Some(&verified),

@@ -1,10 +1,11 @@
 //! Plans and summaries made by hand, for the tests of this room.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::Verified;
+use super::{About, Verified};
 use crate::event::{Event, StepTimes, Summary};
 use crate::object::{
     Action, Context, Declared, DeclaredSet, Entry, GroupKind, Manifest, ObjectId, Outcome, Provenance, Readiness,
@@ -248,7 +249,7 @@ pub(super) fn events(summary: &Summary) -> Vec<(u64, Event)> {
     events
 }
 
-pub(super) fn about() -> (Repository, Entry, Context) {
+static ABOUT: LazyLock<(Repository, Entry, Context)> = LazyLock::new(|| {
     let repository = Repository {
         location: "./gitops".to_owned(),
         commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
@@ -269,6 +270,17 @@ pub(super) fn about() -> (Repository, Entry, Context) {
         nodes: Some(3),
     };
     (repository, entry, context)
+});
+
+/// Whose run it is.
+pub(super) fn about() -> About<'static> {
+    let (repository, entry, context) = &*ABOUT;
+    About {
+        repository,
+        entry,
+        unreached: 0,
+        context: Some(context),
+    }
 }
 
 pub(super) fn verified() -> Verified {
@@ -286,7 +298,7 @@ pub(super) fn verified() -> Verified {
 
 /// A set of these objects, each in a file of its own.
 pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
-    let (repository, entry, _) = about();
+    let (repository, entry, _) = ABOUT.clone();
     let objects = values.into_iter().enumerate().map(|(index, value)| {
         let manifest = Manifest::new(value).expect("because samples are complete");
         Declared {

@@ -104,7 +104,6 @@ fn owner() -> Value {
 }
 
 fn told(format: &str) -> String {
-    let (repository, entry, context) = sample::about();
     let (findings, past) = (
         found(),
         PastSet {
@@ -119,12 +118,7 @@ fn told(format: &str) -> String {
     }];
     let mut out = Vec::new();
     let audited = Audited {
-        about: About {
-            repository: &repository,
-            entry: &entry,
-            unreached: 0,
-            context: Some(&context),
-        },
+        about: sample::about(),
         findings: &findings,
         gaps: &gaps,
         past: &past,
@@ -381,13 +375,7 @@ fn what_differs_now_for_people() {
 
 #[test]
 fn what_differs_now_for_programs() {
-    let (repository, entry, context) = sample::about();
-    let about = About {
-        repository: &repository,
-        entry: &entry,
-        unreached: 0,
-        context: Some(&context),
-    };
+    let about = sample::about();
     let mut out = Vec::new();
     for (one, about) in divergences_of(&NEWS).iter().zip([None, Some(about), None, None]) {
         json::divergence(one, "2026-11-20T08:00:00Z", about, &mut out).expect("because a Vec takes all");

@@ -226,7 +226,6 @@ mod tests {
     use crate::audit::{Finding, Verdict};
     use crate::export::{Intent, Left, Placed, Unplaced, Wish};
     use crate::object::{Action, FieldEdit, Manifest, ObjectEdit, ObjectId, Place, Readiness};
-    use crate::report::About;
     use crate::report::export::{Committed, Requested};
     use crate::report::sample;
 
@@ -317,15 +316,9 @@ mod tests {
             finding("Pod", "web-1", Verdict::InSync),
         ];
         let findings: Vec<&Finding> = findings.iter().collect();
-        let (repository, entry, context) = sample::about();
         let (intent, made, rehearsed) = (intent(&findings[0].id), changeset(), rehearsed(&findings[0].id));
         let exported = Exported {
-            about: About {
-                repository: &repository,
-                entry: &entry,
-                unreached: 0,
-                context: Some(&context),
-            },
+            about: sample::about(),
             findings: &findings,
             others: 4,
             intent: &intent,

@@ -403,15 +403,9 @@ mod tests {
     #[test]
     fn a_report_has_it_all() {
         let (plan, summary) = sample::fine();
-        let (repository, entry, context) = sample::about();
         let verified = sample::verified();
         let extra = Extra {
-            about: Some(About {
-                repository: &repository,
-                entry: &entry,
-                unreached: 0,
-                context: Some(&context),
-            }),
+            about: Some(sample::about()),
             verified: Some(&verified),
             whole: true,
         };
