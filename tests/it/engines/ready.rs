@@ -11,7 +11,7 @@ use super::{facts, kustomization, load, objects, problems};
 use crate::rollback::live;
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
-use crate::support::run::refloat;
+use crate::support::run::{Ran, refloat};
 
 const NAMESPACES: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n";
 const THING: &str =
@@ -31,6 +31,20 @@ fn repository(checks: &str, depends: &str) -> Repo {
         ("base/thing.yaml", THING),
         ("apps/map.yaml", &map("late")),
     ])
+}
+
+fn restored(plane: &Plane, repo: &Repo, more: &[&str]) -> Ran {
+    let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
+    let args = [
+        "restore",
+        &place,
+        "--path",
+        "clusters/prod",
+        "--kubeconfig",
+        &kubeconfig,
+    ];
+    let args = args.into_iter().chain(["--yes", "--context", "refloat-throwaway"]);
+    refloat(args.chain(more.iter().copied())).run()
 }
 
 fn eventually(what: &str, mut look: impl FnMut() -> bool) {
@@ -63,24 +77,7 @@ fn a_unit_is_ready_when_its_expressions_say_so() {
         assert!(done.is_ok_and(|answer| answer.is_success()));
     };
     let ran = thread::scope(|scope| {
-        let restore = scope.spawn(|| {
-            let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
-            let args = [
-                "restore",
-                &place,
-                "--path",
-                "clusters/prod",
-                "--kubeconfig",
-                &kubeconfig,
-                "--yes",
-            ];
-            refloat(
-                args.iter()
-                    .copied()
-                    .chain(["--context", "refloat-throwaway", "--output", "json"]),
-            )
-            .run()
-        });
+        let restore = scope.spawn(|| restored(&plane, &repo, &["--output", "json"]));
         eventually("the gate", || live(&plane, gate).is_some());
         for phase in ["", "Other", "Bad"] {
             becomes(&plane, phase);
@@ -176,25 +173,7 @@ fn what_refloat_cannot_render_is_left_to_its_engine_and_waited_for() {
         ("apps/map.yaml", &map("here")),
     ]);
     let object = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/far";
-    let restore = |mode: &str| {
-        let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
-        let args = [
-            "restore",
-            &place,
-            "--path",
-            "clusters/prod",
-            "--kubeconfig",
-            &kubeconfig,
-            "--mode",
-            mode,
-        ];
-        refloat(
-            args.iter()
-                .copied()
-                .chain(["--yes", "--context", "refloat-throwaway", "--timeout", "2m"]),
-        )
-        .run()
-    };
+    let restore = |mode: &str| restored(&plane, &repo, &["--mode", mode, "--timeout", "2m"]);
     let direct = restore("direct");
     assert_eq!(direct.code, 3, "it is an error: {}", direct.stderr);
     let ran = thread::scope(|scope| {

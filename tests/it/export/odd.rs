@@ -331,18 +331,9 @@ fn clones_of_all_sorts_get_a_branch() {
             std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755))
                 .expect("because the file is ours");
         }
-        let (kubeconfig, branch) = (plane().kubeconfig(), format!("--branch=of-{name}"));
-        let args = [
-            "export",
-            &*place,
-            "--kubeconfig",
-            &kubeconfig,
-            "--path",
-            "apps",
-            "--only",
-            space,
-        ];
-        let ran = refloat(args.into_iter().chain([&*branch, "--push"])).run();
+        let branch = format!("--branch=of-{name}");
+        let args = ["--path", "apps", "--only", space, &*branch, "--push"];
+        let ran = super::run("export", plane(), &clone, &args);
         let commit = git(&clone, &["rev-parse", &format!("refs/heads/of-{name}")]);
         let committed = format!("Committed as {} on of-{name}, a new branch.\n", &commit[..12]);
         assert!(ran.stderr.contains(&committed), "{}", said(&ran));
@@ -428,25 +419,10 @@ fn what_one_user_did_or_what_was_done_since_is_exported_alone() {
     let log = folder.path().join("audit.log");
     let lines: String = plane.requests().iter().map(|line| format!("{line}\n")).collect();
     std::fs::write(&log, lines).expect("because the folder is ours");
-    let (kubeconfig, place, log) = (
-        plane.kubeconfig(),
-        repo.path().display().to_string(),
-        log.display().to_string(),
-    );
+    let log = log.display().to_string();
     let exported = |more: &[&str]| {
-        let args = [
-            "export",
-            &*place,
-            "--kubeconfig",
-            &kubeconfig,
-            "--path",
-            "apps",
-            "--only",
-            space,
-            "--audit-log",
-            &log,
-        ];
-        let ran = refloat(args.iter().chain(more).copied()).run();
+        let args = ["--path", "apps", "--only", space, "--audit-log", &log];
+        let ran = super::run("export", plane, repo.path(), &[&args[..], more].concat());
         assert_eq!(ran.code, 0, "{}", said(&ran));
         ["one", "two"].map(|name| ran.stdout.contains(&format!("\n  ConfigMap/whose/{name}  by ")))
     };
