@@ -68,7 +68,11 @@ const GONE: &str = ": not restored: policy/v1beta1 is not served, and PodSecurit
 
 /// Each fixture, how it is entered, and what cannot be restored of it.
 const FIXTURES: &[(&str, &[&str], &[&str])] = &[
-    ("argo-shop", &["--path", "argocd"], &[]),
+    (
+        "argo-shop",
+        &["--path", "argocd", "--decryption-key", "fixtures/argo-shop.agekey"],
+        &[],
+    ),
     ("flux-shop", &["--decryption-key", "fixtures/flux-shop.agekey"], &[]),
     ("helm-shop", &["--values", "values-production.yaml"], &[]),
     ("jx-mini", &[], &[NEEDS_AN_EDIT]),

@@ -10,6 +10,7 @@ use refloat::control_plane::Options;
 use refloat::process::which;
 use serde_json::{Value, json};
 
+use super::argo_shop::KEY;
 use crate::rollback::live;
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
@@ -19,7 +20,7 @@ const TRACKING: &str = "argocd.argoproj.io/tracking-id";
 
 fn run(command: &str, repo: &Repo, more: &[&str]) -> Ran {
     let place = repo.path().display().to_string();
-    let args = [command, &place, "--path", "argocd"];
+    let args = [command, &place, "--path", "argocd", "--decryption-key", KEY];
     refloat(args.iter().chain(more).copied()).with_tools(&["helm"]).run()
 }
 
@@ -31,7 +32,7 @@ struct Played {
 
 impl Played {
     fn of(repo: &Repo) -> Self {
-        let rendered = run("render", repo, &[]);
+        let rendered = run("render", repo, &["--show-secrets"]);
         assert_eq!(rendered.code, 0, "{}", rendered.stderr);
         let all = kube_yaml::parse(rendered.stdout.as_bytes()).into_iter();
         Self {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use refloat::control_plane::Options;
 use serde_json::{Value, json};
 
@@ -11,6 +13,10 @@ use crate::support::plane::{Plane, fresh, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 
+/// Opens what the fixture encrypts.
+pub(super) const KEY: &str = "fixtures/argo-shop.agekey";
+const PASSWORD: &str = "made-for-this-fixture";
+
 fn shop() -> Repo {
     Repo::of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/argo-shop"))
 }
@@ -19,11 +25,15 @@ fn run(plane: &Plane, repo: &Repo, command: &str, more: &[&str]) -> Ran {
     let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
     let mut args = vec![command];
     if command != "resume" {
-        args.extend([&*place, "--path", "argocd"]);
+        args.extend([&*place, "--path", "argocd", "--decryption-key", KEY]);
     }
     args.extend(["--kubeconfig", &*kubeconfig]);
     args.extend(more);
-    refloat(args).with_tools(&["helm"]).run()
+    let ran = refloat(args).with_tools(&["helm"]).run();
+    for text in [PASSWORD, &BASE64_STANDARD.encode(PASSWORD)] {
+        assert!(!ran.stdout.contains(text) && !ran.stderr.contains(text), "{command}");
+    }
+    ran
 }
 
 fn restore(plane: &Plane, repo: &Repo, code: i32) -> Ran {
@@ -47,14 +57,14 @@ fn a_shop_that_argo_cd_runs_comes_back() {
     });
     let repo = shop();
     let first = restore(&plane, &repo, 0);
-    assert_eq!(number(&summary(&first), "created"), 63);
+    assert_eq!(number(&summary(&first), "created"), 64);
     in_turns(&plane.requests());
     as_argo_cd_writes(&plane);
     as_rendered(&plane);
     let second = restore(&plane, &repo, 0);
     let again = summary(&second);
     // Namespaces without metadata of their own are made where they are absent, and not looked at again.
-    assert_eq!(number(&again, "unchanged"), 58, "{again}");
+    assert_eq!(number(&again, "unchanged"), 59, "{again}");
     for action in ["created", "configured", "recreated", "deleted"] {
         assert_eq!(number(&again, action), 0, "{action}");
     }
@@ -85,6 +95,7 @@ fn in_turns(log: &[Value]) {
             "jobs/catalog-warm",
             "applications/catalog",
             "namespaces/orders",
+            "secrets/shop-orders-database",
             "deployments/shop-orders",
             "applications/orders",
             "namespaces/payments",
@@ -141,6 +152,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const TRACKING: &str = "argocd.argoproj.io/tracking-id";
 const CATALOG: &str = "/apis/apps/v1/namespaces/catalog/deployments/catalog";
 const ORDERS: &str = "/apis/apps/v1/namespaces/orders/deployments/shop-orders";
+const DATABASE: &str = "/api/v1/namespaces/orders/secrets/shop-orders-database";
 
 /// Objects are marked, and owned by who would have written them, in the way that they would have been.
 fn as_argo_cd_writes(plane: &Plane) {
@@ -160,6 +172,12 @@ fn as_argo_cd_writes(plane: &Plane) {
         (
             ORDERS,
             "orders:apps/Deployment:orders/shop-orders",
+            "argocd-controller",
+            true,
+        ),
+        (
+            DATABASE,
+            "orders:/Secret:orders/shop-orders-database",
             "argocd-controller",
             true,
         ),
@@ -207,6 +225,16 @@ fn as_rendered(plane: &Plane) {
             ORDERS,
             "/spec/template/spec/containers/0/image",
             json!("registry.example.com/orders:2.4.1"),
+        ),
+        (
+            ORDERS,
+            "/spec/template/spec/containers/0/envFrom/1/secretRef/name",
+            json!("shop-orders-database"),
+        ),
+        (
+            DATABASE,
+            "/data",
+            json!({"user": BASE64_STANDARD.encode("orders"), "password": BASE64_STANDARD.encode(PASSWORD)}),
         ),
         (
             "/api/v1/namespaces/orders/services/shop-orders",

@@ -37,9 +37,12 @@ fn shop(files: &[(&str, &str)]) -> Shop {
 
 /// What an entry of a repository declares.
 fn opened(repo: Repo, entry: &str) -> Shop {
-    let key = std::fs::read_to_string(root("fixtures/flux-shop.agekey")).expect("because the fixture has it");
     let mut identities = sops::Identities::new();
-    identities.add_age(&key).expect("because it is a key");
+    for fixture in ["flux-shop", "argo-shop"] {
+        let key = std::fs::read_to_string(root(&format!("fixtures/{fixture}.agekey")));
+        let key = key.expect("because the fixture has it");
+        identities.add_age(&key).expect("because it is a key");
+    }
     let tree = source::open(&repo.path().display().to_string(), &source::Options::default());
     let tree = tree.expect("because it is a repository");
     let mut options = declared::Options {
