@@ -17,7 +17,7 @@ use super::ready::{Dependencies, health_checks};
 use super::source::{self, Root, SourceRef};
 use super::substitute::{is_name, substitute};
 use super::{generate, merge_strings};
-use crate::object::{EngineUnit, ObjectId, Place, Problem, ReadyWhen};
+use crate::object::{EngineUnit, ObjectId, Place, Problem, ProblemKind, ReadyWhen};
 use crate::source::path::resolve;
 
 /// API group of Flux's Kustomizations.
@@ -235,7 +235,12 @@ impl Kustomization {
         };
         let kustomize = Kustomize::new(&overlay, outside, options);
         let Findings { found, problems } = render(&kustomize, outside, &path, &generated.path);
-        findings.problems.extend(problems);
+        // What keeps all of it away is said of the unit.
+        let of_unit = |problem: Problem| match found.is_empty() && problem.kind == ProblemKind::Error {
+            true => problem.of(self.id.clone()),
+            false => problem,
+        };
+        findings.problems.extend(problems.into_iter().map(of_unit));
         findings.found = found;
         for found in &mut findings.found {
             found.provenance.file = root.shown(&found.provenance.file);
