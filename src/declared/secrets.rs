@@ -18,8 +18,32 @@ use crate::object::{Place, Problem};
 
 /// What every encrypted value begins with.
 const VALUE: &[u8] = b"ENC[AES256_GCM,";
-/// What helps where a key is missing.
-const HINT: &str = "give the key with --decryption-key FILE, or in SOPS_AGE_KEY_FILE";
+/// What helps where a key of age is missing.
+const GIVE: &str = "give the key with --decryption-key FILE, or in SOPS_AGE_KEY_FILE";
+/// What helps with keys that only `sops` uses, by what their names begin with.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("PGP ", "import the private key into gpg"),
+    (
+        "AWS KMS ",
+        "sign in to AWS (AWS_PROFILE, or AWS_ACCESS_KEY_ID and what goes with it) as one who may decrypt with this key",
+    ),
+    (
+        "GCP KMS ",
+        "sign in to Google Cloud (GOOGLE_APPLICATION_CREDENTIALS) as one who may decrypt with this key",
+    ),
+    (
+        "Huawei KMS ",
+        "sign in to Huawei Cloud as one who may decrypt with this key",
+    ),
+    (
+        "Azure Key Vault ",
+        "sign in to Azure (`az login`, or AZURE_CLIENT_ID and what goes with it) as one who may decrypt with this key",
+    ),
+    (
+        "Vault http",
+        "sign in to Vault (`vault login`, or VAULT_TOKEN) as one who may decrypt with this key",
+    ),
+];
 /// The private keys at hand. `Debug` shows their public halves.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
@@ -179,8 +203,22 @@ fn format_of(path: &str, text: &[u8]) -> Format {
 }
 
 /// What helps with a problem, if a key is missing.
-pub(super) fn hint(message: &str) -> Option<&'static str> {
-    message.contains("no key fits").then_some(HINT)
+pub(super) fn hint(message: &str) -> Option<String> {
+    let (_, needs) = message.split_once("no key fits")?;
+    let (needs, rest) = needs.split_once("; you have").unwrap_or((needs, ""));
+    let mut help: Vec<&str> = ELSEWHERE
+        .iter()
+        .filter(|(name, _)| needs.contains(name))
+        .map(|(_, help)| *help)
+        .collect();
+    if help.is_empty() || needs.contains("age1") || needs.contains("ssh-") {
+        help.insert(0, GIVE);
+    }
+    let help = help.join(", or ");
+    Some(match rest.contains("sops, which could use them, was not found") {
+        true => format!("install sops; {help}"),
+        false => help,
+    })
 }
 
 /// That a file does not open.

@@ -16,9 +16,10 @@ use crate::process::{BASIC_ENVIRONMENT, Output, Tool, which};
 /// Longest that it may take for a file: it may ask a service far away.
 const LONGEST: Duration = Duration::from_secs(60);
 /// By what it finds its keys and services, and with what it signs in there, beside what every program needs.
-const ENVIRONMENT: [&str; 30] = [
+const ENVIRONMENT: [&str; 48] = [
     "SOPS_AGE_KEY",
     "SOPS_AGE_KEY_FILE",
+    "SOPS_DECRYPTION_ORDER",
     "SOPS_GPG_EXEC",
     "GNUPGHOME",
     "GPG_AGENT_INFO",
@@ -31,7 +32,18 @@ const ENVIRONMENT: [&str; 30] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CA_BUNDLE",
+    "AWS_USE_FIPS_ENDPOINT",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CREDENTIALS",
     "GOOGLE_OAUTH_ACCESS_TOKEN",
@@ -43,9 +55,15 @@ const ENVIRONMENT: [&str; 30] = [
     "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_AUTHORITY_HOST",
+    "SOPS_HC_VAULT_ALLOWLIST",
     "VAULT_ADDR",
     "VAULT_CACERT",
+    "VAULT_CAPATH",
+    "VAULT_CLIENT_CERT",
+    "VAULT_CLIENT_KEY",
     "VAULT_NAMESPACE",
+    "VAULT_SKIP_VERIFY",
+    "VAULT_TLS_SERVER_NAME",
     "VAULT_TOKEN",
 ];
 
@@ -155,10 +173,44 @@ fn run(tool: &Tool) -> Result<Output, String> {
     let output = tool.run().map_err(|error| error.to_string())?;
     match output.code {
         Some(0) => Ok(output),
-        _ => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-            Err(format!("sops said: {}", lines.take(4).collect::<Vec<_>>().join(" ")))
-        }
+        _ => Err(format!("sops said: {}", said(&String::from_utf8_lossy(&output.stderr)))),
+    }
+}
+
+/// What it says, in one line. Of each key that it tried it says why that one is of no use, broken into lines behind a bar; what stands
+/// around that is the same each time.
+fn said(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let causes: Vec<&str> = lines
+        .clone()
+        .filter_map(|line| line.trim_start_matches("- ").strip_prefix('|'))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let told = match causes.is_empty() {
+        true => lines.take(4).collect::<Vec<_>>().join(" "),
+        false => causes.join(" "),
+    };
+    told.chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_each_key_is_of_no_use_is_told_in_one_line() {
+        let text = "Failed to get the data key required to decrypt the SOPS file.\n\nGroup 0: FAILED\n  age1abc: FAILED\n    - | no identity matched any of\n      | the recipients\n\n\
+            \x20 https://vault.example.com/v1/transit/keys/shop: FAILED\n    - | failed to decrypt sops data key: Error making API\n      | request.\n      |\n      | Code: 403. Errors:\n      |\n      | * permission denied\n\n\
+            Recovery failed because no master key was able to decrypt\nthe file.\n";
+        assert_eq!(
+            said(text),
+            "no identity matched any of the recipients failed to decrypt sops data key: Error making API request. Code: 403. Errors: * permission denied"
+        );
+        assert_eq!(
+            said("config file not found\n\nand so on\n"),
+            "config file not found and so on"
+        );
     }
 }

@@ -26,7 +26,7 @@ use crate::declared::{self, Dialect};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice, Intent, Ways};
-use crate::object::{DeclaredSet, ObjectId, resolve};
+use crate::object::{DeclaredSet, ObjectId, ProblemKind, resolve};
 use crate::report::{self, About, Delivered, Exported};
 use crate::source;
 
@@ -130,7 +130,9 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
         exported.write(&delivered, file)?;
     }
     ended?;
-    match exported.is_whole() {
+    // What cannot be read is not known to be as it is live.
+    let is_readable = !set.problems.iter().any(|problem| problem.kind == ProblemKind::Error);
+    match exported.is_whole() && is_readable {
         true => Ok(Exit::Done),
         false => Ok(Exit::LookAt),
     }

@@ -18,7 +18,7 @@ use super::super::kustomization::NAMES;
 use super::super::kustomize::{Outside, render};
 use super::super::release::Origin;
 use super::super::releases::{self, Made};
-use super::super::secrets::{Decrypting, Keys, is_encrypted};
+use super::super::secrets::{self, Decrypting, Keys, is_encrypted};
 use super::super::template::{Call, Sees};
 use super::{App, Known, Lack, kustomization, root_of_source};
 use crate::object::{Problem, Unit, Writer};
@@ -449,7 +449,7 @@ fn directory(
             true => {
                 let plain = keys
                     .open(&path, &text)
-                    .map_err(|why| (format!("{path}: {why}"), None))?;
+                    .map_err(|why| (format!("{path}: {why}"), secrets::hint(&why)))?;
                 documents::of_file(&shown, &plain)
             }
             false => documents::of_file(&shown, &text),

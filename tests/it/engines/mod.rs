@@ -7,6 +7,7 @@ mod artifacts;
 mod controller;
 mod flux;
 mod hand_over;
+mod key_services;
 mod ready;
 mod releases;
 mod sealed;

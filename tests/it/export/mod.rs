@@ -8,6 +8,7 @@ mod odd;
 mod pull_request;
 mod round_trip;
 mod secrets;
+mod through_sops;
 mod two_clusters;
 
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! Secrets that were changed by hand come back encrypted or sealed, where their values are kept already, or not at all.
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -16,7 +14,7 @@ use serde_json::json;
 use crate::audit::root;
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
-use crate::support::run::{Ran, Refloat, refloat, tool_folder};
+use crate::support::run::{Ran, Refloat, refloat};
 
 /// Made for the tests.
 pub(super) const KEY: &str = "AGE-SECRET-KEY-1F6CXQ2SVP0TM9QXXT3Y5MME2Q9EEYMVHT7KC34UXMVSAYK3D645SE54LQL";
@@ -69,7 +67,7 @@ pub(super) fn run(command: &str, repo: &Repo, more: &[&str], with: impl FnOnce(R
 }
 
 /// What a repository declares comes to be in the cluster.
-fn make_live(namespace: &str, repo: &Repo, more: &[&str], with: impl FnOnce(Refloat) -> Refloat) {
+pub(super) fn make_live(namespace: &str, repo: &Repo, more: &[&str], with: impl FnOnce(Refloat) -> Refloat) {
     let place = repo.path().display().to_string();
     let ran = with(refloat(
         ["render", &*place, "--show-secrets"].iter().chain(more).copied(),
@@ -81,7 +79,7 @@ fn make_live(namespace: &str, repo: &Repo, more: &[&str], with: impl FnOnce(Refl
 }
 
 /// Changes values of a live Secret.
-fn change(namespace: &str, secret: &str, patch: &serde_json::Value) {
+pub(super) fn change(namespace: &str, secret: &str, patch: &serde_json::Value) {
     plane().kubectl(
         &["patch", "secret", secret, "-n", namespace, "-p", &patch.to_string()],
         "",
@@ -89,14 +87,14 @@ fn change(namespace: &str, secret: &str, patch: &serde_json::Value) {
 }
 
 /// Every file of the work tree that is not as it was committed, with its lines that came (`+`) and went (`-`).
-fn changed(repo: &Repo) -> String {
+pub(super) fn changed(repo: &Repo) -> String {
     repo.git(&["add", "-A"]);
     let diff = repo.git(&["diff", "--cached", "-U0"]);
     without_canaries("the change", &diff);
     diff
 }
 
-fn lines(diff: &str, of: char) -> Vec<&str> {
+pub(super) fn lines(diff: &str, of: char) -> Vec<&str> {
     let is = |line: &&str| line.starts_with(of) && !line.starts_with("---") && !line.starts_with("+++");
     diff.lines().filter(is).collect()
 }
@@ -267,161 +265,4 @@ fn values_come_back_where_they_are_kept_or_not_at_all() {
         "{}",
         again.stdout
     );
-}
-
-/// A key of PGP, with its agent; both go with it.
-struct Pgp {
-    home: tempfile::TempDir,
-    fingerprint: String,
-}
-
-impl Pgp {
-    fn new() -> Option<Self> {
-        if which("gpg").is_none() {
-            #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-            {
-                eprintln!("skipped: gpg is not here");
-            }
-            return None;
-        }
-        let home = tempfile::tempdir().expect("because a temporary folder can be made");
-        let mut pgp = Self {
-            home,
-            fingerprint: String::new(),
-        };
-        pgp.gpg(
-            "gpg",
-            &[
-                "--batch",
-                "--passphrase",
-                "",
-                "--quick-generate-key",
-                "tests@example.invalid",
-                "default",
-                "default",
-                "never",
-            ],
-        );
-        let listed = pgp.gpg("gpg", &["--batch", "--with-colons", "--list-keys"]);
-        let fingerprint = listed.lines().find_map(|line| line.strip_prefix("fpr:"));
-        pgp.fingerprint = fingerprint.expect("because it was made").trim_matches(':').to_owned();
-        Some(pgp)
-    }
-
-    fn gpg(&self, program: &str, args: &[&str]) -> String {
-        #[expect(clippy::disallowed_methods, reason = "tests make keys with gpg itself")]
-        let output = Command::new(program)
-            .args(args)
-            .env("GNUPGHOME", self.home.path())
-            .output()
-            .expect("because gpg is there");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("because it is text")
-    }
-}
-
-impl Drop for Pgp {
-    fn drop(&mut self) {
-        self.gpg("gpgconf", &["--kill", "all"]);
-    }
-}
-
-/// A `sops` that writes down with what it is called and what it sees, and then is `sops`.
-fn watched_sops(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let (real, canary) = (tool_folder("sops").join("sops"), CANARIES[0]);
-    let script = format!(
-        "#!/bin/sh\n{{ echo \"called: $*\"; /usr/bin/env; grep -rl {canary} \"$TMPDIR\" && echo in clear on disk; }} >> {log}\nexec {real} \"$@\"\n",
-        log = folder.join("log").display(),
-        real = real.display()
-    );
-    let file = folder.join("sops");
-    std::fs::write(&file, script).expect("because the folder is ours");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("because it is ours");
-}
-
-#[test]
-fn values_for_keys_of_pgp_go_through_sops_and_nowhere_else() {
-    let (true, Some(pgp)) = (which("kubectl").is_some(), Pgp::new()) else {
-        return;
-    };
-    let repo = Repo::with(&[
-        (
-            ".sops.yaml",
-            &format!(
-                "creation_rules:\n- path_regex: ^apps/\n  encrypted_regex: ^(data|stringData)$\n  pgp: {}\n",
-                pgp.fingerprint
-            ),
-        ),
-        (
-            "apps/namespace.yaml",
-            "apiVersion: v1\nkind: Namespace\nmetadata: {name: pgp}\n",
-        ),
-        (
-            "apps/login.yaml",
-            "apiVersion: v1\nkind: Secret\nmetadata:\n    name: login\n    namespace: pgp\nstringData:\n    user: old\n    password: old\n",
-        ),
-    ]);
-    let tools = tempfile::tempdir().expect("because a temporary folder can be made");
-    let temporary = tempfile::tempdir().expect("because a temporary folder can be made");
-    watched_sops(tools.path());
-    let path = format!("{}:/usr/bin:/bin", tools.path().display());
-    let with_sops = |run: Refloat| {
-        let run = run.env("GNUPGHOME", pgp.home.path()).env("TMPDIR", temporary.path());
-        run.env("PATH", &path)
-            .env("UNRELATED_TOKEN", "canary-of-the-environment")
-    };
-    #[expect(clippy::disallowed_methods, reason = "tests encrypt with sops itself")]
-    let encrypted = Command::new(tool_folder("sops").join("sops"))
-        .args(["encrypt", "--in-place", "apps/login.yaml"])
-        .current_dir(repo.path())
-        .env("GNUPGHOME", pgp.home.path())
-        .status();
-    assert!(encrypted.is_ok_and(|status| status.success()));
-    repo.commit("encrypted");
-    make_live("pgp", &repo, &["--path", "apps"], with_sops);
-    let canary = |more: &str| format!("{}-{more}", CANARIES[0]);
-    change("pgp", "login", &json!({"stringData": {"password": canary("login")}}));
-    let new = format!("--from-literal=pin={}", canary("new"));
-    plane().kubectl(&["create", "secret", "generic", "till", "-n", "pgp", &new], "");
-
-    let args = ["--path", "apps", "--only", "pgp", "--write"];
-    let without = run("export", &repo, &args, |run| run);
-    assert!(
-        without.code == 3 && without.stdout.contains("0 files changed"),
-        "{}{}",
-        without.stdout,
-        without.stderr
-    );
-    let ran = run("export", &repo, &args, with_sops);
-    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    let diff = changed(&repo);
-    let gone = lines(&diff, '-');
-    assert!(
-        !gone.iter().any(|line| line.contains("user:")) && gone.len() < 6,
-        "{diff}"
-    );
-    let file = repo.git(&["diff", "--cached", "--name-only", "--diff-filter=A"]);
-    let text = std::fs::read_to_string(repo.path().join(file.trim())).expect("because it is new");
-    assert!(text.contains(&pgp.fingerprint) && text.contains("pin: ENC["), "{text}");
-
-    let log = std::fs::read_to_string(tools.path().join("log")).expect("because sops was called");
-    without_canaries("what sops was called with", &log);
-    assert!(
-        log.contains("called: --config .sops.yaml encrypt ") && log.contains(" updatekeys "),
-        "{log}"
-    );
-    assert!(
-        !log.contains("canary-of-the-environment") && !log.contains("in clear on disk"),
-        "{log}"
-    );
-    assert!(
-        std::fs::read_dir(temporary.path()).is_ok_and(|left| left.count() == 0),
-        "nothing is left"
-    );
-
-    repo.commit("what was done by hand");
-    let again = run("export", &repo, &args, with_sops);
-    assert_eq!(again.code, 2, "{}{}", again.stdout, again.stderr);
-    assert!(again.stderr.contains("no finding matches pgp"), "{}", again.stderr);
 }

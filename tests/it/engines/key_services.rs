@@ -1,0 +1,118 @@
+//! What is encrypted for keys that Vault or AWS KMS hold: opened by `sops`, which asks them.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::kustomization;
+use crate::support::key_services::KeyService;
+use crate::support::repo::Repo;
+use crate::support::run::{Ran, Refloat, refloat};
+
+const CANARY: &str = "canary-7f3a";
+const UNIT: &str = "Kustomization/flux-system/apps";
+
+/// A unit of Flux with a Secret that is encrypted for a service's key, and another unit.
+fn repository(service: &KeyService) -> Repo {
+    let repo = Repo::with(&[
+        (
+            "clusters/prod/apps.yaml",
+            &kustomization("apps", "./apps", "  decryption: {provider: sops}\n"),
+        ),
+        ("clusters/prod/other.yaml", &kustomization("other", "./other", "")),
+        (
+            ".sops.yaml",
+            &format!(
+                "creation_rules:\n- encrypted_regex: ^(data|stringData)$\n  {}\n",
+                service.rule
+            ),
+        ),
+        (
+            "apps/secret.yaml",
+            &format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: db, namespace: shop}}\nstringData: {{password: {CANARY}}}\n"
+            ),
+        ),
+        (
+            "other/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\n",
+        ),
+    ]);
+    service.encrypt(&repo, "apps/secret.yaml");
+    repo.commit("encrypted");
+    repo
+}
+
+/// Runs it with `sops` at hand; what somebody signs in with is never told.
+fn run(service: &KeyService, repo: &Repo, args: &[&str], with: impl Fn(Refloat) -> Refloat) -> Ran {
+    let place = repo.path().display().to_string();
+    let args = [args[0], &*place, "--path", "clusters/prod"]
+        .into_iter()
+        .chain(args[1..].iter().copied());
+    let ran = with(refloat(args).with_tools(&["sops"])).run();
+    service.is_not_told(&format!("{}{}", ran.stdout, ran.stderr));
+    ran
+}
+
+#[test]
+fn what_services_hold_the_keys_of_is_opened_through_sops() {
+    for service in [KeyService::vault(), KeyService::kms()] {
+        let repo = repository(&service);
+        let before = service.asked();
+        let masked = run(&service, &repo, &["render"], |run| service.known_to(run));
+        assert_eq!(masked.code, 0, "{}", masked.stderr);
+        assert!(
+            masked.stdout.contains("kind: Secret") && !masked.stdout.contains(CANARY),
+            "{}",
+            masked.stdout
+        );
+        assert_eq!(service.asked(), before + 1, "once for a file");
+        let shown = run(&service, &repo, &["render", "--show-secrets"], |run| {
+            service.known_to(run)
+        });
+        assert!(
+            shown.stdout.contains(&BASE64_STANDARD.encode(CANARY)),
+            "{}",
+            shown.stdout
+        );
+    }
+}
+
+#[test]
+fn a_key_that_may_not_be_used_is_named_with_its_file_and_unit() {
+    for (service, missing, refused, hint) in [
+        (
+            KeyService::vault(),
+            "Code: 400. Errors: * missing client token",
+            "Code: 403. Errors: * 1 error occurred: * permission denied",
+            "sign in to Vault (`vault login`, or VAULT_TOKEN)",
+        ),
+        (
+            KeyService::kms(),
+            "get credentials",
+            "AccessDeniedException: User: me is not authorized to perform: kms:Decrypt",
+            "sign in to AWS (AWS_PROFILE, ",
+        ),
+    ] {
+        let repo = repository(&service);
+        let needs = format!("no key fits: it needs {}; you have none; sops", service.recipient);
+        let told = |command: &[&str], why: &str, with: &dyn Fn(Refloat) -> Refloat| {
+            let ran = run(&service, &repo, command, with);
+            assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+            for said in ["\"secret.yaml\" cannot be read", UNIT, &*needs, why, hint] {
+                assert!(ran.stderr.contains(said), "{said} in {}", ran.stderr);
+            }
+            assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(CANARY));
+            assert!(ran.stdout.contains("other"), "the rest carries on: {}", ran.stdout);
+        };
+        let plan = ["plan", "--kube-version", "1.37"];
+        for command in [&["render"][..], &plan[..]] {
+            told(command, missing, &|run| service.unsigned(run));
+            service.refuse(true);
+            told(command, refused, &|run| service.known_to(run));
+            service.refuse(false);
+        }
+        told(&plan, "was not found", &|run| {
+            service.known_to(run).env("PATH", "/usr/bin:/bin")
+        });
+    }
+}

@@ -1,0 +1,198 @@
+//! Services on loopback that hold keys for SOPS and answer as their documentation says: the transit engine of HashiCorp Vault
+//! (<https://developer.hashicorp.com/vault/api-docs/secret/transit>), and AWS KMS
+//! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::repo::Repo;
+use super::run::{Refloat, tool_folder};
+use super::web::{Answer, Asked, Web};
+
+/// What a caller signs in with, and no output may hold.
+const TOKEN: &str = "canary-token-5e1c";
+const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/0d5d7a7a-6e0c-4a3c-9b57-2f8f3a0f1c11";
+
+/// One of them.
+pub struct KeyService {
+    web: Web,
+    /// How `.sops.yaml` names its key.
+    pub rule: String,
+    /// The key as refloat names it.
+    pub recipient: String,
+    /// What says where it is, and signs in there.
+    env: Vec<(&'static str, String)>,
+    /// Those of these that sign in.
+    secret: &'static [&'static str],
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What was encrypted, by what stands for it.
+    kept: BTreeMap<String, String>,
+    refuses: bool,
+}
+
+impl State {
+    /// Something that stands for a text.
+    fn keep(&mut self, plain: &str) -> String {
+        let name = format!("kept-{}", self.kept.len());
+        self.kept.insert(name.clone(), plain.to_owned());
+        name
+    }
+}
+
+impl KeyService {
+    /// Vault, with the transit engine at `transit` and the key `shop` in it.
+    pub fn vault() -> Self {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let of = state.clone();
+        let web = Web::start(move |asked| vault(asked, &mut of.lock().unwrap_or_else(PoisonError::into_inner)));
+        let key = format!("{}/v1/transit/keys/shop", web.address);
+        Self {
+            rule: format!("hc_vault_transit_uri: {key}"),
+            recipient: format!("Vault {key}"),
+            env: vec![("VAULT_ADDR", web.address.clone()), ("VAULT_TOKEN", TOKEN.to_owned())],
+            secret: &["VAULT_TOKEN"],
+            web,
+            state,
+        }
+    }
+
+    /// AWS KMS.
+    pub fn kms() -> Self {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let of = state.clone();
+        let web = Web::start(move |asked| kms(asked, &mut of.lock().unwrap_or_else(PoisonError::into_inner)));
+        Self {
+            rule: format!("kms: {ARN}"),
+            recipient: format!("AWS KMS {ARN}"),
+            env: vec![
+                ("AWS_ENDPOINT_URL_KMS", web.address.clone()),
+                ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", TOKEN.to_owned()),
+                // No machine of AWS is asked who this is.
+                ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ],
+            secret: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            web,
+            state,
+        }
+    }
+
+    /// A run that knows where it is, and is signed in there.
+    pub fn known_to(&self, run: Refloat) -> Refloat {
+        self.env.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// A run that knows where it is, and is not signed in.
+    pub fn unsigned(&self, run: Refloat) -> Refloat {
+        let env = self.env.iter().filter(|(name, _)| !self.secret.contains(name));
+        env.fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// From now on it may not be used, or may again.
+    pub fn refuse(&self, refuses: bool) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).refuses = refuses;
+    }
+
+    /// How often it was asked to do something.
+    pub fn asked(&self) -> usize {
+        self.web.asked().len()
+    }
+
+    /// Encrypts a file of a repository with `sops` itself, as its `.sops.yaml` says.
+    pub fn encrypt(&self, repo: &Repo, file: &str) {
+        let home = tempfile::tempdir().expect("because a temporary folder can be made");
+        #[expect(clippy::disallowed_methods, reason = "tests encrypt with sops itself")]
+        let output = Command::new(tool_folder("sops").join("sops"))
+            .args(["encrypt", "--in-place", file])
+            .current_dir(repo.path())
+            .env_clear()
+            .env("HOME", home.path())
+            .envs(self.env.iter().map(|(name, value)| (name, OsString::from(value))))
+            .output()
+            .expect("because it was built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// That nobody tells what a caller signs in with.
+    pub fn is_not_told(&self, text: &str) {
+        assert!(!text.contains(TOKEN), "{text}");
+    }
+}
+
+fn json_of(asked: &Asked) -> Value {
+    serde_json::from_str(&asked.body).unwrap_or_default()
+}
+
+fn vault(asked: &Asked, state: &mut State) -> Answer {
+    let refused = |code: u16, why: &str| Answer::status(code).body(json!({"errors": [why]}).to_string());
+    match asked.header("x-vault-token") {
+        "" => return refused(400, "missing client token"),
+        TOKEN if !state.refuses => {}
+        _ => return refused(403, "1 error occurred:\n\t* permission denied\n\n"),
+    }
+    let body = json_of(asked);
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    // `vault` and its libraries PUT where the documentation has POST; the server takes both.
+    let data = match (&*asked.method, &*asked.path) {
+        ("POST" | "PUT", "/v1/transit/encrypt/shop") => {
+            json!({"ciphertext": format!("vault:v1:{}", state.keep(&text("plaintext"))), "key_version": 1})
+        }
+        ("POST" | "PUT", "/v1/transit/decrypt/shop") => {
+            let kept = text("ciphertext");
+            match kept.strip_prefix("vault:v1:").and_then(|name| state.kept.get(name)) {
+                Some(plain) => json!({"plaintext": plain}),
+                None => return refused(400, "invalid ciphertext: unable to decrypt"),
+            }
+        }
+        _ => return refused(404, "no handler for route"),
+    };
+    let whole = json!({"request_id": "1", "lease_id": "", "renewable": false, "lease_duration": 0, "data": data});
+    Answer::ok(whole.to_string()).with("content-type", "application/json")
+}
+
+fn kms(asked: &Asked, state: &mut State) -> Answer {
+    let answer = |answer: Answer| answer.with("content-type", "application/x-amz-json-1.1");
+    let refused = |kind: &str, why: &str| {
+        let body = json!({"__type": kind, "message": why});
+        answer(Answer::status(400).body(body.to_string()))
+    };
+    if !asked.header("authorization").contains("Credential=AKIDEXAMPLE/") {
+        return refused(
+            "MissingAuthenticationTokenException",
+            "Request is missing Authentication Token",
+        );
+    }
+    if state.refuses {
+        return refused(
+            "AccessDeniedException",
+            "User: me is not authorized to perform: kms:Decrypt",
+        );
+    }
+    let body = json_of(asked);
+    let blob = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    let done = match asked.header("x-amz-target") {
+        "TrentService.Encrypt" => {
+            let kept = state.keep(&blob("Plaintext"));
+            json!({"KeyId": ARN, "CiphertextBlob": BASE64_STANDARD.encode(kept), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"})
+        }
+        "TrentService.Decrypt" => {
+            let name = BASE64_STANDARD.decode(blob("CiphertextBlob")).unwrap_or_default();
+            match state.kept.get(&*String::from_utf8_lossy(&name)) {
+                Some(plain) => json!({"KeyId": ARN, "Plaintext": plain, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}),
+                None => return refused("InvalidCiphertextException", ""),
+            }
+        }
+        _ => return refused("UnknownOperationException", ""),
+    };
+    answer(Answer::ok(done.to_string()))
+}
