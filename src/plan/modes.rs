@@ -127,6 +127,7 @@ pub(super) fn check(object: &ObjectId) -> Option<HealthCheck> {
         current: Cel::parse(is_synced).ok().filter(|_| object.kind == "Application")?,
         failed: Cel::parse("status.health.status == 'Degraded'").ok(),
         in_progress: None,
+        about: &["/status/sync/status", "/status/health/status"],
     })
 }
 

@@ -143,6 +143,7 @@ fn units(objects: &[Value]) -> Vec<Unit> {
             current: Cel::parse(&text(&one["current"])).expect("because it is right"),
             failed: None,
             in_progress: None,
+            about: &[],
         });
         let exprs = exprs.collect();
         let object = id(&object["metadata"]["name"]);

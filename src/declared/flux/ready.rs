@@ -31,6 +31,7 @@ pub(super) fn health_checks(spec: &Value) -> Result<Vec<HealthCheck>, String> {
             current: expression("current")?.ok_or_else(|| format!("its healthCheckExprs[{number}] has no current"))?,
             failed: expression("failed")?,
             in_progress: expression("inProgress")?,
+            about: &[],
         };
         if checks
             .iter()

@@ -1,4 +1,4 @@
-//! How an object is doing as those who declare it put it: `spec.healthCheckExprs` of Flux.
+//! How an object is doing as those who declare it put it (`spec.healthCheckExprs` of Flux), or as its engine tells it.
 //!
 //! Source: `github.com/fluxcd/pkg/runtime/cel` (status_evaluator.go, status_reader.go).
 
@@ -21,6 +21,8 @@ pub struct HealthCheck {
     pub failed: Option<Cel>,
     /// When it is on its way, whatever the others say.
     pub in_progress: Option<Cel>,
+    /// JSON pointers to what the expressions are about, where nobody wrote these: people are told that.
+    pub about: &'static [&'static str],
 }
 
 impl HealthCheck {
@@ -57,19 +59,25 @@ impl HealthCheck {
             let Some(expression) = expression else { continue };
             let variables = fields.into_iter().flatten().map(|(name, value)| (name.as_str(), value));
             match expression.holds(variables) {
-                Ok(true) => return judged(health, Basis::Expression, message),
+                Ok(true) => return judged(health, Basis::Expression, &self.told(live, message)),
                 Ok(false) => {}
                 Err(why) => {
                     let message = format!("its healthCheckExprs say nothing of it yet: {why}");
-                    return judged(Health::InProgress, Basis::Expression, &message);
+                    return judged(Health::InProgress, Basis::Expression, &self.told(live, &message));
                 }
             }
         }
-        judged(
-            Health::InProgress,
-            Basis::Expression,
-            "not as its healthCheckExprs want it",
-        )
+        let message = self.told(live, "not as its healthCheckExprs want it");
+        judged(Health::InProgress, Basis::Expression, &message)
+    }
+
+    fn told(&self, live: &Value, of_expressions: &str) -> String {
+        let about = self.about.iter().map(|at| live.pointer(at).and_then(Value::as_str));
+        match about.flatten().collect::<Vec<_>>().join(", ") {
+            _ if self.about.is_empty() => of_expressions.to_owned(),
+            nothing if nothing.is_empty() => "its engine has not said how it is".to_owned(),
+            status => format!("its engine says: {status}"),
+        }
     }
 }
 
@@ -85,6 +93,7 @@ mod tests {
             current: Cel::parse(current).expect("because it is right"),
             failed: None,
             in_progress: None,
+            about: &[],
         }
     }
 

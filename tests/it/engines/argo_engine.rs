@@ -1,5 +1,6 @@
-//! `--mode engine` with Argo CD: refloat restores what Argo CD acts by, and waits for what it makes. Argo CD itself cannot be built of modules
-//! here: its part is played, by what its controllers do (docs/operator-manual/architecture.md, docs/user-guide/resource_tracking.md).
+//! `--mode engine` and `--mode auto` with Argo CD: refloat restores what Argo CD acts by, and waits for what it makes. Argo CD itself cannot be
+//! built of modules here: its part is played, by what its controllers do (docs/operator-manual/architecture.md,
+//! docs/user-guide/resource_tracking.md; of the status pkg/apis/application/v1alpha1/types.go: ApplicationStatus).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::argo_shop::KEY;
 use crate::rollback::live;
-use crate::support::plane::{Plane, fresh_with};
+use crate::support::plane::{Plane, fresh, fresh_with, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 
@@ -173,4 +174,88 @@ fn argo_cd_makes_the_shop_while_refloat_waits() {
     for made in ["catalog", "orders", "payments", "region-asia"] {
         assert!(!namespaces.contains(made), "{namespaces:?}");
     }
+}
+
+/// What the controller of Argo CD says of an Application.
+fn says(plane: &Plane, path: &str, sync: &str, health: &str) {
+    let status = json!({"status": {"sync": {"status": sync}, "health": {"status": health}}});
+    let api = plane.api();
+    let sent = api.request("PATCH", path, "application/merge-patch+json", Some(&status));
+    assert!(wait(sent).is_ok_and(|answer| answer.is_success()), "{sync} {health}");
+}
+
+#[test]
+fn an_application_that_only_argo_cd_can_render_is_waited_for_by_its_status() {
+    let application = |name: &str, more: &str| {
+        format!(
+            "---\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  project: default\n\
+             \x20 source: {{repoURL: 'https://git.example.com/shop.git', path: shop{more}}}\n\
+             \x20 destination: {{server: 'https://kubernetes.default.svc', namespace: argocd}}\n  syncPolicy: {{automated: {{prune: true}}}}\n"
+        )
+    };
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: argocd}\n";
+    let all = [
+        namespace,
+        &application("far", ", plugin: {name: cdk}"),
+        &application("near", ""),
+    ]
+    .concat();
+    let repo = Repo::with(&[
+        ("argocd/apps.yaml", &all),
+        (
+            "shop/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop}\n",
+        ),
+    ]);
+    let plane = fresh();
+    plane.serve("argoproj.io", "v1alpha1", "Application", "applications");
+    let kubeconfig = plane.kubeconfig();
+    let restore = |mode: &str, timeout: &str, output: &str| {
+        let args = ["--kubeconfig", &kubeconfig, "--context", "refloat-throwaway", "--yes"];
+        let more = ["--mode", mode, "--timeout", timeout, "--output", output];
+        run("restore", &repo, &[&args[..], &more].concat())
+    };
+    let direct = restore("direct", "1m", "human");
+    assert_eq!(direct.code, 3, "it is an error: {}{}", direct.stdout, direct.stderr);
+
+    let far = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/far";
+    plane.kubectl(&["delete", "application", "far", "--namespace", "argocd"], "");
+    let ran = thread::scope(|scope| {
+        let ran = scope.spawn(|| restore("auto", "2m", "json"));
+        while live(&plane, far).is_none() {
+            assert!(!ran.is_finished(), "it restores the Application");
+            thread::sleep(Duration::from_millis(50));
+        }
+        for (sync, health) in [
+            ("OutOfSync", "Healthy"),
+            ("OutOfSync", "Missing"),
+            ("Synced", "Progressing"),
+            ("Synced", "Degraded"),
+        ] {
+            says(&plane, far, sync, health);
+            thread::sleep(Duration::from_secs(1));
+            assert!(!ran.is_finished(), "{sync} {health}");
+        }
+        says(&plane, far, "Synced", "Healthy");
+        ran.join().expect("because it does not panic")
+    });
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.stdout.contains("its engine says: Synced, Degraded"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        live(&plane, far).expect("because it was restored")["spec"]["syncPolicy"],
+        json!({"automated": {"prune": true}})
+    );
+    assert!(live(&plane, "/api/v1/namespaces/argocd/configmaps/shop").is_some());
+
+    // Where Argo CD does not get it right, that is the result.
+    says(&plane, far, "Synced", "Degraded");
+    let degraded = restore("auto", "5s", "human");
+    let said = format!("{}{}", degraded.stdout, degraded.stderr);
+    let plugin = "left to its engine: nothing of this Application is restored: a config management plugin renders it";
+    assert!(degraded.code == 3 && said.contains(plugin), "{said}");
+    assert!(said.contains("its engine says: Synced, Degraded"), "{said}");
 }
