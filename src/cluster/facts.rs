@@ -117,6 +117,7 @@ impl Cluster {
             foreign,
             engines,
             record,
+            recorded: BTreeMap::new(),
             denied,
             gaps,
         })

@@ -14,6 +14,7 @@ mod keys;
 mod past;
 mod plan;
 mod prepare;
+mod releases;
 mod render;
 mod restore;
 mod resume;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::console::{self, Console};
 use super::declare;
-use super::engines;
 use super::rollback::{self, Removal};
+use super::{engines, releases};
 use crate::cli::{ChangeArgs, ModeArg, RollbackArgs, SelectionArgs, SourceArgs, TargetArgs};
 use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
 use crate::error::Failure;
@@ -120,6 +120,7 @@ async fn gather(
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
     let mut facts = cluster.facts(&set, FactsOptions::default()).await?;
     engines::of_repository(&set, &addresses, &mut facts.engines);
+    releases::look_up(&set, &mut facts, cluster).await;
     Ok((set, facts))
 }
 

@@ -23,6 +23,15 @@ pub(super) async fn run(args: &ResumeArgs) -> Result<Exit, Failure> {
     for gap in &gaps {
         console.say(&Event::Warned(format!("not known: {}: {}", gap.what, gap.reason)));
     }
+    for unit in units
+        .iter()
+        .filter(|unit| unit.releases_anew && unit.resume().is_some())
+    {
+        console.say(&Event::Warned(format!(
+            "{}: its status tells of no release, so its controller releases anew, and runs hooks; a `refloat restore` before tells of what it restored",
+            unit.id
+        )));
+    }
     let plan = Arc::new(plan::resume(&units, &kinds));
     let look = if gaps.is_empty() { Exit::Done } else { Exit::LookAt };
     if plan.steps.is_empty() {

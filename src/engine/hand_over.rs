@@ -45,9 +45,12 @@ impl Machine<'_> {
         let Some(hand_over) = self.plan.hand_over.get(&step.id) else {
             return How::AsDeclared;
         };
-        let record = self.step_of(&hand_over.record);
-        let outcome = record.and_then(|record| self.node(record).outcome.as_ref());
-        match outcome.is_some_and(|outcome| outcome.action == Action::Created) {
+        // Without a step it was there before, and is the one that would have been made.
+        let was_made = self.step_of(&hand_over.record).is_none_or(|record| {
+            let outcome = self.node(record).outcome.as_ref();
+            outcome.is_some_and(|outcome| outcome.action == Action::Created)
+        });
+        match was_made {
             true => How::WithStatus,
             // Somebody else released it meanwhile: what the status would tell is not true.
             false => {

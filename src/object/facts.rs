@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{GroupKind, LiveUnit, ObjectId};
 
@@ -185,6 +186,9 @@ pub struct Facts {
     pub engines: Vec<LiveUnit>,
     /// What an earlier restore noted.
     pub record: Option<RestoreRecord>,
+    /// Records of releases that the target has and whose engine does not know them, with the status by which it would: that of a record
+    /// which is the one that is to be made, whoever made it. `None`: it is another one.
+    pub recorded: BTreeMap<ObjectId, Option<Value>>,
     /// Permissions that are lacking, sorted.
     pub denied: Vec<Denied>,
     /// What could not be found out, sorted.
@@ -203,6 +207,7 @@ impl Facts {
             foreign: Vec::new(),
             engines: Vec::new(),
             record: None,
+            recorded: BTreeMap::new(),
             denied: Vec::new(),
             gaps: Vec::new(),
         }

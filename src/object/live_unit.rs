@@ -130,6 +130,8 @@ pub struct LiveUnit {
     pub stands_alone: bool,
     /// What refloat put aside when it suspended it; `None`: refloat did not.
     pub put_aside: Option<Value>,
+    /// It is a HelmRelease whose status tells of no release: its controller knows of none, and would release anew.
+    pub releases_anew: bool,
 }
 
 impl LiveUnit {
@@ -162,6 +164,7 @@ impl LiveUnit {
             setting: switch.value(value).clone(),
             stands_alone: switch.stands_alone(value),
             put_aside: put_aside.map(|text| serde_json::from_str(text).unwrap_or_default()),
+            releases_anew: id.kind == "HelmRelease" && has_no_history(value),
             source,
             id,
         })
@@ -218,6 +221,11 @@ fn merge(into: &mut Map<String, Value>, patch: Value) {
             (_, value) => _ = into.insert(key, value),
         }
     }
+}
+
+fn has_no_history(release: &Value) -> bool {
+    let history = release.pointer("/status/history").and_then(Value::as_array);
+    history.is_none_or(Vec::is_empty)
 }
 
 fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {

@@ -33,7 +33,7 @@ pub use engines::{resume, suspend, undoing};
 pub use modes::Mode;
 pub use prepare::{with_written_ids, with_written_manifests};
 pub use prune::{Earlier, Known, Removed, prune, removed};
-pub use records::{is_whole, record_releases, unit_of};
+pub use records::{is_whole, record_releases, revisions, unit_of};
 pub use types::{
     Cut, Edge, Gate, HandOver, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction,
     Strength, Target, Until,

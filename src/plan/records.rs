@@ -27,14 +27,23 @@ pub fn record_releases(plan: &mut Plan, set: &DeclaredSet, facts: &Facts) {
     let first = plan.steps.len() as u32;
     for (unit, index) in set.units.iter().zip(0..).map(|(unit, index)| (unit, UnitIndex(index))) {
         let members = members(plan, index);
-        if let Some(why) = unknown(unit, facts).filter(|_| !members.is_empty())
+        let declared = set.objects.iter().filter(|object| object.unit == index).count();
+        let is_whole = members.len() >= declared;
+        if let Some(why) = unknown(unit, facts, is_whole).filter(|_| !members.is_empty())
             && let Some(engine) = &unit.engine
         {
             plan.withheld.entry(engine.object.clone()).or_insert(why);
         }
         let Some(record) = &unit.record else { continue };
-        let declared = set.objects.iter().filter(|object| object.unit == index).count();
-        if members.len() < declared || is_known(record, facts) {
+        if is_whole && let (Some(engine), Some(Some(status))) = (&unit.engine, facts.recorded.get(&record.secret.id()))
+        {
+            let hand_over = HandOver {
+                record: record.secret.id(),
+                status: status.clone(),
+            };
+            plan.hand_over.insert(engine.object.clone(), hand_over);
+        }
+        if !is_whole || is_known(record, facts) {
             continue;
         }
         let node = NodeIndex(first + steps.len() as u32);
@@ -117,13 +126,19 @@ fn writer_of(set: &DeclaredSet, unit: UnitIndex) -> Writer {
     of_unit.map_or_else(|| Writer::ServerSide("helm".to_owned()), |object| object.writer.clone())
 }
 
-/// Why an engine would not know a release for its own, if so. One whose object is there already knows by itself.
-fn unknown(unit: &Unit, facts: &Facts) -> Option<String> {
+/// Why an engine would not know a release for its own, if so. One whose object is there already knows by itself, unless that was found
+/// out to be otherwise.
+fn unknown(unit: &Unit, facts: &Facts, is_whole: bool) -> Option<String> {
     let object = &unit.engine.as_ref()?.object;
-    if object.kind != "HelmRelease" || facts.existing.contains_key(object) {
+    let recorded = unit
+        .record
+        .as_ref()
+        .and_then(|record| facts.recorded.get(&record.secret.id()));
+    if object.kind != "HelmRelease" || facts.existing.contains_key(object) && recorded.is_none() {
         return None;
     }
     match &unit.record {
+        Some(_) if is_whole && recorded.is_some_and(Option::is_some) => None,
         None => Some("no record of its release could be made, and its controller would release anew".to_owned()),
         Some(record) if is_known(record, facts) => Some(format!(
             "the cluster has a record of the release {} that this run did not make, and its controller would release anew",
@@ -135,13 +150,19 @@ fn unknown(unit: &Unit, facts: &Facts) -> Option<String> {
 
 /// Whether the target has a record of this release, of whatever revision.
 fn is_known(record: &ReleaseRecord, facts: &Facts) -> bool {
+    !revisions(record, facts).is_empty()
+}
+
+/// The revisions of this release that the target has records of.
+pub fn revisions(record: &ReleaseRecord, facts: &Facts) -> Vec<u32> {
     let own = record.secret.id();
     let prefix = format!("sh.helm.release.v1.{}.v", record.release);
-    let is_record = |id: &ObjectId| {
-        let revision = id.name.strip_prefix(&*prefix).unwrap_or_default();
-        id.is("", "Secret") && id.namespace == own.namespace && revision.parse::<u32>().is_ok()
-    };
-    facts.present.iter().any(is_record)
+    let here = facts
+        .present
+        .iter()
+        .filter(|id| id.is("", "Secret") && id.namespace == own.namespace);
+    here.filter_map(|id| id.name.strip_prefix(&*prefix)?.parse().ok())
+        .collect()
 }
 
 /// The steps that a unit's object waits for, since they are that unit.

@@ -22,6 +22,7 @@ pub(crate) fn facts() -> Facts {
         foreign: Vec::new(),
         engines: Vec::new(),
         record: None,
+        recorded: BTreeMap::new(),
         denied: Vec::new(),
         gaps: Vec::new(),
     }

@@ -223,7 +223,7 @@ pub struct Plan {
 /// What an engine's own object gets as its status, so that the engine knows what was restored for its own.
 #[derive(Debug, Clone)]
 pub struct HandOver {
-    /// The record of the release: only where the restore made it is the status true.
+    /// The record of the release: only where the restore made it, or found it as it would make it, is the status true.
     pub record: ObjectId,
     /// For generation 0.
     pub status: serde_json::Value,

@@ -29,7 +29,7 @@ pub use credentials::{Configuration, Credentials};
 pub use dependencies::Dependency;
 pub use files::Files;
 pub use record::{Document, Record, Release, documents};
-pub use snapshot::{config_digest, snapshot, status, version_of_artifact};
+pub use snapshot::{config_digest, snapshot, status, status_of_known, version_of_artifact};
 pub use values::{Data, Values, ValuesCause, ValuesError, ValuesFrom, merge, of_flux, parse, set_file, set_parameter};
 pub(super) use version::{Range, Version};
 pub use wanted::{Artifact, ArtifactRef, CHART_LAYER, ChartRef, ChartSource, Fetched, NotObtained, Reference};

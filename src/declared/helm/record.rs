@@ -5,11 +5,12 @@
 //! (Helm does not keep them either), and so neither are the values that they bring: `helm get values --all` shows those of the chart.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
+use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -23,6 +24,8 @@ use crate::object::Manifest;
 
 /// What the API server takes of a Secret.
 const LARGEST_SECRET: usize = 1 << 20;
+/// More than any release has that packs into that.
+const LARGEST_RELEASE: u64 = 64 << 20;
 
 /// One document that a chart rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +167,46 @@ impl Record {
             "data": {"release": BASE64_STANDARD.encode(packed)},
         }))
     }
+}
+
+/// The release in a record that the target has, where it is the one in a record that would be made now, but for when.
+pub(super) fn made_before(own: &Manifest, live: &Value) -> Option<Record> {
+    let release = unpacked(live)?;
+    let is_same = timeless(release.clone()) == timeless(unpacked(own.value())?);
+    is_same.then(|| Record {
+        release,
+        labels: BTreeMap::new(),
+        seconds: 0,
+    })
+}
+
+/// The release without when it was installed.
+fn timeless(mut release: Map<String, Value>) -> Map<String, Value> {
+    let without = |value: &mut Value, times: &[&str]| {
+        if let Some(map) = value.as_object_mut() {
+            map.retain(|key, _| !times.contains(&&**key));
+        }
+    };
+    if let Some(info) = release.get_mut("info") {
+        without(info, &["first_deployed", "last_deployed"]);
+    }
+    let hooks = release.get_mut("hooks").and_then(Value::as_array_mut);
+    for hook in hooks.into_iter().flatten() {
+        without(&mut hook["last_run"], &["started_at", "completed_at"]);
+    }
+    release
+}
+
+/// The release in a record.
+fn unpacked(secret: &Value) -> Option<Map<String, Value>> {
+    let encoded = secret["data"]["release"].as_str()?;
+    let packed = BASE64_STANDARD.decode(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(&*packed)
+        .take(LARGEST_RELEASE)
+        .read_to_end(&mut plain)
+        .ok()?;
+    serde_json::from_slice(&plain).ok()
 }
 
 /// Helm packs a release and encodes it; the API encodes what is in a Secret once more.

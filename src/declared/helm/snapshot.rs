@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::go_json;
-use super::record::Record;
+use super::record::{self, Record};
 use super::values::Values;
 use super::version::Version;
+use crate::object::ReleaseRecord;
 
 /// `sha256:…` of a text.
 fn digest(text: &str) -> String {
@@ -115,6 +116,20 @@ fn observed(release: &Map<String, Value>, oci_digest: Option<&str>) -> String {
     }
     // Go's encoder ends with a line feed.
     format!("{}\n", go_json::encode(&observed))
+}
+
+/// A HelmRelease's status for the record that the target has, where that is the one which would be made now, but for when: a run made
+/// it that was stopped before it told of it.
+pub fn status_of_known(own: &ReleaseRecord, live: &Value) -> Option<Value> {
+    let told = own.status.as_ref()?;
+    let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty());
+    let record = record::made_before(&own.secret, live)?;
+    Some(status(
+        &record,
+        text("storageNamespace")?,
+        0,
+        text("lastAttemptedRevisionDigest"),
+    ))
 }
 
 /// A HelmRelease's status after refloat installed its release: `generation` is that of the HelmRelease.

@@ -9,7 +9,7 @@ use crate::rollback::{live, returns};
 use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
-use crate::support::run::{Ran, refloat, tool_folder};
+use crate::support::run::{Ran, Refloat, refloat, tool_folder};
 
 /// A definition of a kind of Flux, with a status of its own.
 fn definition(group: &str, version: &str, kind: &str, plural: &str) -> String {
@@ -300,7 +300,11 @@ fn one_release(more: &str) -> Repo {
 
 fn through(proxy: &FaultProxy, repo: &Repo) -> Ran {
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
-    let kubeconfig = folder.path().join("kubeconfig");
+    restore_through(proxy, repo, folder.path()).run()
+}
+
+fn restore_through(proxy: &FaultProxy, repo: &Repo, folder: &Path) -> Refloat {
+    let kubeconfig = folder.join("kubeconfig");
     std::fs::write(&kubeconfig, proxy.kubeconfig()).expect("because the folder is ours");
     let (kubeconfig, place) = (kubeconfig.display().to_string(), repo.path().display().to_string());
     let args = [
@@ -310,8 +314,9 @@ fn through(proxy: &FaultProxy, repo: &Repo) -> Ran {
         "clusters/prod",
         "--kubeconfig",
         &*kubeconfig,
+        "--no-lease",
     ];
-    refloat(args).with_tools(&["helm"]).run()
+    refloat(args).with_tools(&["helm"])
 }
 
 const STATUS: &str = "/helmreleases/web/status";
@@ -359,14 +364,74 @@ fn a_release_that_its_controller_would_not_know_is_not_let_go() {
     let _ = returns(0, run(&plane, &repo, "restore", &[]));
     let _ = returns(0, run(&plane, &repo, "resume", &[]));
     assert_eq!(listed(&plane).len(), 1);
-    // As after a run that was killed between the two.
+    // What the record tells of is not what is declared by now.
     plane.kubectl(&["--namespace", "shop", "delete", "helmrelease", "web"], "");
+    repo.write("apps/web.yaml", &release("web", "{replicas: 3}"));
+    repo.commit("another release");
     let ran = returns(0, run(&plane, &repo, "restore", &[]));
     assert_eq!(suspended(&plane, &release_path("web")), (true, true));
     assert!(
         ran.stdout.contains("the cluster has a record of the release web"),
         "{}",
         ran.stdout
+    );
+}
+
+/// Killed between a record and the object of its unit, and while that is written.
+#[test]
+fn what_a_killed_run_did_not_tell_of_a_release_the_next_one_tells() {
+    let (plane, repo) = (fresh(), one_release(""));
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    let history = || found(&plane, &release_path("web"))["status"]["history"].clone();
+    let (first, record) = (history(), found(&plane, &secret_path("web")));
+    let forget = || plane.kubectl(&["--namespace", "shop", "delete", "helmrelease", "web"], "");
+    forget();
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    assert_eq!(suspended(&plane, &release_path("web")), (false, false));
+    assert_eq!(history(), first, "as it was told of when the record was made");
+
+    forget();
+    let proxy = wait(FaultProxy::start(Path::new(&plane.kubeconfig())));
+    proxy.set([Fault::on("PATCH", STATUS, Act::Swallow)]);
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let restore = restore_through(&proxy, &repo, folder.path());
+    let mut killed = restore.start();
+    while live(&plane, &release_path("web")).is_none() {
+        assert!(
+            killed.try_wait().is_ok_and(|ended| ended.is_none()),
+            "it does not end by itself"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ended = killed.kill().and_then(|()| killed.wait());
+    assert!(ended.is_ok(), "{ended:?}");
+    assert_eq!(suspended(&plane, &release_path("web")), (true, true));
+    assert_eq!(history(), Value::Null);
+    // To let it go on now would have its controller release anew.
+    let warned = returns(0, run(&plane, &repo, "resume", &["--dry-run"]));
+    let why = "HelmRelease/shop/web: its status tells of no release, so its controller releases anew";
+    assert!(warned.stderr.contains(why), "{}", warned.stderr);
+    let ran = returns(0, run(&plane, &repo, "restore", &[]));
+    assert_eq!(history(), first);
+    assert_eq!(
+        suspended(&plane, &release_path("web")),
+        (true, true),
+        "until it is let go"
+    );
+    assert!(
+        ran.stdout.contains("is suspended: `refloat resume` lets go on"),
+        "{}",
+        ran.stdout
+    );
+    let resumed = returns(0, run(&plane, &repo, "resume", &[]));
+    assert!(!resumed.stderr.contains("tells of no release"), "{}", resumed.stderr);
+    let web = found(&plane, &release_path("web"));
+    assert_eq!(suspended(&plane, &release_path("web")), (false, false));
+    assert_eq!(web["status"]["observedGeneration"], web["metadata"]["generation"]);
+    assert_eq!(
+        found(&plane, &secret_path("web")),
+        record,
+        "a record is never written again"
     );
 }
 
