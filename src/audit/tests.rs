@@ -56,6 +56,7 @@ impl World {
             problems: Vec::new(),
             unreached: 0,
             wanted: Vec::new(),
+            wanted_clusters: Vec::new(),
         };
         Self {
             declared,

@@ -268,6 +268,8 @@ mod tests {
                   Secrets are not in Git: a YAML list of name, server, labels,
                   annotations
 
+                  Those of other names are read from the cluster, where it has them.
+
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
                   where it is declared: NAME=PATH; may be given more than once
@@ -556,6 +558,8 @@ mod tests {
                   Secrets are not in Git: a YAML list of name, server, labels,
                   annotations
 
+                  Those of other names are read from the cluster, where it has them.
+
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
                   where it is declared: NAME=PATH; may be given more than once
@@ -744,6 +748,8 @@ mod tests {
                   The clusters that ApplicationSets of Argo CD generate for, where their
                   Secrets are not in Git: a YAML list of name, server, labels,
                   annotations
+
+                  Those of other names are read from the cluster, where it has them.
 
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
@@ -950,6 +956,8 @@ mod tests {
                   Secrets are not in Git: a YAML list of name, server, labels,
                   annotations
 
+                  Those of other names are read from the cluster, where it has them.
+
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
                   where it is declared: NAME=PATH; may be given more than once
@@ -1096,6 +1104,8 @@ mod tests {
                   The clusters that ApplicationSets of Argo CD generate for, where their
                   Secrets are not in Git: a YAML list of name, server, labels,
                   annotations
+
+                  Those of other names are read from the cluster, where it has them.
 
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from
@@ -1374,6 +1384,8 @@ mod tests {
                   The clusters that ApplicationSets of Argo CD generate for, where their
                   Secrets are not in Git: a YAML list of name, server, labels,
                   annotations
+
+                  Those of other names are read from the cluster, where it has them.
 
               --chart <CHART>
                   A chart to take from this machine, a folder or a .tgz, instead of from

@@ -71,6 +71,8 @@ pub struct SourceArgs {
 
     /// The clusters that ApplicationSets of Argo CD generate for, where their
     /// Secrets are not in Git: a YAML list of name, server, labels, annotations
+    ///
+    /// Those of other names are read from the cluster, where it has them.
     #[arg(long, value_name = "FILE")]
     pub cluster_params: Option<PathBuf>,
 

@@ -178,6 +178,21 @@ impl Cluster {
         Ok(all)
     }
 
+    /// All objects of a kind in a namespace that have a label of this value.
+    ///
+    /// # Errors
+    /// The server refused or did not answer.
+    pub async fn list_labelled(
+        &self,
+        at: &Endpoint,
+        namespace: &str,
+        (label, value): (&str, &str),
+    ) -> Result<Vec<Value>, NoAnswer> {
+        let (path, selector) = (at.collection(Some(namespace)), segment(&format!("{label}={value}")));
+        let page: Page<Value> = self.read(&Ask::get(format!("{path}?labelSelector={selector}"))).await?;
+        Ok(page.items)
+    }
+
     pub(super) async fn list_metadata(&self, at: &Endpoint, namespace: Option<&str>) -> Result<Vec<Partial>, Trouble> {
         self.list_as(at, namespace, METADATA_LIST).await
     }

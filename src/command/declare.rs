@@ -1,7 +1,10 @@
 //! From a repository reference to what it declares.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::{keys, past};
 use crate::cli::SourceArgs;
@@ -10,7 +13,9 @@ use crate::declared::helm::{Charts, Configuration};
 use crate::declared::{self, ClusterParams};
 use crate::error::{Failure, Kind};
 use crate::event::Event;
-use crate::object::{DeclaredSet, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, resolve};
+use crate::object::{
+    DeclaredSet, GroupKind, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, resolve,
+};
 use crate::source::{self, Tree};
 
 /// What is declared is declared for.
@@ -124,7 +129,10 @@ pub(super) fn read_with_options(
         let set = declared::load(tree, &options)?;
         match target.cluster {
             // What was found may make more units render, which may want more.
-            Some(cluster) if !set.wanted.is_empty() => ask(cluster, &set.wanted, &mut options.inputs, say),
+            Some(cluster) if !(set.wanted.is_empty() && set.wanted_clusters.is_empty()) => {
+                ask(cluster, &set.wanted, &mut options.inputs, say);
+                ask_for_clusters(cluster, set.wanted_clusters, &mut options.live_clusters, say);
+            }
             _ => return Ok((resolve(set, target.kinds, target.namespace), options)),
         }
     }
@@ -177,6 +185,26 @@ fn ask(cluster: &Cluster, wanted: &[ObjectId], known: &mut declared::Known, say:
             None
         });
         known.insert(id.clone(), found);
+    }
+}
+
+/// Reads Secrets of Argo CD's clusters from the target. What cannot be read is not there.
+fn ask_for_clusters(
+    cluster: &Cluster,
+    namespaces: Vec<String>,
+    known: &mut BTreeMap<String, Vec<Value>>,
+    say: &mut dyn FnMut(&Event),
+) {
+    let at = Endpoint::new(GroupKind::new("", "Secret"), "v1", "secrets", Scope::Namespaced);
+    for namespace in namespaces {
+        let asked = cluster.list_labelled(&at, &namespace, declared::CLUSTER_LABEL);
+        let found = tokio::runtime::Handle::current().block_on(asked).unwrap_or_else(|why| {
+            say(&Event::Warned(format!(
+                "Secrets of Argo CD's clusters in {namespace} were not read from the cluster: {why}; --cluster-params or --input gives them"
+            )));
+            Vec::new()
+        });
+        known.insert(namespace, found.iter().map(declared::cluster_secret).collect());
     }
 }
 

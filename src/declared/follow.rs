@@ -144,7 +144,7 @@ impl<'t> World<'t> {
             keys: &options.keys,
             charts: &options.charts,
             sources: Sources::new(tree, &options.sources, &options.charts),
-            argo: argo::Known::new(&options.clusters, &options.inputs),
+            argo: argo::Known::new(options),
             dependencies: Dependencies::default(),
             inputs: Inputs::new(&options.inputs),
             outside,
@@ -222,11 +222,11 @@ impl<'t> World<'t> {
             }
             Job::Release(release) => self.release(release, last).map(|one| at_hand.releases.push(one)),
             Job::Application(app) => {
-                let prepared = argo::prepare(app, &self.argo, &self.sources, last);
+                let prepared = argo::prepare(app, &mut self.argo, &self.sources, last);
                 step_of(prepared, |why| app.nothing(why)).map(|one| at_hand.applications.push(one))
             }
             Job::Set(set) => {
-                let generated = set.generate(&self.argo, &self.sources, last);
+                let generated = set.generate(&mut self.argo, &self.sources, last);
                 let step = step_of(generated, |why| set.nothing(why));
                 step.map(|(made, remarks)| round.take_set(set, made, remarks))
             }

@@ -33,6 +33,7 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
     let (units, mut objects, mut problems) = assembly.finish(&world.argo, tree.repository());
     options.sealing.open(&mut objects, &mut problems, &options.namespace);
     let wanted = world.inputs.into_wanted();
+    let wanted_clusters = world.argo.into_wanted();
     if objects.is_empty() && problems.is_empty() {
         let places: Vec<String> = entry
             .paths
@@ -57,6 +58,7 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
         problems,
         unreached,
         wanted,
+        wanted_clusters,
     })
 }
 

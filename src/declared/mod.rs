@@ -52,7 +52,7 @@ use jiff::Timestamp;
 #[cfg(doc)]
 use crate::object::Problem;
 
-pub use argo::ClusterParams;
+pub use argo::{CLUSTER_LABEL, ClusterParams, cluster_secret};
 pub use entry::{Candidate, entries};
 pub use inputs::Known;
 pub use kustomization::is_name as is_kustomization;
@@ -89,6 +89,8 @@ pub struct Options {
     pub inputs: Known,
     /// Clusters that ApplicationSets know and nobody declares.
     pub clusters: Vec<ClusterParams>,
+    /// Secrets of clusters that the target has, as [`cluster_secret`] leaves them, by the namespaces that were asked.
+    pub live_clusters: BTreeMap<String, Vec<serde_json::Value>>,
     /// Private keys that open what is encrypted.
     pub keys: Keys,
     /// The keys of the controller of SealedSecrets.

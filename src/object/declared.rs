@@ -258,6 +258,8 @@ pub struct DeclaredSet {
     pub unreached: usize,
     /// ConfigMaps and Secrets that units read and that nobody declares: the target may have them. Sorted.
     pub wanted: Vec<ObjectId>,
+    /// Namespaces in which Argo CD keeps Secrets of clusters that units need and that nobody declares: the target may have them. Sorted.
+    pub wanted_clusters: Vec<String>,
 }
 
 impl DeclaredSet {

@@ -159,6 +159,7 @@ mod tests {
             problems: Vec::new(),
             unreached: 0,
             wanted: Vec::new(),
+            wanted_clusters: Vec::new(),
         };
         resolve(set, &served_kinds(KubeVersion { major: 1, minor: 37 }), "shop")
     }

@@ -95,6 +95,7 @@ pub(crate) fn set(objects: Vec<Value>) -> DeclaredSet {
         problems: Vec::new(),
         unreached: 0,
         wanted: Vec::new(),
+        wanted_clusters: Vec::new(),
     }
 }
 

@@ -333,6 +333,7 @@ pub(super) fn declared(values: Vec<serde_json::Value>) -> DeclaredSet {
         problems: Vec::new(),
         unreached: 0,
         wanted: Vec::new(),
+        wanted_clusters: Vec::new(),
     }
 }
 

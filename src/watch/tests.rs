@@ -105,6 +105,7 @@ fn basis(commit: &str, declared: &[(&str, u32)]) -> Basis {
         problems: Vec::new(),
         unreached: 0,
         wanted: Vec::new(),
+        wanted_clusters: Vec::new(),
     };
     Basis {
         set: Arc::new(set),

@@ -3,7 +3,30 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+/// The label of Secrets of clusters, with its value.
+pub const CLUSTER_LABEL: (&str, &str) = ("argocd.argoproj.io/secret-type", "cluster");
+
+/// A live Secret of a cluster with what generators know of it alone: how Argo CD signs in there is nothing to them.
+pub fn cluster_secret(live: &Value) -> Value {
+    let metadata = &live["metadata"];
+    let mut annotations = metadata["annotations"].clone();
+    if let Some(annotations) = annotations.as_object_mut() {
+        // It may repeat the whole Secret.
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    let data = live["data"].as_object().into_iter().flatten();
+    let data = data.filter(|(key, _)| matches!(&***key, "name" | "server" | "project"));
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": metadata["name"], "namespace": metadata["namespace"], "labels": metadata["labels"], "annotations": annotations,
+        },
+        "data": data.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>(),
+    })
+}
 
 /// What generators know of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -38,7 +61,7 @@ impl ClusterParams {
     /// As its Secret would be.
     pub(super) fn secret(&self) -> Value {
         let mut labels = self.labels.clone();
-        labels.insert("argocd.argoproj.io/secret-type".to_owned(), "cluster".to_owned());
+        labels.insert(CLUSTER_LABEL.0.to_owned(), CLUSTER_LABEL.1.to_owned());
         json!({
             "apiVersion": "v1",
             "kind": "Secret",
@@ -51,6 +74,19 @@ impl ClusterParams {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_live_secret_generators_see_no_credentials() {
+        let annotations = json!({"kubectl.kubernetes.io/last-applied-configuration": "canary", "region": "eu"});
+        let live = json!({
+            "metadata": {"name": "cluster-eu", "namespace": "argocd", "labels": {"tier": "prod"}, "annotations": annotations, "uid": "u"},
+            "data": {"name": "ZXU=", "server": "aHR0cHM6Ly9ldQ==", "config": "canary"},
+        });
+        let seen = cluster_secret(&live);
+        assert!(!seen.to_string().contains("canary"), "{seen}");
+        assert_eq!(seen["metadata"]["annotations"], json!({"region": "eu"}));
+        assert_eq!(seen["data"], json!({"name": "ZXU=", "server": "aHR0cHM6Ly9ldQ=="}));
+    }
 
     #[test]
     fn a_list_is_read_and_anything_else_refused() {

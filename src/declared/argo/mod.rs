@@ -5,7 +5,7 @@ mod kustomization;
 mod render;
 mod sync;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use argo_cd::application::{Application, Cluster, Source};
@@ -15,7 +15,7 @@ use argo_cd::sync::{ObjectOptions, Phase, order};
 use argo_cd::tracking::{Tracking, instance_name};
 use serde_json::{Map, Value};
 
-pub use clusters::ClusterParams;
+pub use clusters::{CLUSTER_LABEL, ClusterParams, cluster_secret};
 pub(super) use render::{Prepared, prepare};
 pub(super) use sync::Sync;
 
@@ -67,18 +67,29 @@ pub(super) struct Known {
     secrets: Vec<Value>,
     /// Clusters that the operator names, as Secrets without a namespace.
     clusters: Vec<Value>,
+    /// Secrets of clusters that the target has, by the namespaces that were asked.
+    live: BTreeMap<String, Vec<Value>>,
+    /// Namespaces that are to be asked for them.
+    wanted: BTreeSet<String>,
     /// `argocd-cm`, and where it is.
     config: Option<(String, Map<String, Value>)>,
+    /// Where there is one.
+    homes: BTreeSet<String>,
 }
 
 impl Known {
-    /// With clusters that the operator names, and Secrets of clusters and repositories that the operator gives.
-    pub fn new(clusters: &[ClusterParams], inputs: &super::Known) -> Self {
+    /// With clusters that the operator names or the target has, and Secrets of clusters and repositories that the operator gives.
+    pub fn new(options: &super::Options) -> Self {
         let mut known = Self {
-            clusters: clusters.iter().map(ClusterParams::secret).collect(),
+            clusters: options.clusters.iter().map(ClusterParams::secret).collect(),
+            live: options.live_clusters.clone(),
             ..Self::default()
         };
-        for (id, value) in inputs.iter().filter_map(|(id, value)| Some((id, value.as_ref()?))) {
+        for (id, value) in options
+            .inputs
+            .iter()
+            .filter_map(|(id, value)| Some((id, value.as_ref()?)))
+        {
             // A project or a configuration is declared or not: only Secrets are given.
             if id.kind == "Secret" {
                 known.note(value, id.namespace.as_deref().unwrap_or_default());
@@ -87,14 +98,44 @@ impl Known {
         known
     }
 
-    /// All Secrets, those of clusters that are named as if they lay in this namespace. One that is declared goes before one of its name.
+    /// All Secrets, those of clusters that are named as if they lay in this namespace. One that is declared goes before one of its name,
+    /// and either before what the target has.
     fn secrets_in(&self, namespace: &str) -> Vec<Value> {
         let mut all = self.clusters.clone();
         for secret in &mut all {
             secret["metadata"]["namespace"] = namespace.into();
         }
         all.extend(self.secrets.iter().cloned());
+        let names: BTreeSet<String> = appset::clusters(&all).into_iter().map(|cluster| cluster.name).collect();
+        let is_new = |live: &&Value| {
+            let cluster = appset::clusters(std::slice::from_ref(*live));
+            let is_own = |other: &Value| other["metadata"]["name"] == live["metadata"]["name"];
+            !all.iter().any(is_own) && cluster.iter().all(|cluster| !names.contains(&cluster.name))
+        };
+        let live: Vec<Value> = self.live.values().flatten().filter(is_new).cloned().collect();
+        all.extend(live);
         all
+    }
+
+    /// Takes note that Secrets of clusters in a namespace are needed, unless they are known.
+    fn want(&mut self, namespace: &str) {
+        if !self.live.contains_key(namespace) {
+            self.wanted.insert(namespace.to_owned());
+        }
+    }
+
+    /// Namespaces that are to be asked for Secrets of clusters.
+    pub fn into_wanted(self) -> Vec<String> {
+        self.wanted.into_iter().collect()
+    }
+
+    /// The namespace of the Argo CD that acts on what lies in a namespace: that one, unless its settings are declared elsewhere only.
+    fn home_of(&self, namespace: &str) -> String {
+        let mut homes = self.homes.iter();
+        match (homes.next(), homes.next()) {
+            (Some(only), None) => only.clone(),
+            _ => namespace.to_owned(),
+        }
     }
 
     /// Takes note of an object. `namespace` is that of objects that name none.
@@ -117,7 +158,9 @@ impl Known {
             ("", "ConfigMap") if name == "argocd-cm" => {
                 let own = Some(text("/metadata/namespace")).filter(|own| !own.is_empty());
                 let data = value["data"].as_object().cloned().unwrap_or_default();
-                self.config = Some((own.unwrap_or(namespace).to_owned(), data));
+                let home = own.unwrap_or(namespace).to_owned();
+                self.homes.insert(home.clone());
+                self.config = Some((home, data));
             }
             _ => {}
         }
@@ -196,7 +239,7 @@ impl App {
     }
 
     /// What keeps it from this cluster, if anything: what it says wrong, where it aims, what its project forbids.
-    fn checked<'a>(&'a self, known: &Known, last: bool) -> Result<&'a Application, Lack> {
+    fn checked<'a>(&'a self, known: &mut Known, last: bool) -> Result<&'a Application, Lack> {
         let never = |errors: &[argo_cd::Error]| {
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Lack::Never(printable(&all.join("; ")), None)
@@ -212,7 +255,14 @@ impl App {
         let cluster = match app.destination.cluster(&known.clusters()) {
             Some(cluster) => cluster,
             None if !last => return Err(Lack::Yet),
-            None => Cluster::default(),
+            None => {
+                // By an address everything is known.
+                if !app.destination.name.is_empty() {
+                    let home = known.namespace().to_owned();
+                    known.want(&home);
+                }
+                Cluster::default()
+            }
         };
         if cluster.server.trim_end_matches('/') != Cluster::own().server {
             let name = if app.destination.name.is_empty() {
@@ -312,7 +362,7 @@ impl Set {
     /// Its Applications, in the order of its generators, and what needs more than the repository. Clusters may be declared later.
     pub fn generate(
         &self,
-        known: &Known,
+        known: &mut Known,
         sources: &Sources<'_>,
         last: bool,
     ) -> Result<(Vec<Value>, Vec<Problem>), Lack> {
@@ -320,13 +370,16 @@ impl Set {
         if asks_for_clusters && !last {
             return Err(Lack::Yet);
         }
+        let argo_namespace = &known.home_of(self.id.namespace.as_deref().unwrap_or_default());
+        if asks_for_clusters {
+            known.want(argo_namespace);
+        }
         let files = |repository: &Repository| root_of(sources, repository).and_then(|root| render::walk(&root, ""));
         let read = |repository: &Repository, path: &str| {
             let root = root_of(sources, repository)?;
             let text = root.files.read(path).map_err(|why| why.to_string())?;
             Ok(text.to_vec())
         };
-        let argo_namespace = self.id.namespace.as_deref().unwrap_or_default();
         let surroundings = Surroundings {
             secrets: &known.secrets_in(argo_namespace),
             argo_namespace,

@@ -60,7 +60,7 @@ type Failed = (String, Option<String>);
 /// Finds the sources of an Application. `last` says that nothing more will be declared.
 pub(in crate::declared) fn prepare<'t>(
     app: &Arc<App>,
-    known: &Known,
+    known: &mut Known,
     sources: &super::Sources<'t>,
     last: bool,
 ) -> Result<Prepared<'t>, Lack> {

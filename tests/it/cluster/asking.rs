@@ -171,6 +171,7 @@ fn set(objects: Vec<Declared>) -> DeclaredSet {
         problems: Vec::new(),
         unreached: 0,
         wanted: Vec::new(),
+        wanted_clusters: Vec::new(),
     }
 }
 

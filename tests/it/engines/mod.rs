@@ -1,6 +1,7 @@
 //! What engines would make of a repository, without the engines.
 
 mod argo;
+mod argo_clusters;
 mod argo_engine;
 mod argo_shop;
 mod artifacts;
