@@ -100,7 +100,8 @@ pub struct ExportArgs {
     /// machine, and compare what was exported with what is live
     ///
     /// As `refloat drill` does. What cannot be made there, or comes out
-    /// otherwise, is listed with its fields, and nothing is written.
+    /// otherwise, is listed with its fields, and nothing is written. What does not become
+    /// ready there is listed too, and written all the same: its nodes are simulated.
     #[arg(long, help_heading = "Delivery")]
     pub verify_in_drill: bool,
 

@@ -1,12 +1,12 @@
 //! What was exported, beside what came of it in an empty cluster. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::{Change, Changeset, Intent, proof};
 use crate::cluster::Cleaned;
-use crate::object::{Declared, DeclaredSet, Edit, FieldEdit, ObjectEdit, ObjectId, Outcome, between};
+use crate::object::{Declared, DeclaredSet, Edit, FieldEdit, ObjectEdit, ObjectId, Outcome, Readiness, between};
 
 /// What came of exported objects in an empty cluster.
 #[derive(Debug, Clone, Default)]
@@ -15,7 +15,9 @@ pub struct Rehearsed {
     pub checked: usize,
     /// Those that came out otherwise, by identity: from what is live to what is there.
     pub objects: Vec<ObjectEdit>,
-    /// What happened to those that are not there, and to what they were to wait for.
+    /// Those that are there, and did not become ready. Simulated nodes are not those of the cluster: it need not be so there.
+    pub not_ready: Vec<ObjectId>,
+    /// What happened to those that are not there or not ready, and to what they were to wait for.
     pub outcomes: BTreeMap<ObjectId, Outcome>,
 }
 
@@ -36,13 +38,14 @@ pub fn to_rehearse<'a>(
         .collect()
 }
 
-/// Compares what was exported with what is there. Of an object that was in Git before only the exported fields count: the others are as
-/// declared, or are left to others.
+/// Compares what was exported with what is there, and what happened to it. Of an object that was in Git before only the exported fields
+/// count: the others are as declared, or are left to others.
 pub fn rehearsed(
     intent: &Intent,
     made: &Changeset,
     cleaned: &BTreeMap<ObjectId, Cleaned>,
     there: &BTreeMap<ObjectId, Cleaned>,
+    outcomes: &[(ObjectId, Outcome)],
 ) -> Rehearsed {
     let exported = exported(intent, made);
     let mut found = Rehearsed {
@@ -55,8 +58,11 @@ pub fn rehearsed(
             [Change::Add { manifest }, ..] => Some(manifest.value()),
             _ => cleaned.get(&id).map(|one| one.manifest.value()),
         };
-        let there = there.get(called(&id, &changes, there.keys()));
-        let there = there.map(|one| one.manifest.value());
+        let called = called(&id, &changes, there.keys());
+        let there = there.get(called).map(|one| one.manifest.value());
+        if live.is_some() && there.is_some() {
+            found.not_ready.push(called.clone());
+        }
         let (edit, fields) = match (live, there) {
             (Some(live), Some(there)) => (Edit::Changed, differing(&id, &changes, live, there)),
             (Some(_), None) => (Edit::Removed, Vec::new()),
@@ -72,6 +78,13 @@ pub fn rehearsed(
             });
         }
     }
+    let gone = found.objects.iter().filter(|one| one.edit == Edit::Removed);
+    let gone: BTreeSet<&ObjectId> = gone.map(|one| &one.id).collect();
+    // With those that are the reason why others are not there.
+    let telling = |(id, outcome): &&(ObjectId, Outcome)| gone.contains(id) || outcome.wants_a_look();
+    found.outcomes = outcomes.iter().filter(telling).cloned().collect();
+    let is_late = |outcome: &Outcome| matches!(outcome.readiness, Readiness::Failed(_) | Readiness::TimedOut(_));
+    found.not_ready.retain(|id| found.outcomes.get(id).is_some_and(is_late));
     found
 }
 
@@ -136,7 +149,7 @@ mod tests {
     use super::*;
     use crate::cluster::Proof;
     use crate::export::Placed;
-    use crate::object::{LiveObject, Manifest, Place};
+    use crate::object::{Action, LiveObject, Manifest, Place};
 
     fn manifest(name: &str, more: &Value) -> Manifest {
         let mut value =
@@ -161,8 +174,8 @@ mod tests {
         of.map(one).into()
     }
 
-    /// What is told of `there`, where `a` was new, of `b` a field was changed, and `c` was deleted.
-    fn told<const N: usize>(there: [(&str, Value); N]) -> Vec<String> {
+    /// What came of it, where `a` was new, of `b` a field was changed, and `c` was deleted.
+    fn found<const N: usize>(there: [(&str, Value); N], outcomes: &[(ObjectId, Outcome)]) -> Rehearsed {
         let id = |name: &str| ObjectId::new("", "ConfigMap", Some("shop"), name);
         let set = Change::Set {
             object: id("b"),
@@ -193,8 +206,13 @@ mod tests {
             ..Changeset::default()
         };
         let live = cleaned([("b", json!({"data": {"x": "1", "waived": "live"}}))]);
-        let found = rehearsed(&intent, &made, &live, &cleaned(there));
+        let found = rehearsed(&intent, &made, &live, &cleaned(there), outcomes);
         assert_eq!(found.checked, 3);
+        found
+    }
+
+    fn told<const N: usize>(there: [(&str, Value); N]) -> Vec<String> {
+        let found = found(there, &[]);
         let objects = found.objects.iter();
         let fields = |one: &ObjectEdit| {
             one.fields
@@ -219,6 +237,45 @@ mod tests {
             ["Changed a .data.k .data.more", "Changed b .data.x", "Added c"]
         );
         assert_eq!(told([("b", changed)]), ["Removed a"]);
+    }
+
+    #[test]
+    fn what_is_there_and_not_ready_is_told() {
+        let id = |name: &str| ObjectId::new("", "ConfigMap", Some("shop"), name);
+        let outcome = |action: Action, readiness: Readiness| Outcome {
+            action,
+            readiness,
+            without: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let late = || outcome(Action::Created, Readiness::TimedOut("no room".to_owned()));
+        let failed = outcome(Action::Created, Readiness::Failed("it broke".to_owned()));
+        let refused = outcome(Action::Failed("no".to_owned()), Readiness::NotWaitedFor);
+        let current = || outcome(Action::Created, Readiness::Current);
+        let changed = || ("b", json!({"data": {"x": "1"}}));
+        let names = |found: &Rehearsed| found.not_ready.iter().map(|id| id.name.clone()).collect::<Vec<_>>();
+
+        let all = found(
+            [("a", json!({"data": {"k": "v"}})), changed()],
+            &[
+                (id("a"), failed),
+                (id("b"), late()),
+                (id("other"), late()),
+                (id("d"), current()),
+            ],
+        );
+        assert_eq!(
+            (names(&all), all.objects.len()),
+            (vec!["a".to_owned(), "b".to_owned()], 0)
+        );
+        assert!(all.outcomes.contains_key(&id("other")) && !all.outcomes.contains_key(&id("d")));
+
+        // What is not there is not late too, and what was deleted is not to be there at all.
+        let all = found(
+            [changed(), ("c", json!({}))],
+            &[(id("a"), refused), (id("b"), current()), (id("c"), late())],
+        );
+        assert_eq!((names(&all), all.objects.len()), (Vec::new(), 2));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{About, about, file, history, json};
 use crate::audit::{Finding, Verdict};
 use crate::error::{Failure, Kind};
 use crate::export::{Change, Changeset, Intent, Placed, Rehearsed, Wish};
-use crate::object::{Action, Edit, FactGap, ObjectEdit, ObjectId, Place, Readiness, SkipReason};
+use crate::object::{Action, Edit, FactGap, ObjectEdit, ObjectId, Outcome, Place, Readiness, SkipReason};
 
 /// All there is to say about an export.
 #[derive(Clone, Copy)]
@@ -87,9 +87,13 @@ pub(super) struct LeftOut<'a> {
 }
 
 impl<'a> Exported<'a> {
-    /// Whether all could be read, and all that was chosen has a place in the repository.
+    /// Whether all could be read, all that was chosen has a place in the repository, and became ready where that was tried.
     pub fn is_whole(&self) -> bool {
-        self.intent.left.is_empty() && self.made.unplaced.is_empty() && self.gaps.is_empty()
+        let is_ready = |rehearsed: &Rehearsed| rehearsed.not_ready.is_empty();
+        self.intent.left.is_empty()
+            && self.made.unplaced.is_empty()
+            && self.gaps.is_empty()
+            && self.rehearsed.is_none_or(is_ready)
     }
 
     /// Writes it for people: by verdict and namespace, then what was left out, then the files.
@@ -306,19 +310,34 @@ impl<'a> Exported<'a> {
         };
         if rehearsed.objects.is_empty() {
             let all = count(rehearsed.checked, "exported object");
-            return writeln!(out, "Verified: in an empty control plane {all} came out as live.\n");
+            writeln!(out, "Verified: in an empty control plane {all} came out as live.\n")?;
+        } else {
+            writeln!(
+                out,
+                "Otherwise in an empty control plane ({} of {})",
+                rehearsed.objects.len(),
+                rehearsed.checked
+            )?;
+            for one in &rehearsed.objects {
+                writeln!(out, "  {}", otherwise(one, rehearsed))?;
+                for field in &one.fields {
+                    writeln!(out, "      {}", history::shown(field))?;
+                }
+            }
+            writeln!(out)?;
+        }
+        if rehearsed.not_ready.is_empty() {
+            return Ok(());
         }
         writeln!(
             out,
-            "Otherwise in an empty control plane ({} of {})",
-            rehearsed.objects.len(),
+            "There, but not ready in an empty control plane ({} of {})",
+            rehearsed.not_ready.len(),
             rehearsed.checked
         )?;
-        for one in &rehearsed.objects {
-            writeln!(out, "  {}", otherwise(one, rehearsed))?;
-            for field in &one.fields {
-                writeln!(out, "      {}", history::shown(field))?;
-            }
+        for id in &rehearsed.not_ready {
+            let why = rehearsed.outcomes.get(id).and_then(|outcome| late(id, outcome));
+            writeln!(out, "  {}: {}", one_line(id), why.unwrap_or_default())?;
         }
         writeln!(out)
     }
@@ -371,20 +390,32 @@ fn why_not(id: &ObjectId, rehearsed: &Rehearsed) -> String {
     let Some(outcome) = rehearsed.outcomes.get(id) else {
         return "it is not there".to_owned();
     };
-    let said = |text: &str| message(&said_of(id, text), "      ");
-    match (&outcome.action, &outcome.readiness) {
-        (Action::Skipped(SkipReason::Dependency(other)), _) => {
+    match &outcome.action {
+        Action::Skipped(SkipReason::Dependency(other)) => {
             let why = why_not(other, rehearsed);
             format!("not made, because of {}: {why}", one_line(other))
         }
-        (
-            Action::Failed(text)
-            | Action::Skipped(SkipReason::Stalled(text) | SkipReason::NotServed(text) | SkipReason::HeldBack(text)),
-            _,
-        ) => said(text),
-        (_, Readiness::Failed(text) | Readiness::TimedOut(text)) => format!("not ready: {}", said(text)),
-        _ => "it was made, and went again".to_owned(),
+        Action::Failed(text)
+        | Action::Skipped(SkipReason::Stalled(text) | SkipReason::NotServed(text) | SkipReason::HeldBack(text)) => {
+            said(id, text)
+        }
+        _ => late(id, outcome).map_or_else(
+            || "it was made, and went again".to_owned(),
+            |why| format!("not ready: {why}"),
+        ),
     }
+}
+
+/// Why an object did not become ready.
+fn late(id: &ObjectId, outcome: &Outcome) -> Option<String> {
+    match &outcome.readiness {
+        Readiness::Failed(text) | Readiness::TimedOut(text) => Some(said(id, text)),
+        Readiness::Current | Readiness::NotWaitedFor => None,
+    }
+}
+
+fn said(id: &ObjectId, text: &str) -> String {
+    message(&said_of(id, text), "      ")
 }
 
 fn place(place: &Place) -> String {

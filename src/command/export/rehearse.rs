@@ -18,7 +18,7 @@ use crate::declared;
 use crate::error::{Failure, Kind};
 use crate::event::{Event, Summary};
 use crate::export::{self, Changeset, Intent, Rehearsed};
-use crate::object::{Edit, ObjectId, Outcome, resolve};
+use crate::object::{ObjectId, resolve};
 use crate::plan::{self, PlanOptions};
 
 /// Simulated nodes are quick: what takes longer does not come.
@@ -110,14 +110,7 @@ async fn compare(
     if let Some(gap) = gaps.first() {
         return Err(not_rehearsed(&format!("{}: {}", gap.what, gap.reason)));
     }
-    let mut rehearsed = export::rehearsed(intent, made, cleaned, &there);
-    let gone = rehearsed.objects.iter().filter(|one| one.edit == Edit::Removed);
-    let gone: BTreeSet<&ObjectId> = gone.map(|one| &one.id).collect();
-    // With those that are the reason why others are not there.
-    let telling = |(id, outcome): &&(ObjectId, Outcome)| gone.contains(id) || outcome.wants_a_look();
-    let outcomes = summary.outcomes.iter().filter(telling);
-    rehearsed.outcomes = outcomes.cloned().collect();
-    Ok(rehearsed)
+    Ok(export::rehearsed(intent, made, cleaned, &there, &summary.outcomes))
 }
 
 fn not_rehearsed(why: &str) -> Failure {

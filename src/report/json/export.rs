@@ -71,6 +71,14 @@ struct Verified<'a> {
     clean: bool,
     checked: usize,
     otherwise: Vec<Otherwise<'a>>,
+    not_ready: Vec<Unready<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unready<'a> {
+    object: Object<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Ended<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -183,19 +191,25 @@ fn files(made: &Changeset) -> Vec<File<'_>> {
 }
 
 fn verified(rehearsed: &Rehearsed) -> Verified<'_> {
+    let ended = |id| {
+        let outcome = rehearsed.outcomes.get(id);
+        outcome.map(|outcome| Ended::new(Some(id), outcome))
+    };
     let otherwise = rehearsed.objects.iter().map(|one| Otherwise {
         object: Object::from(&one.id),
         there: one.edit != Edit::Removed,
         fields: one.fields.iter().map(|field| &*field.path).collect(),
-        outcome: rehearsed
-            .outcomes
-            .get(&one.id)
-            .map(|outcome| Ended::new(Some(&one.id), outcome)),
+        outcome: ended(&one.id),
+    });
+    let not_ready = rehearsed.not_ready.iter().map(|id| Unready {
+        object: Object::from(id),
+        outcome: ended(id),
     });
     Verified {
         clean: rehearsed.objects.is_empty(),
         checked: rehearsed.checked,
         otherwise: otherwise.collect(),
+        not_ready: not_ready.collect(),
     }
 }
 
@@ -288,13 +302,14 @@ mod tests {
         }
     }
 
-    fn rehearsed(object: &ObjectId) -> Rehearsed {
+    fn rehearsed(object: &ObjectId, new: &ObjectId) -> Rehearsed {
         let field = FieldEdit {
             path: ".data.p".to_owned(),
             before: Some("canary".into()),
             after: None,
             is_hidden: false,
         };
+        let late = Readiness::TimedOut("no pods yet".to_owned());
         let refused = Action::Failed("Invalid value: \"canary\": too long".to_owned());
         Rehearsed {
             checked: 2,
@@ -304,7 +319,12 @@ mod tests {
                 file: String::new(),
                 fields: vec![field],
             }],
-            outcomes: [(object.clone(), sample::outcome(refused, Readiness::NotWaitedFor))].into(),
+            not_ready: vec![new.clone()],
+            outcomes: [
+                (object.clone(), sample::outcome(refused, Readiness::NotWaitedFor)),
+                (new.clone(), sample::outcome(Action::Created, late)),
+            ]
+            .into(),
         }
     }
 
@@ -316,7 +336,8 @@ mod tests {
             finding("Pod", "web-1", Verdict::InSync),
         ];
         let findings: Vec<&Finding> = findings.iter().collect();
-        let (intent, made, rehearsed) = (intent(&findings[0].id), changeset(), rehearsed(&findings[0].id));
+        let (intent, made) = (intent(&findings[0].id), changeset());
+        let rehearsed = rehearsed(&findings[0].id, &findings[1].id);
         let exported = Exported {
             about: sample::about(),
             findings: &findings,
@@ -393,7 +414,9 @@ mod tests {
             "not_chosen": 4,
             "verified": {"clean": false, "checked": 2, "otherwise": [
                 {"object": object("Secret", "db"), "there": false, "fields": [".data.p"], "outcome": {"action": "failed",
-                    "reason": "Invalid value: ***: too long", "readiness": "not-waited-for", "look": true}}]},
+                    "reason": "Invalid value: ***: too long", "readiness": "not-waited-for", "look": true}}],
+                "not_ready": [{"object": object("Secret", "new"), "outcome": {"action": "created", "readiness": "timed-out",
+                    "readiness_reason": "no pods yet", "look": true}}]},
             "gaps": [],
             "delivered": {
                 "commit": {"branch": "refloat/export", "id": "0123", "was": "created"},

@@ -135,7 +135,7 @@
 //! | `files` | list of `file`, `change` (`written`, `removed`) |
 //! | `rewritten` | places that could not be edited in place, so that comments may be lost |
 //! | `not_chosen` | how many findings were not chosen |
-//! | `verified` | with `--verify-in-drill`: `clean`, `checked` (how many objects), `otherwise`: list of `object`, `there` (in the empty control plane), `fields` (paths), `outcome` of what is not there |
+//! | `verified` | with `--verify-in-drill`: `clean`, `checked` (how many objects), `otherwise`: list of `object`, `there` (in the empty control plane), `fields` (paths), `outcome` of what is not there · `not_ready`: list of `object` that is there and did not become ready, `outcome` |
 //! | `gaps` | as in an audit |
 //! | `delivered` | where it was put, as far as it came: `folder`, `working_tree`, `patch` (`-`: printed), `commit` {`branch`, `id`, `was` (`created`, `updated`, `unchanged`)}, `pushed_to`, `request` {`address`, `number`, `was` (`opened`, `updated`, `unchanged`)} |
 //!

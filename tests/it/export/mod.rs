@@ -6,6 +6,7 @@ mod deliver;
 mod kinds;
 mod odd;
 mod pull_request;
+mod rehearsed;
 mod round_trip;
 mod secrets;
 mod through_sops;

@@ -11,7 +11,7 @@ use crate::support::repo::{Repo, git_in};
 use crate::support::run::{Ran, refloat};
 
 /// A namespace, declared and live, with these files.
-fn live(namespace: &str, files: &[(&str, &str)]) -> Option<Repo> {
+pub(super) fn live(namespace: &str, files: &[(&str, &str)]) -> Option<Repo> {
     which("kubectl")?;
     let own = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n");
     let repo = Repo::with(&[&[("apps/namespace.yaml", &*own)], files].concat());
@@ -25,19 +25,21 @@ fn live(namespace: &str, files: &[(&str, &str)]) -> Option<Repo> {
     Some(repo)
 }
 
-fn export(namespace: &str, repo: &Repo, more: &[&str]) -> Ran {
+pub(super) fn export(namespace: &str, repo: &Repo, more: &[&str]) -> Ran {
     let args = ["--path", "apps", "--only", namespace];
     run("export", repo, &[&args[..], more].concat(), |run| run)
 }
 
-fn kubectl(namespace: &str, command: &str) {
+pub(super) fn kubectl(namespace: &str, command: &str) {
     let args: Vec<&str> = command.split(' ').chain(["-n", namespace]).collect();
     plane().kubectl(&args, "");
 }
 
 /// What an audit finds of a namespace.
 fn found(namespace: &str, repo: &Repo) -> Vec<String> {
-    let ran = run("audit", repo, &["--path", "apps", "--output", "json"], |run| run);
+    let ran = run("audit", repo, &["--path", "apps", "--output", "json"], |run| {
+        run.with_tools(&["helm"])
+    });
     let report: Value = serde_json::from_str(&ran.stdout).expect("because it is a report");
     let findings = report["findings"].as_array().expect("because a report lists them");
     let of = findings.iter().filter(|one| one["object"]["namespace"] == namespace);
@@ -46,11 +48,11 @@ fn found(namespace: &str, repo: &Repo) -> Vec<String> {
         .collect()
 }
 
-fn said(ran: &Ran) -> String {
+pub(super) fn said(ran: &Ran) -> String {
     format!("exit {}\n{}{}", ran.code, ran.stdout, ran.stderr)
 }
 
-fn config_map(namespace: &str, name: &str) -> String {
+pub(super) fn config_map(namespace: &str, name: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: {namespace}\ndata:\n  a: b\n")
 }
 
