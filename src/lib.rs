@@ -12,7 +12,8 @@
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream
 //! audit     DeclaredSet + PastSet (history) + LiveSet → audit::classify → Findings → report → exit code
 //!           with --watch: what happens to the cluster and the repository → watch → what differs → report
-//! export    the line of audit, + cluster::clean → export::intend → changes of objects → export::place → Changeset (files as data),
+//! export    the line of audit, + cluster::engines → what these applied last
+//!           + cluster::clean → export::intend → changes of objects → export::place → Changeset (files as data),
 //!           proven by rendering again (and restoring: control_plane → restore → export::rehearsed) → files, patch, or branch
 //!           source may be a snapshot: then DeclaredSet is what is in it and nobody else's
 //! snapshot  cluster::read_all → snapshot::files, marked with audit::standings → archive

@@ -43,6 +43,7 @@ pub use log::Log;
 pub use request::Request;
 pub use rules::{Rule, is_never_a_finding, rules};
 pub use standing::standings;
+pub use tools::is_by_hand;
 pub use waive::{units_to_read, waive};
 
 use crate::object::{FieldDrift, GroupKind, Manager, Method, ObjectId, Place};

@@ -64,6 +64,11 @@ pub(super) fn of_manager(manager: &Manager) -> Option<&'static Tool> {
     of(&manager.name, &manager.operation, &manager.subresource)
 }
 
+/// Whether an entry of `managedFields` is of a person's tool.
+pub fn is_by_hand(manager: &Manager) -> bool {
+    of_manager(manager).is_some_and(|tool| tool.by == By::Hand)
+}
+
 /// What a person's tools have to do with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hands {
@@ -78,8 +83,7 @@ pub(super) enum Hands {
 /// Which of the writers of an object, status aside, are people's tools.
 pub(super) fn hands(live: &LiveObject) -> Hands {
     let writers = || live.managers.iter().filter(|manager| manager.subresource != "status");
-    let by_hand = |manager: &Manager| of_manager(manager).is_some_and(|tool| tool.by == By::Hand);
-    match writers().filter(|manager| by_hand(manager)).count() {
+    match writers().filter(|manager| is_by_hand(manager)).count() {
         0 => Hands::None,
         some if some == writers().count() => Hands::Only,
         _ => Hands::Some,

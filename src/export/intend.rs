@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use sops::sealed::Certificate;
 
+use super::applied::Applied;
 use super::choice::not_exported;
 use super::work::{at, sealed_id};
 use super::{Change, external, path};
@@ -79,6 +80,8 @@ pub struct Ways<'a> {
     pub seal: Option<&'a Certificate>,
     /// The repository says for whom files are encrypted.
     pub encrypt: bool,
+    /// What engines applied last, where that is known.
+    pub applied: Option<&'a Applied>,
 }
 
 /// What has to be declared for these findings to be none. `cleaned` has what [`wanted`] names.
@@ -103,7 +106,8 @@ pub fn intend(
             false => changes(finding, &declared, set, one, ways),
         };
         match changes {
-            Ok((changes, first)) => {
+            Ok(Changes { changes, first, left }) => {
+                intent.left.extend(left.map(|reason| Left { finding: index, reason }));
                 intent.changes.extend(changes);
                 intent.wishes.push(Wish {
                     finding: index,
@@ -121,8 +125,15 @@ pub fn intend(
     intent
 }
 
-/// Changes, and what has to be done first.
-type Changes = (Vec<Change>, Option<String>);
+/// What is to become of one object.
+#[derive(Default)]
+struct Changes {
+    changes: Vec<Change>,
+    /// What has to be done first.
+    first: Option<String>,
+    /// What of it stays as it is, and why.
+    left: Option<String>,
+}
 
 fn changes(
     finding: &Finding,
@@ -136,7 +147,13 @@ fn changes(
     }
     let object = || finding.id.clone();
     if matches!(finding.verdict, Verdict::Missing) {
-        return Ok((vec![Change::Remove { object: object() }], None));
+        if let Some(reason) = ways.applied.and_then(|applied| applied.missing(finding, set)) {
+            return Err(reason);
+        }
+        return Ok(Changes {
+            changes: vec![Change::Remove { object: object() }],
+            ..Changes::default()
+        });
     }
     let cleaned = cleaned.ok_or_else(|| "it could not be read, or is gone by now".to_owned())?;
     let sealed = sealed_id(&finding.id).and_then(|id| known.get(&id));
@@ -173,7 +190,22 @@ fn changes(
     if fields.is_empty() {
         return Err("only the marks of its engine are missing: it sets them when it applies the object".to_owned());
     }
-    let adopted = adopt(declared.manifest.value(), live, clean, &fields)
+    let its = ways
+        .applied
+        .and_then(|applied| applied.fields(finding, &fields, live, set));
+    let left = its.as_ref().map(|(its, why)| {
+        let paths: Vec<&str> = its.iter().map(|field| &*field.path).collect();
+        format!("{}: {why}", paths.join(", "))
+    });
+    let is_its = |field: &FieldDrift| {
+        its.as_ref()
+            .is_some_and(|(its, _)| its.iter().any(|one| one.path == field.path))
+    };
+    let rest: Vec<FieldDrift> = fields.iter().filter(|field| !is_its(field)).cloned().collect();
+    if let (true, Some(left)) = (rest.is_empty(), &left) {
+        return Err(left.clone());
+    }
+    let adopted = adopt(declared.manifest.value(), live, clean, &rest)
         .map_err(|lost| format!("it changed since the audit: {}", lost.join(", ")))?;
     let changes = adopted.into_iter().map(|one| match one.value {
         Some(value) => Change::Set {
@@ -186,7 +218,11 @@ fn changes(
             path: one.path,
         },
     });
-    Ok((changes.collect(), None))
+    Ok(Changes {
+        changes: changes.collect(),
+        first: None,
+        left,
+    })
 }
 
 /// A new object; a Secret in the way that the repository has for them.
@@ -204,7 +240,11 @@ fn add(finding: &Finding, manifest: &Manifest, set: &DeclaredSet, ways: Ways<'_>
         },
         None => (manifest.clone(), None),
     };
-    Ok((vec![Change::Add { manifest }], first))
+    Ok(Changes {
+        changes: vec![Change::Add { manifest }],
+        first,
+        left: None,
+    })
 }
 
 /// Who makes a Secret.

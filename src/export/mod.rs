@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `choice` | which findings are exported |
 //! | `intend` | what has to change for a finding to be none |
+//! | `applied` | what differs because engines applied another commit last |
 //! | `layers`, `patches`, `replacements`, `common`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch, copy and give to all; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
 //! | `template` | changes made in templates of the repository's own charts |
@@ -22,6 +23,7 @@
 //! | `files` | a changeset on disk |
 
 mod add;
+mod applied;
 mod aside;
 mod choice;
 mod common;
@@ -65,6 +67,7 @@ use spot::Finder;
 use trial::{Trial, Trials};
 use work::Known;
 
+pub use applied::Applied;
 pub use aside::lay_aside;
 pub use choice::{Choice, VERDICTS};
 pub use files::{edit, write};

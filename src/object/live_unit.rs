@@ -144,9 +144,10 @@ impl LiveUnit {
         let live = source.as_ref().and_then(|source| sources.get(source));
         let synced = match id.kind.as_str() {
             "Kustomization" => commit(text(value, "/status/lastAppliedRevision")),
-            "Application" => argo_revision(value),
+            "Application" => argo_synced(value),
             _ => String::new(),
         };
+        let compared = argo_compared(value);
         let artifact = live.map(|live| commit(text(live, "/status/artifact/revision")));
         let put_aside = manifest.annotation(SUSPENDED);
         Some(Self {
@@ -156,7 +157,9 @@ impl LiveUnit {
             path: path(value),
             follows: follows(value, live),
             next: artifact
-                .filter(|known| !known.is_empty())
+                .into_iter()
+                .chain([compared])
+                .find(|known| !known.is_empty())
                 .unwrap_or_else(|| synced.clone()),
             synced,
             cascades: cascades(&id, value),
@@ -239,10 +242,23 @@ fn commit(revision: &str) -> String {
     last.to_owned().split_off(if is_id { 0 } else { last.len() })
 }
 
-fn argo_revision(value: &Value) -> String {
-    let several = value.pointer("/status/sync/revisions").and_then(Value::as_array);
+/// The commit that Argo CD compared with last: it is not synced by that yet.
+fn argo_compared(value: &Value) -> String {
+    argo_revision(&value["status"]["sync"])
+}
+
+/// The commit that was synced last. Where nothing notes that, nothing was synced since the one that is compared with.
+fn argo_synced(value: &Value) -> String {
+    let history = value.pointer("/status/history").and_then(Value::as_array);
+    let last = history.and_then(|history| history.last()).map(argo_revision);
+    last.filter(|known| !known.is_empty())
+        .unwrap_or_else(|| argo_compared(value))
+}
+
+fn argo_revision(of: &Value) -> String {
+    let several = of["revisions"].as_array();
     let first = several.into_iter().flatten().filter_map(Value::as_str).map(commit);
-    let one = commit(text(value, "/status/sync/revision"));
+    let one = commit(text(of, "/revision"));
     std::iter::once(one)
         .chain(first)
         .find(|known| !known.is_empty())
@@ -407,6 +423,16 @@ mod tests {
         let mut held = application(Value::Null);
         held["metadata"]["finalizers"] = json!(["resources-finalizer.argocd.argoproj.io/background"]);
         assert!(read(&held).cascades);
+    }
+
+    #[test]
+    fn what_was_synced_is_not_what_is_compared_with() {
+        let mut compared = application(Value::Null);
+        assert_eq!((&*read(&compared).next, &*read(&compared).synced), (HEAD, HEAD));
+        compared["status"]["history"] = json!([{"revision": HEAD}, {"revision": LAST}]);
+        assert_eq!((&*read(&compared).next, &*read(&compared).synced), (HEAD, LAST));
+        compared["status"]["history"][1] = json!({"revisions": ["1.2.3", LAST]});
+        assert_eq!(read(&compared).synced, LAST);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `refloat export`: what was done by hand, as a change of the repository.
 
+mod applied;
 mod deliver;
 mod preview;
 mod rehearse;
@@ -100,10 +101,12 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
             }
         },
     };
+    let (applied, not_asked) = applied::applied(&args.source, &audited, &set, &cluster, &mut console).await;
     let ways = Ways {
         named: !args.only.is_empty(),
         seal: certificate.as_ref(),
         encrypt: export::says_for_whom(&audited.tree),
+        applied: Some(&applied),
     };
     let intent = export::intend(&chosen, &set, &cleaned, ways);
     console.say(&Event::Progress("finding the places in the repository".to_owned()));
@@ -112,7 +115,7 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
         true => Some(rehearse::rehearse(&audited, &intent, &made, &cleaned, &mut console).await?),
         false => None,
     };
-    let gaps = [&*audited.gaps, &gaps].concat();
+    let gaps = [&*audited.gaps, &gaps, &not_asked].concat();
     let exported = Exported {
         about: about(&set, &cluster),
         findings: &chosen,

@@ -1,5 +1,6 @@
 //! Live state back into Git, against a real control plane.
 
+mod applied;
 mod charted_bank;
 mod charts;
 mod deliver;

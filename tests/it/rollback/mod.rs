@@ -34,7 +34,7 @@ pub fn live(plane: &Plane, path: &str) -> Option<Value> {
 }
 
 /// Sends a request; must succeed.
-fn send(plane: &Plane, method: &str, path: &str, form: &str, body: Option<&Value>) -> Value {
+pub fn send(plane: &Plane, method: &str, path: &str, form: &str, body: Option<&Value>) -> Value {
     let answer = wait(plane.api().request(method, path, form, body)).expect("because the server runs");
     assert!(answer.is_success(), "{method} {path}: {}", answer.message());
     answer.body
