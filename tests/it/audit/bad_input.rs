@@ -11,13 +11,13 @@ use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 
-const FORMATS: [&str; 4] = ["human", "json", "sarif", "html"];
+pub(super) const FORMATS: [&str; 4] = ["human", "json", "sarif", "html"];
 const MERGE: &str = "application/merge-patch+json";
 const JSON: &str = "application/json";
 const MAPS: &str = "/api/v1/namespaces/shop/configmaps";
 
 /// What is declared; `zz` comes last in every list.
-fn shop() -> Repo {
+pub(super) fn shop() -> Repo {
     let maps: String = ["a", "b", "zz"]
         .iter()
         .map(|name| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\ndata: {{a: \"1\"}}\n"))
@@ -27,18 +27,18 @@ fn shop() -> Repo {
     Repo::with(&[("shop.yaml", &format!("{namespace}{maps}{account}"))])
 }
 
-fn audit(kubeconfig: &str, repo: &Path, more: &[&str]) -> Ran {
+pub(super) fn audit(kubeconfig: &str, repo: &Path, more: &[&str]) -> Ran {
     let repo = repo.display().to_string();
     let args = ["audit", &repo, "--kubeconfig", kubeconfig];
     refloat(args.iter().chain(more).copied()).run()
 }
 
-fn report(ran: &Ran) -> Value {
+pub(super) fn report(ran: &Ran) -> Value {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.stdout, ran.stderr))
 }
 
 /// `verdict kind/name` of every finding.
-fn found(report: &Value) -> Vec<String> {
+pub(super) fn found(report: &Value) -> Vec<String> {
     let findings = report["findings"].as_array().expect("because a report lists them");
     let one = |finding: &Value| {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -53,7 +53,7 @@ fn found(report: &Value) -> Vec<String> {
     findings.iter().map(one).collect()
 }
 
-fn gaps(report: &Value) -> Vec<String> {
+pub(super) fn gaps(report: &Value) -> Vec<String> {
     let gaps = report["gaps"].as_array().expect("because a report lists them");
     let text = |gap: &Value, key: &str| gap[key].as_str().unwrap_or_default().to_owned();
     gaps.iter()
@@ -62,7 +62,7 @@ fn gaps(report: &Value) -> Vec<String> {
 }
 
 /// A kubeconfig of this user of the plane, in a folder.
-fn kubeconfig_of(plane: &Plane, user: &Value, folder: &Path) -> String {
+pub(super) fn kubeconfig_of(plane: &Plane, user: &Value, folder: &Path) -> String {
     let text = std::fs::read_to_string(plane.kubeconfig()).expect("because the control plane wrote it");
     let mut value: Value = serde_yaml::from_str(&text).expect("because it is YAML");
     if user.get("as").is_some() {

@@ -1,6 +1,7 @@
 //! What an audit reads of a real cluster.
 
 mod bad_input;
+mod bounds;
 mod canaries;
 mod clean;
 mod compare;

@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kube::client::{Body, Client};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, tcp};
 use tokio::sync::{mpsc, watch};
@@ -37,6 +37,8 @@ pub enum Act {
     Swallow,
     /// Passed on after this long.
     Delay(Duration),
+    /// Answered with this JSON, made of path and query.
+    Instead(fn(&str) -> Value),
 }
 
 /// A fault and the requests it befalls.
@@ -121,6 +123,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A client that does nothing but send, as the user of a kubeconfig's current context.
+pub async fn client(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("because the control plane wrote it");
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    let mut config = config.expect("because the control plane wrote it");
+    config.default_retry = false;
+    config.disable_compression = true;
+    config.proxy_url = None;
+    Client::try_from(config).expect("because the control plane's certificates are good")
+}
+
 /// The proxy; stops when dropped.
 pub struct FaultProxy {
     address: SocketAddr,
@@ -131,18 +144,13 @@ pub struct FaultProxy {
 impl FaultProxy {
     /// Starts before the server of a kubeconfig's current context; speaks to it as that context's user.
     pub async fn start(kubeconfig: &Path) -> Self {
-        let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("because the control plane wrote it");
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-        let mut config = config.expect("because the control plane wrote it");
-        config.default_retry = false;
-        config.disable_compression = true;
-        config.proxy_url = None;
+        let upstream = client(kubeconfig).await;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("because loopback has free ports");
         let address = listener.local_addr().expect("because it is bound");
         let inner = Arc::new(Inner {
-            upstream: Client::try_from(config).expect("because the control plane's certificates are good"),
+            upstream,
             started: Instant::now(),
             faults: Mutex::default(),
             log: Mutex::default(),
@@ -265,6 +273,7 @@ async fn pass(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Answer, D
         .find_map(|fault| fault.befalls(&method, &path).then(|| fault.act.clone()));
     let answer = match act {
         Some(Act::Status(code, reason, message, after)) => Ok(refuse(code, reason, message, after)),
+        Some(Act::Instead(make)) => Ok(json_answer(&make(&path))),
         Some(Act::Drop) => Err(Dropped),
         Some(Act::Swallow) => std::future::pending().await,
         Some(Act::DropAnswer) => {
@@ -310,17 +319,21 @@ fn refuse(code: u16, reason: &str, message: &str, after: u64) -> Answer {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "code": code, "reason": reason, "message": message,
     });
+    let mut response = json_answer(&body);
+    *response.status_mut() = StatusCode::from_u16(code).expect("because the test gives a real code");
+    if after > 0 {
+        response.headers_mut().insert(header::RETRY_AFTER, after.into());
+    }
+    response
+}
+
+fn json_answer(body: &Value) -> Answer {
     let body = Full::new(Bytes::from(body.to_string())).map_err(|never| match never {});
     let mut response = Response::new(body.boxed_unsync());
-    *response.status_mut() = StatusCode::from_u16(code).expect("because the test gives a real code");
-    let headers = response.headers_mut();
-    headers.insert(
+    response.headers_mut().insert(
         header::CONTENT_TYPE,
         header::HeaderValue::from_static("application/json"),
     );
-    if after > 0 {
-        headers.insert(header::RETRY_AFTER, after.into());
-    }
     response
 }
 
