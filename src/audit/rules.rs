@@ -357,6 +357,61 @@ mod tests {
         assert!(matches!(judge(&node, &live), Ruled::BuiltIn(_)));
     }
 
+    /// Every name that a row lists, not only that of its example.
+    #[test]
+    fn rights_that_kubeadm_gives_are_known_by_their_whole_names() {
+        let of_kubeadm =
+            |rule: &&Rule| rule.rule.starts_with("kubeadm-") && rule.kind.ends_with(".rbac.authorization.k8s.io");
+        let mut number = 0;
+        for rule in rules().iter().filter(of_kubeadm) {
+            let names = match &rule.name {
+                Names::Any => panic!("{}: of any name", rule.rule),
+                Names::One(name) => vec![name.clone()],
+                Names::Several(names) => names.clone(),
+            };
+            for name in names {
+                number += 1;
+                let (mut id, mut live) = example(rule);
+                // Before 1.24 the version was a part of it.
+                id.name = name.replace('*', "23");
+                live.managers = vec![written_by("kubeadm")];
+                assert!(
+                    matches!(judge(&id, &live), Ruled::BuiltIn(found) if found.rule == rule.rule),
+                    "{id}"
+                );
+                live.managers.push(written_by("kubectl-edit"));
+                assert!(matches!(judge(&id, &live), Ruled::ChangedByHand(_)), "{id}");
+                live.managers.remove(0);
+                assert!(matches!(judge(&id, &live), Ruled::No), "{id}");
+            }
+        }
+        assert_eq!(number, 19);
+        for (kind, namespace, name) in [
+            ("Role", Some("kube-system"), "system:evil"),
+            ("Role", Some("kube-system"), "kubeadm:evil"),
+            ("Role", Some("kube-public"), "kubeadm:nodes-kubeadm-config"),
+            ("Role", Some("kube-evil"), "kube-proxy"),
+            ("RoleBinding", Some("kube-system"), "kubeadm:evil"),
+            ("RoleBinding", Some("kube-node-lease"), "kube-proxy"),
+            ("ClusterRole", None, "kubeadm:evil"),
+            ("ClusterRoleBinding", None, "kubeadm:evil"),
+        ] {
+            let id = ObjectId::new("rbac.authorization.k8s.io", kind, namespace, name);
+            // Whoever wrote it, and where nobody is known to have.
+            for managers in [
+                Vec::new(),
+                vec![written_by("kubeadm")],
+                vec![written_by("kubectl-create")],
+            ] {
+                let live = LiveObject {
+                    managers,
+                    ..LiveObject::default()
+                };
+                assert!(matches!(judge(&id, &live), Ruled::No), "{id}");
+            }
+        }
+    }
+
     #[test]
     fn kinds_of_which_nothing_is_a_finding() {
         for (group, kind, never) in [

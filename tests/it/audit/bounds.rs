@@ -1,23 +1,127 @@
-//! What an audit did not look into: a cluster that is not there, a list without end, a history that was bounded.
+//! What an audit did not look into: a cluster that is not there, a list without end, a history that was bounded, names that are no proof.
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use serde_json::{Value, json};
 
 use super::bad_input::{FORMATS, audit, found, gaps, kubeconfig_of, report, shop};
+use super::send;
 use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::refloat;
+
+const CREATE: &str = "application/json";
+const MERGE: &str = "application/merge-patch+json";
+const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
 
 #[test]
 fn what_was_not_looked_into_is_said() {
     let plane = fresh();
     let shop = shop();
     super::restore(&plane, shop.path(), &[]);
+    rights_by_hand(&plane, &shop);
     nobody_answers(&plane, &shop);
     no_credentials_any_more(&plane, &shop);
     a_list_without_end(&plane, &shop);
+}
+
+/// Rights under names that begin like those of the cluster's own.
+fn rights_by_hand(plane: &Plane, shop: &Repo) {
+    let make = |path: &str, kind: &str, name: &str, manager: &str, more: &Value| {
+        let mut object =
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}});
+        for (key, value) in more.as_object().into_iter().flatten() {
+            object[key] = value.clone();
+        }
+        send(
+            plane,
+            "POST",
+            &format!("{RBAC}/{path}?fieldManager={manager}"),
+            CREATE,
+            &object,
+        );
+    };
+    let of = |kind: &str, name: &str| json!({"roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}});
+    let rules = json!({"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]});
+    let system = "namespaces/kube-system";
+    let hand = "kubectl-create";
+    make(&format!("{system}/roles"), "Role", "system:evil", hand, &rules);
+    make(
+        &format!("{system}/rolebindings"),
+        "RoleBinding",
+        "kubeadm:evil",
+        hand,
+        &of("Role", "system:evil"),
+    );
+    make("clusterroles", "ClusterRole", "kubeadm:evil", hand, &rules);
+    let admin = of("ClusterRole", "cluster-admin");
+    make(
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        "kubeadm:evil",
+        hand,
+        &admin,
+    );
+    // Under the very name, by a person; and by kubeadm, and changed by one since.
+    make(
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        "kubeadm:node-proxier",
+        hand,
+        &admin,
+    );
+    make(
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        "kubeadm:get-nodes",
+        "kubeadm",
+        &of("ClusterRole", "kubeadm:get-nodes"),
+    );
+    make(
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+        "kubeadm:cluster-admins",
+        "kubeadm",
+        &admin,
+    );
+    let eve = json!({"subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "eve"}]});
+    let edited = format!("{RBAC}/clusterrolebindings/kubeadm:cluster-admins?fieldManager=kubectl-edit");
+    send(plane, "PATCH", &edited, MERGE, &eve);
+    let ran = audit(&plane.kubeconfig(), shop.path(), &["--output", "json"]);
+    let mut told = found(&report(&ran));
+    told.sort();
+    let by_hand = [
+        "ClusterRole/kubeadm:evil",
+        "ClusterRoleBinding/kubeadm:cluster-admins",
+        "ClusterRoleBinding/kubeadm:evil",
+        "ClusterRoleBinding/kubeadm:node-proxier",
+        "Role/system:evil",
+        "RoleBinding/kubeadm:evil",
+    ];
+    assert_eq!(told, by_hand.map(|one| format!("never-in-git {one}")), "{}", ran.stderr);
+    let all = [
+        "kubeadm:evil",
+        "kubeadm:cluster-admins",
+        "kubeadm:node-proxier",
+        "kubeadm:get-nodes",
+    ];
+    for name in all {
+        send(
+            plane,
+            "DELETE",
+            &format!("{RBAC}/clusterrolebindings/{name}"),
+            "",
+            &Value::Null,
+        );
+    }
+    for path in [
+        "clusterroles/kubeadm:evil".to_owned(),
+        format!("{system}/roles/system:evil"),
+        format!("{system}/rolebindings/kubeadm:evil"),
+    ] {
+        send(plane, "DELETE", &format!("{RBAC}/{path}"), "", &Value::Null);
+    }
 }
 
 /// A kubeconfig that leads elsewhere.
