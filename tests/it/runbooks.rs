@@ -241,6 +241,12 @@ fn export() {
     let pushed = bank(&["--git-dir", &remote, "rev-parse", "after-the-outage"]);
     assert_eq!(pushed, bank(&["rev-parse", "after-the-outage"]));
     assert_eq!(bank(&["status", "--porcelain"]), "");
+    // What was merged is on the default branch, with all that was there before.
+    let merged = bank(&["rev-parse", "main", "main^2"]);
+    let ids: Vec<&str> = merged.lines().collect();
+    assert_eq!(ids[1], pushed.trim());
+    assert_eq!(bank(&["--git-dir", &remote, "rev-parse", "main"]).trim(), ids[0]);
+    assert_eq!(bank(&["diff", "main", "after-the-outage"]), "");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 //!
 //! A line `…` stands for any number of lines. What differs from run to run (times, ports, commits, temporary folders) counts as
 //! equal. `$ echo $?` shows the exit code of the command before it; a command that is not followed by it must return 0. A line `^C`
-//! is where Ctrl-C is pressed, once what stands above it came out. With `REFLOAT_BLESS=1` outputs that differ are rewritten, abridged.
+//! is where Ctrl-C is pressed, once what stands above it came out. Beside refloat only git is run. With `REFLOAT_BLESS=1` outputs that differ are rewritten, abridged.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One command of a transcript.
 #[derive(Debug, PartialEq, Eq)]
-struct Command {
+struct Line {
     /// Without the `$ `.
     text: String,
     /// The lines of the file with the output shown, from 0, without the end.
@@ -50,8 +51,8 @@ impl Transcript {
         Transcript { path, lines }
     }
 
-    fn commands(&self) -> Vec<Command> {
-        let mut commands: Vec<Command> = Vec::new();
+    fn commands(&self) -> Vec<Line> {
+        let mut commands: Vec<Line> = Vec::new();
         let mut block = None;
         for (number, line) in self.lines.iter().enumerate() {
             let text = line.trim_start();
@@ -64,7 +65,7 @@ impl Transcript {
                     line.get(indent..).and_then(|line| line.strip_prefix("$ ")),
                     commands.last_mut(),
                 ) {
-                    (Some(command), _) => commands.push(Command {
+                    (Some(command), _) => commands.push(Line {
                         text: command.to_owned(),
                         lines: number + 1..number + 1,
                         indent,
@@ -100,7 +101,10 @@ impl Transcript {
                 text => {
                     let ran = match shown.iter().position(|line| line == INTERRUPT) {
                         Some(at) => run_until(text, scene, &shown[..at], meanwhile),
-                        None => refloat_of(text, scene).run_as_seen(),
+                        None => match text.strip_prefix("git ") {
+                            Some(args) => git(args, scene),
+                            None => refloat_of(text, scene).run_as_seen(),
+                        },
                     };
                     code = ran.0;
                     if code != 0 && !asks_code {
@@ -140,6 +144,25 @@ fn refloat_of(text: &str, scene: &Scene<'_>) -> Refloat {
     let run = refloat(args.split_whitespace()).cwd(scene.folder);
     let variables = scene.env.iter();
     variables.fold(run, |run, (name, value)| run.env(*name, value))
+}
+
+/// Runs git as an operator does; exit code, and what it says.
+fn git(args: &str, scene: &Scene<'_>) -> (i32, String) {
+    #[expect(clippy::disallowed_methods, reason = "runbooks use git itself")]
+    let output = Command::new("git")
+        .args(args.split_whitespace())
+        .current_dir(scene.folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "Ada")))
+        .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_EMAIL"), "ada@example.invalid")))
+        .output()
+        .expect("because git is there");
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 /// Runs a command that watches until what is shown came out, and ends it with Ctrl-C.
