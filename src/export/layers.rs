@@ -164,6 +164,10 @@ pub(super) fn layer(tree: &Tree, file: &str, value: Value) -> Layer {
             named.extend(texts(&generator[key]).map(|item| named_file(item).1));
         }
     }
+    for chart in items(&value["helmCharts"]) {
+        named.extend(chart["valuesFile"].as_str());
+        named.extend(texts(&chart["additionalValuesFiles"]));
+    }
     let there = named.into_iter().filter_map(|item| resolve(folder, item));
     files.extend(there.filter(|path| tree.is_file(path)));
     Layer {

@@ -325,6 +325,7 @@ impl Finder<'_> {
             }
         }
         spots.extend(self.in_generators(layer, field));
+        spots.extend(self.in_charts(layer, field));
         for patch in self.patches(layer) {
             spots.extend(patch.setting(field).map(Spot::Patch));
         }

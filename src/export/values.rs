@@ -7,12 +7,13 @@ use serde_json::Value;
 use yaml_splice::Step;
 
 use super::engine::sources;
-use super::layers::{items, texts};
+use super::layers::{Layer, items, texts};
 use super::spot::{Field, Finder, Site, Spot, split_image};
 use super::work::{at, field_edit};
 use super::{path, template};
+use crate::declared::is_kustomization;
 use crate::object::{Declared, ObjectId};
-use crate::source::path::resolve;
+use crate::source::path::{parent, resolve};
 
 /// Values that are tried for a field at most.
 const MOST_VALUES: usize = 20;
@@ -63,6 +64,32 @@ impl Finder<'_> {
         let mut found: Vec<Values> = names.into_iter().filter_map(one).collect();
         found.reverse();
         found
+    }
+
+    /// The values of the charts that a kustomization asks for, those that go before others first.
+    fn values_of_charts(&self, layer: &Layer) -> Vec<Values> {
+        let folder = parent(&layer.root.file);
+        let home = layer.value["helmGlobals"]["chartHome"].as_str().unwrap_or("charts");
+        let mut found = Vec::new();
+        for (index, chart) in items(&layer.value["helmCharts"]).enumerate() {
+            let inline = layer
+                .root
+                .below(yaml_splice::path!["helmCharts", index, "valuesInline"]);
+            found.extend(self.files(texts(&chart["additionalValuesFiles"]), folder));
+            found.extend(self.values_at(inline));
+            found.extend(self.files(chart["valuesFile"].as_str(), folder));
+            let own = chart["name"].as_str().map(|name| format!("{home}/{name}/values.yaml"));
+            found.extend(self.files(own.as_deref(), folder));
+        }
+        found
+    }
+
+    /// The values of a kustomization's charts that may decide a field of what one of them makes.
+    pub(super) fn in_charts(&self, layer: &Layer, field: Field<'_>) -> Vec<Spot> {
+        match is_kustomization(&field.object.provenance.file) {
+            true => deciding(&self.values_of_charts(layer), field),
+            false => Vec::new(),
+        }
     }
 
     fn values_of_release(&self, release: &Declared) -> Vec<Values> {

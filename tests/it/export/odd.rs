@@ -36,7 +36,7 @@ pub(super) fn kubectl(namespace: &str, command: &str) {
 }
 
 /// What an audit finds of a namespace.
-fn found(namespace: &str, repo: &Repo) -> Vec<String> {
+pub(super) fn found(namespace: &str, repo: &Repo) -> Vec<String> {
     let ran = run("audit", repo, &["--path", "apps", "--output", "json"], |run| {
         run.with_tools(&["helm"])
     });
