@@ -73,9 +73,11 @@ fn is_called(name: &str, workload: &str) -> bool {
     front.is_some_and(|front| front.is_empty() || front.ends_with('-'))
 }
 
-/// What of a unit that is left to its engine nobody waits for: hooks, which may be gone before they are seen.
+/// What of a unit that is left to its engine nobody waits for: hooks, which may be gone before they are seen. Those of Helm are hooks to
+/// Argo CD too.
 pub(super) fn comes_and_goes(declared: &Declared) -> bool {
-    declared.hook.is_some() || declared.manifest.annotation("argocd.argoproj.io/hook").is_some()
+    let is_marked = |hook| declared.manifest.annotation(hook).is_some();
+    declared.hook.is_some() || is_marked("argocd.argoproj.io/hook") || is_marked("helm.sh/hook")
 }
 
 /// Says of units that could not be rendered that they are left to their engines, where that was asked for: no error, since their

@@ -25,7 +25,7 @@ fn run(command: &str, repo: &Repo, more: &[&str]) -> Ran {
     refloat(args.iter().chain(more).copied()).with_tools(&["helm"]).run()
 }
 
-/// Argo CD, played: it knows what is to be made of the repository.
+/// Argo CD, played: it knows what is to be made of the repository. Hooks are done and deleted before anybody sees them.
 struct Played {
     all: Vec<Value>,
     done: BTreeSet<String>,
@@ -75,7 +75,13 @@ impl Played {
             if !self.done.insert(own.clone()) {
                 continue;
             }
-            let of_own = |object: &&Value| Self::maker(object).as_deref() == Some(&*own);
+            let is_hook = |object: &&Value| {
+                let annotations = &object["metadata"]["annotations"];
+                ["argocd.argoproj.io/hook", "helm.sh/hook"]
+                    .iter()
+                    .any(|hook| annotations[hook].is_string())
+            };
+            let of_own = |object: &&Value| Self::maker(object).as_deref() == Some(&*own) && !is_hook(object);
             let made: Vec<&Value> = self.all.iter().filter(of_own).collect();
             // Namespaces first; what comes with a sync option has no mark.
             let homes: BTreeSet<&str> = made
