@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::author::Records;
 use super::managed::{Known, Unit, Units};
 use super::owner::{Owned, Owners};
-use super::remedy::Commands;
+use super::remedy::{Commands, unusable};
 use super::rules::{Ruled, Rules};
 use super::tally::place;
 use super::tools::{Hands, hands};
@@ -313,6 +313,10 @@ impl<'a> Audit<'a> {
                 let mut finding = self.finding(id, object, verdict, evidence);
                 finding.matched = matched;
                 finding.evidence.insert(0, matched.words().to_owned());
+                if let Some(problem) = unusable(self.all.set, &finding.verdict) {
+                    finding.evidence.push(problem.message.clone());
+                    finding.remedy = None;
+                }
                 self.found(finding);
             }
             Err(doubt) => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::managed::Unit;
 use super::{Reach, Verdict};
-use crate::object::{DeclaredSet, FieldChange, ObjectId};
+use crate::object::{DeclaredSet, FieldChange, ObjectId, Problem, ProblemKind};
 
 /// Kinds whose deletion takes more with it than the object: read, and taken into Git or deleted by a person who knows.
 const HOLDS_MORE: &[&str] = &[
@@ -13,6 +13,25 @@ const HOLDS_MORE: &[&str] = &[
     "PersistentVolume",
     "PersistentVolumeClaim",
 ];
+
+/// What kept the file of an object that was not reached from being used, if anything did: then nothing says that it is not declared.
+pub(super) fn unusable<'s>(set: &'s DeclaredSet, verdict: &Verdict) -> Option<&'s Problem> {
+    let Verdict::NotReached { path } = verdict else {
+        return None;
+    };
+    // A kustomization is used whole or not at all.
+    let is_of = |file: &str| match file.rsplit_once('/').unwrap_or(("", file)) {
+        (folder, "kustomization.yaml" | "kustomization.yml" | "Kustomization") => {
+            let inside = path.strip_prefix(folder);
+            inside.is_some_and(|rest| folder.is_empty() || rest.starts_with('/'))
+        }
+        _ => file == path,
+    };
+    let errors = set.problems.iter().filter(|problem| problem.kind == ProblemKind::Error);
+    errors
+        .into_iter()
+        .find(|problem| problem.places.iter().any(|place| is_of(&place.file)))
+}
 
 /// What commands are made of that is the same in all of them.
 pub(super) struct Commands<'a> {

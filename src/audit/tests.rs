@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::object::{
     Commit, Comparison, Declared, DeclaredSet, Entry, FactGap, FieldChange, FieldDrift, GroupKind, LiveObject, LiveSet,
-    Manager, Manifest, Method, Owner, PastIdentity, PastSet, Provenance, Renderer, Repository, UnitIndex, Writer,
+    Manager, Manifest, Method, Owner, PastIdentity, PastSet, Place, Problem, Provenance, Renderer, Repository,
+    UnitIndex, Writer,
 };
 
 /// `Kind.group/namespace/name`.
@@ -440,6 +441,36 @@ fn removed_not_reached_and_doubtful() {
             "not-reached ConfigMap/shop/unreached: matched by group, kind, namespace and name".to_owned(),
         ]
     );
+}
+
+#[test]
+fn what_is_in_a_file_that_could_not_be_used_is_not_to_be_deleted() {
+    let mut world = World::new();
+    for (name, path) in [
+        ("sealed", "apps/secret.yaml"),
+        ("built", "apps/web/base/map.yaml"),
+        ("beside", "apps/website/map.yaml"),
+    ] {
+        world.live(&format!("ConfigMap/shop/{name}"), &["refloat"]);
+        world.remember(&format!("ConfigMap/shop/{name}"), path, false);
+    }
+    for (file, why) in [
+        ("apps/secret.yaml", "no key fits"),
+        ("apps/web/kustomization.yaml", "it does not build"),
+    ] {
+        world.declared.problems.push(Problem::error(Place::file(file), why));
+    }
+    let findings = world.audit().findings;
+    let told = |name: &str| {
+        let one = findings
+            .iter()
+            .find(|one| *one.id.name == *name)
+            .expect("because it is live");
+        (one.evidence.last().cloned().unwrap_or_default(), one.remedy.is_some())
+    };
+    assert_eq!(told("sealed"), ("no key fits".to_owned(), false));
+    assert_eq!(told("built"), ("it does not build".to_owned(), false));
+    assert!(told("beside").1);
 }
 
 fn marked(world: &mut World, object: &str, managers: &[&str], labels: &[(&str, &str)], annotations: &[(&str, &str)]) {

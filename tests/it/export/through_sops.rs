@@ -211,6 +211,13 @@ fn values_for_keys_that_services_hold_go_through_sops_and_nowhere_else() {
         change(namespace, "login", &json!({"stringData": {"password": again}}));
         service.refuse(true);
         let with_sops = |run: Refloat| service.known_to(run.with_tools(&["sops"]));
+        let audited = run("audit", &repo, &["--path", "apps"], with_sops);
+        let delete = format!("kubectl delete secret/login -n {namespace}");
+        assert!(
+            audited.stdout.contains(&service.recipient) && !audited.stdout.contains(&delete),
+            "it may be declared: {}",
+            audited.stdout
+        );
         let args = ["--path", "apps", "--only", namespace, "--write"];
         let ran = run("export", &repo, &args, with_sops);
         assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
