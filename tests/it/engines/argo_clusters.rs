@@ -151,7 +151,9 @@ fn clusters_that_may_not_be_read_are_told() {
     let (plane, repo) = (known(), repository());
     let proxy = wait(FaultProxy::start(Path::new(&plane.kubeconfig())));
     let denied = Act::Status(403, "Forbidden", "secrets is forbidden", 0);
-    proxy.set([Fault::on("GET", "/namespaces/argocd/secrets?labelSelector=", denied)]);
+    // By this label alone: other Secrets of Argo CD are nobody's affair.
+    let asked = "/namespaces/argocd/secrets?labelSelector=argocd.argoproj.io%2Fsecret-type%3Dcluster";
+    proxy.set([Fault::on("GET", asked, denied)]);
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
     let kubeconfig = folder.path().join("kubeconfig");
     std::fs::write(&kubeconfig, proxy.kubeconfig()).expect("because the folder is ours");

@@ -32,6 +32,7 @@ fn repository(service: &KeyService) -> Repo {
                 "apiVersion: v1\nkind: Secret\nmetadata: {{name: db, namespace: shop}}\nstringData: {{password: {CANARY}}}\n"
             ),
         ),
+        ("apps/kustomization.yaml", "resources: [secret.yaml]\n"),
         (
             "other/map.yaml",
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other, namespace: shop}\n",
@@ -98,7 +99,13 @@ fn a_key_that_may_not_be_used_is_named_with_its_file_and_unit() {
         let told = |command: &[&str], why: &str, with: &dyn Fn(Refloat) -> Refloat| {
             let ran = run(&service, &repo, command, with);
             assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
-            for said in ["\"secret.yaml\" cannot be read", UNIT, &*needs, why, hint] {
+            for said in [
+                "\"secret.yaml\" cannot be read",
+                &*format!("{UNIT}: nothing of "),
+                &*needs,
+                why,
+                hint,
+            ] {
                 assert!(ran.stderr.contains(said), "{said} in {}", ran.stderr);
             }
             assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(CANARY));
@@ -111,6 +118,12 @@ fn a_key_that_may_not_be_used_is_named_with_its_file_and_unit() {
             told(command, refused, &|run| service.known_to(run));
             service.refuse(false);
         }
+        // With what may be left to Flux that is no error.
+        let left = run(&service, &repo, &[&plan[..], &["--mode", "auto"]].concat(), |run| {
+            service.unsigned(run)
+        });
+        let said = format!("{UNIT}: left to its engine: nothing of ");
+        assert!(left.stderr.contains(&said), "{}", left.stderr);
         told(&plan, "was not found", &|run| {
             service.known_to(run).env("PATH", "/usr/bin:/bin")
         });
