@@ -295,4 +295,41 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn a_release_that_was_recorded_and_not_told_of_is_told_of_where_the_unit_is_whole() {
+        let object = ObjectId::new("helm.toolkit.fluxcd.io", "HelmRelease", Some("shop"), "web");
+        let record = ObjectId::new("", "Secret", Some("shop"), "sh.helm.release.v1.web.v1");
+        let status = || Some(json!({"of": "the record"}));
+        for (recorded, there, except, withheld, told) in [
+            (status(), false, &[][..], false, true),
+            (status(), true, &[], false, true),
+            // It is another one.
+            (None, false, &[], true, false),
+            (None, true, &[], true, false),
+            // Who leaves something out does not restore it whole.
+            (status(), false, &["ConfigMap/shop/b"], true, false),
+        ] {
+            let (set, mut facts) = (release(true), facts());
+            facts.present.insert(record.clone());
+            facts.recorded.insert(record.clone(), recorded.clone());
+            if there {
+                facts.existing.insert(object.clone(), existing());
+            }
+            let options = PlanOptions {
+                selection: Selection {
+                    except: except.iter().map(|term| (*term).to_owned()).collect(),
+                    ..Selection::default()
+                },
+                ..PlanOptions::default()
+            };
+            let mut plan = build(&set, &facts, &options).expect("because it has no ring");
+            record_releases(&mut plan, &set, &facts);
+            let status = plan.hand_over.get(&object).map(|one| one.status.clone());
+            let case = format!("{recorded:?} {there} {except:?}: {:?}", plan.withheld);
+            assert_eq!(plan.withheld.contains_key(&object), withheld, "{case}");
+            assert_eq!(status, recorded.filter(|_| told), "{case}");
+            assert!(!plan.steps.iter().any(|step| step.id == record), "it is there: {case}");
+        }
+    }
 }
