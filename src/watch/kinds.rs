@@ -7,15 +7,9 @@ use super::input::{Command, Message, Watched};
 use crate::cluster::{Endpoint, Listable};
 use crate::object::{FactGap, GroupKind, LiveSet, ObjectId};
 
-/// After a kind was made or an API server added, what is served is asked at these times: it takes the server a moment.
-const SOON: [Duration; 6] = [
-    Duration::from_millis(200),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-];
+/// After a kind was made or an API server added, what is served is asked at these times, in milliseconds: it takes the server a moment,
+/// seconds where it is busy, and what is made of the kind by then is to be told at once.
+const SOON: [u64; 11] = [200, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000, 8_000, 15_000];
 /// How often it is asked anyway; kinds that could not be watched are tried again then.
 const ANYWAY: Duration = Duration::from_secs(300);
 /// A connection that is made anew sooner than this is nobody's concern.
@@ -85,7 +79,7 @@ impl Kinds {
 
     /// Kinds are being made, or go.
     pub fn may_change(&mut self, now: Duration) {
-        self.ask_at = SOON.iter().map(|wait| now + *wait).collect();
+        self.ask_at = SOON.iter().map(|wait| now + Duration::from_millis(*wait)).collect();
         self.ask_at.push(now + ANYWAY);
     }
 
