@@ -121,9 +121,9 @@ impl Server {
         start.elapsed()
     }
 
-    /// Lists the metadata of all objects of these collections, in pages of 500, one collection a connection at a time; how long it
-    /// took, and how many objects there are.
-    pub async fn list_all(&self, collections: Arc<Vec<String>>, connections: usize) -> (Duration, usize) {
+    /// Lists the metadata of all objects of these collections, in pages of so many, one collection a connection at a time; how long
+    /// it took, and how many objects there are.
+    pub async fn list_all(&self, collections: Arc<Vec<String>>, connections: usize, page: usize) -> (Duration, usize) {
         let (next, count) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let start = Instant::now();
         let mut tasks = tokio::task::JoinSet::new();
@@ -134,17 +134,17 @@ impl Server {
                 let mut stream = server.connect().await;
                 let mut buffer = Vec::with_capacity(1 << 20);
                 while let Some(collection) = collections.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut page = Some(String::new());
-                    while let Some(token) = page {
+                    let mut next = Some(String::new());
+                    while let Some(token) = next {
                         let request = Request {
-                            path: format!("{collection}?limit=500{token}"),
+                            path: format!("{collection}?limit={page}{token}"),
                             body: String::new(),
                         };
                         let code = send(&mut stream, "GET", METADATA, &request, &mut buffer).await;
                         // Some kinds cannot be listed.
                         assert!(code == 200 || code == 405, "{collection}: HTTP {code}");
                         count.fetch_add(objects(&buffer), Ordering::Relaxed);
-                        page = token_of(&buffer).map(|token| format!("&continue={token}"));
+                        next = token_of(&buffer).map(|token| format!("&continue={token}"));
                     }
                 }
             });
