@@ -11,12 +11,24 @@ struct Row {
     group: &'static str,
     kind: &'static str,
     path: &'static str,
+    /// How much of the pattern comes before its first `*`: rows are looked through for every field of every object.
+    start: usize,
     #[cfg_attr(not(test), expect(dead_code, reason = "for whoever reads the table"))]
     why: &'static str,
 }
 
 const fn row(group: &'static str, kind: &'static str, path: &'static str, why: &'static str) -> Row {
-    Row { group, kind, path, why }
+    let mut start = 0;
+    while start < path.len() && path.as_bytes()[start] != b'*' {
+        start += 1;
+    }
+    Row {
+        group,
+        kind,
+        path,
+        start,
+        why,
+    }
 }
 
 /// Fields that are no drift even where they are declared.
@@ -156,7 +168,8 @@ const HANDS: &[&str] = &[
 /// Whether a field of this kind is nobody's drift.
 pub(super) fn field(group: &str, kind: &str, path: &str, declared: bool) -> bool {
     let fits = |row: &Row| {
-        (row.group == "*" || row.group == group)
+        path.as_bytes().starts_with(&row.path.as_bytes()[..row.start])
+            && (row.group == "*" || row.group == group)
             && (row.kind == "*" || row.kind == kind)
             && is_or_is_below(row.path, path)
     };
