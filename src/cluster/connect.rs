@@ -109,8 +109,9 @@ impl Cluster {
             },
         };
         let asking = Self::from(&cluster);
-        (cluster.version, cluster.release) = asking.ask_version().await?;
-        cluster.context.nodes = asking.count_nodes().await;
+        let nodes = async { Ok(asking.count_nodes().await) };
+        ((cluster.version, cluster.release), cluster.context.nodes) =
+            futures::future::try_join(asking.ask_version(), nodes).await?;
         Ok(Self {
             inner: Arc::new(cluster),
         })
