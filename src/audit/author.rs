@@ -125,7 +125,7 @@ impl Records<'_> {
 /// Somebody else who owns something around a field as one piece: a list that the server takes as a whole, which they wrote without it.
 fn owner_of_the_whole<'m>(managers: &'m [Manager], declarer: &str, path: &str) -> Option<&'m Manager> {
     let whole = |manager: &&Manager| {
-        let mut at = manager.fields.as_ref();
+        let mut at = manager.fields.as_deref();
         // What is within selectors is deeper than what is looked for.
         for part in path.split('.').skip(1) {
             let name = part.split('[').next().unwrap_or_default();
@@ -460,7 +460,7 @@ mod tests {
             plurals: &plurals,
         };
         let mut patch = manager("kubectl-patch", 5);
-        patch.fields = Some(json!({"f:spec": {"f:ingress": {}}}));
+        patch.fields = Some(Box::new(json!({"f:spec": {"f:ingress": {}}})));
         let mut removed = drift(FieldChange::Removed, None, vec![manager("refloat", 1), patch]);
         removed.0.path = ".spec.ingress[0].from".to_owned();
         assert_eq!(told(&of_drift(&none, &removed)), ["unknown kubectl patch Likely"]);

@@ -125,7 +125,8 @@ fn undeclared<'a>(live: &'a LiveSet, declared: &BTreeMap<&ObjectId, &Declared>) 
         while declared.next_if(|first| *first < id).is_some() {}
         declared.peek().is_some_and(|first| *first == id)
     };
-    live.objects.iter().filter(|(id, _)| !is_declared(id)).collect()
+    let live = live.objects.iter().map(|(id, object)| (id, &**object));
+    live.filter(|(id, _)| !is_declared(id)).collect()
 }
 
 fn threads() -> usize {

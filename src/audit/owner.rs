@@ -89,6 +89,9 @@ impl<'a> Owners<'a> {
     }
 
     fn step(&self, id: &ObjectId, object: &LiveObject) -> Step {
+        if object.owners.is_empty() {
+            return self.without_reference(id, object).map_or(Step::None, Step::Up);
+        }
         let mut owners: Vec<&Owner> = object.owners.iter().collect();
         owners.sort_by_key(|owner| !owner.controller);
         let mut missing = None;
@@ -116,7 +119,7 @@ impl<'a> Owners<'a> {
         for group in &groups {
             for namespace in [id.namespace.as_deref(), None] {
                 let found = named(group, namespace);
-                if self.live.objects.get(&found).is_some_and(same) {
+                if self.live.objects.get(&found).is_some_and(|found| same(found)) {
                     return Step::Up(found);
                 }
             }
@@ -212,7 +215,7 @@ mod tests {
                 owners: owners.iter().map(owner).collect(),
                 ..LiveObject::default()
             };
-            set.objects.insert(object, live);
+            set.objects.insert(object, Box::new(live));
         }
         set
     }

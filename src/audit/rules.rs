@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::glob::fits;
 use super::tools;
-use crate::object::{GroupKind, LiveObject, LiveSet, ObjectId};
+use crate::object::{GroupKind, LiveObject, LiveSet, ObjectId, Texts};
 
 /// A row of the table.
 #[derive(Debug, Deserialize)]
@@ -161,7 +161,7 @@ fn fits_group(pattern: &str, group: &str) -> bool {
     fits(pattern, group) || (!pattern.is_empty() && group.strip_suffix(pattern).is_some_and(|rest| rest.ends_with('.')))
 }
 
-fn has(found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+fn has(found: &Texts, wanted: &BTreeMap<String, String>) -> bool {
     let there = |(key, pattern): (&String, &String)| found.get(key).is_some_and(|value| fits(pattern, value));
     wanted.iter().all(there)
 }
@@ -265,10 +265,11 @@ mod tests {
         let of = |release: &str, group: &str, label: &str, node: &str| {
             let mut live = LiveSet::default();
             let object = LiveObject {
-                labels: BTreeMap::from([(label.to_owned(), String::new())]),
+                labels: [(label.to_owned(), String::new())].into_iter().collect(),
                 ..LiveObject::default()
             };
-            live.objects.insert(ObjectId::new("", "Node", None, node), object);
+            live.objects
+                .insert(ObjectId::new("", "Node", None, node), Box::new(object));
             let kind = GroupKind::new(group, "Thing");
             Rules::of(release, &live, std::iter::once(&kind))
         };

@@ -22,7 +22,11 @@ pub fn standings(live: &LiveSet, release: &str) -> BTreeMap<ObjectId, Standing> 
         };
         Some((id.clone(), standing))
     };
-    live.objects.iter().filter_map(of).collect()
+    live.objects
+        .iter()
+        .map(|(id, object)| (id, &**object))
+        .filter_map(of)
+        .collect()
 }
 
 #[cfg(test)]
@@ -62,7 +66,7 @@ mod tests {
                 managers: managers.into_iter().map(by).collect(),
                 ..LiveObject::default()
             };
-            live.objects.insert(id, object);
+            live.objects.insert(id, Box::new(object));
         }
         let found = standings(&live, "v1.37.2");
         assert_eq!(found[&set("made")], Standing::Owned(web));

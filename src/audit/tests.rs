@@ -112,11 +112,14 @@ impl World {
     fn live(&mut self, object: &str, managers: &[&str]) -> &mut LiveObject {
         let object = id(object);
         self.live.listed.push(object.group_kind());
-        self.live.objects.entry(object.clone()).or_insert(LiveObject {
-            uid: object.name,
-            created: "2026-01-02T03:04:05Z".to_owned(),
-            managers: managers.iter().map(|name| manager(name)).collect(),
-            ..LiveObject::default()
+        let entry = self.live.objects.entry(object.clone());
+        entry.or_insert_with(|| {
+            Box::new(LiveObject {
+                uid: object.name,
+                created: "2026-01-02T03:04:05Z".to_owned(),
+                managers: managers.iter().map(|name| manager(name)).collect(),
+                ..LiveObject::default()
+            })
         })
     }
 

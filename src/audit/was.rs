@@ -189,7 +189,7 @@ pub(super) fn is_in(one: &PastIdentity, namespace: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::{Commit, LiveObject};
+    use crate::object::Commit;
 
     /// Group, kind, namespace, path, index of the commit that removed it; all are called `web`.
     type Entry<'a> = (&'a str, &'a str, Option<&'a str>, &'a str, Option<usize>);
@@ -222,7 +222,7 @@ mod tests {
     fn told(past: &PastSet, id: &ObjectId, also_live: &[ObjectId]) -> String {
         let mut live = LiveSet::default();
         for id in also_live.iter().chain([id]) {
-            live.objects.insert(id.clone(), LiveObject::default());
+            live.objects.insert(id.clone(), Box::default());
         }
         match was(id, past, &Namesakes::new(past, &live)) {
             Ok(Was { verdict, matched }) => match verdict {

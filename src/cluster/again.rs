@@ -76,6 +76,6 @@ fn take(live: &mut LiveSet, id: ObjectId, mut object: LiveObject) -> bool {
         // Metadata does not tell it.
         before.secret_type.clone_into(&mut object.secret_type);
     }
-    live.objects.insert(id, object);
+    live.objects.insert(id, Box::new(object));
     true
 }

@@ -155,7 +155,7 @@ impl Cluster {
             let Some(live) = read.map_err(|trouble| said(trouble, secret))? else {
                 return Ok(None);
             };
-            let object = LiveObject::of(&live);
+            let mut object = LiveObject::of(&live);
             let pair = Pair::new(declared, &live, &object, *scaled);
             let compared = if options.dry_run {
                 self.ask(question, &pair, &live).await
@@ -173,6 +173,10 @@ impl Cluster {
                 Err(NoWord::Because(why)) => (offline(&pair), Method::Offline(why)),
             };
             let is_half = method != Method::DryRun && is_half(&pair, &object);
+            if fields.is_empty() {
+                // There may be thousands, and nobody asks who owns what is as it should be.
+                object.managers.iter_mut().for_each(|manager| manager.fields = None);
+            }
             let comparison = Comparison {
                 fields: sorted(fields),
                 method,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::Cluster;
 use super::wire::{Ask, JSON, Trouble, null_is_default};
 use super::write::{Head, MERGE_PATCH};
-use crate::object::{ObjectId, RestoreRecord};
+use crate::object::{ObjectId, RestoreRecord, Texts};
 
 const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 const NAME: &str = "refloat";
@@ -105,7 +105,7 @@ impl Completed {
     }
 }
 
-fn recorded(annotations: &std::collections::BTreeMap<String, String>) -> Option<RestoreRecord> {
+fn recorded(annotations: &Texts) -> Option<RestoreRecord> {
     Some(RestoreRecord {
         repository: annotations.get(REPOSITORY)?.clone(),
         entry: annotations.get(ENTRY)?.clone(),
@@ -126,7 +126,7 @@ struct Found {
 struct Meta {
     resource_version: String,
     #[serde(default, deserialize_with = "null_is_default")]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: Texts,
 }
 
 #[derive(Deserialize, Default)]

@@ -1,6 +1,5 @@
 //! Live objects as lists give them: metadata only, and of that only what is kept.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -11,7 +10,7 @@ use serde_json::Value;
 use super::sight::Mark;
 use super::wire::null_is_default;
 use super::write::LAST_APPLIED;
-use crate::object::{GroupKind, LiveObject, Manager, Owner};
+use crate::object::{GroupKind, LiveObject, Manager, Owner, Texts};
 
 /// An object of which only the metadata is read. `F` is what is made of `fieldsV1`: a `Value`, or nothing ([`Passed`]).
 #[derive(Deserialize)]
@@ -84,7 +83,7 @@ pub(super) struct Metadata<F> {
     #[serde(default)]
     deletion_timestamp: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "null_is_default")]
-    labels: BTreeMap<String, String>,
+    labels: Texts,
     #[serde(default, deserialize_with = "null_is_default")]
     annotations: Annotations,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -104,7 +103,7 @@ impl<F> Default for Metadata<F> {
             finalizers: Vec::new(),
             creation_timestamp: String::new(),
             deletion_timestamp: None,
-            labels: BTreeMap::new(),
+            labels: Texts::new(),
             annotations: Annotations::default(),
             owner_references: Vec::new(),
             managed_fields: Vec::new(),
@@ -114,7 +113,7 @@ impl<F> Default for Metadata<F> {
 
 #[derive(Default)]
 struct Annotations {
-    kept: BTreeMap<String, String>,
+    kept: Texts,
     last_applied: bool,
 }
 
@@ -298,7 +297,7 @@ impl<F: Into<Option<Value>>> Metadata<F> {
                 operation: entry.operation,
                 subresource: entry.subresource,
                 time: entry.time.unwrap_or_default(),
-                fields: entry.fields.and_then(Into::into),
+                fields: entry.fields.and_then(Into::into).map(Box::new),
             })
             .collect();
         managers.shrink_to_fit();
@@ -357,7 +356,10 @@ mod tests {
     fn fields_are_built_where_they_are_wanted() {
         let listed: Listed<Value> = serde_json::from_str(OBJECT).expect("because servers answer so");
         let live = listed.metadata.into_live(String::new());
-        assert_eq!(live.managers[0].fields, Some(serde_json::json!({"f:data": {}})));
+        assert_eq!(
+            live.managers[0].fields,
+            Some(Box::new(serde_json::json!({"f:data": {}})))
+        );
         let bare: Listed<Value> = serde_json::from_str(r#"{"metadata": {"name": "a"}}"#).expect("because it may");
         assert_eq!(bare.metadata.into_live(String::new()), LiveObject::default());
     }

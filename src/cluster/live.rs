@@ -92,7 +92,7 @@ pub struct Listing {
 /// What came of one kind.
 struct OfKind {
     at: Endpoint,
-    objects: Vec<(ObjectId, LiveObject)>,
+    objects: Vec<(ObjectId, Box<LiveObject>)>,
     /// Why that is not all.
     cut: Option<Cut>,
 }
@@ -101,7 +101,7 @@ struct OfKind {
 pub(super) struct LivePage {
     /// Where the next page begins; empty after the last one.
     pub next: String,
-    pub objects: Vec<(ObjectId, LiveObject)>,
+    pub objects: Vec<(ObjectId, Box<LiveObject>)>,
 }
 
 /// A page of a list, or of a table. `F`: what is made of the fields of managers.
@@ -271,7 +271,7 @@ impl Cluster {
         &self,
         at: &Endpoint,
         namespace: Option<&str>,
-        objects: &mut Vec<(ObjectId, LiveObject)>,
+        objects: &mut Vec<(ObjectId, Box<LiveObject>)>,
     ) -> Result<(), Cut> {
         let start = objects.len();
         let (mut restarts, mut next, mut pages) = (0, String::new(), 0);
@@ -375,7 +375,7 @@ impl From<(Page<Passed>, &Endpoint)> for LivePage {
         let objects = page.into_typed(&mut None).map(|(listed, secret_type)| {
             let metadata = listed.metadata;
             let id = at.id(Some(&metadata.namespace), &metadata.name);
-            (id, metadata.into_live(secret_type))
+            (id, Box::new(metadata.into_live(secret_type)))
         });
         let objects = objects.collect();
         Self { next, objects }

@@ -3,15 +3,13 @@
 //!
 //! Source: `generated.proto` of k8s.io/apimachinery (`pkg/apis/meta/v1`, `pkg/runtime`).
 
-use std::collections::BTreeMap;
-
 use prost::Message;
 use prost::bytes::Bytes;
 
 use super::Endpoint;
 use super::live::LivePage;
 use super::write::LAST_APPLIED;
-use crate::object::{GroupKind, LiveObject, Manager, ObjectId, Owner};
+use crate::object::{GroupKind, LiveObject, Manager, ObjectId, Owner, Texts};
 
 /// The media type, without parameters.
 pub(super) const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
@@ -67,8 +65,8 @@ struct Metadata {
     created: Option<Time>,
     #[prost(message, optional, tag = "9")]
     deleted: Option<Time>,
-    #[prost(btree_map = "string, string", tag = "11")]
-    labels: BTreeMap<String, String>,
+    #[prost(message, repeated, tag = "11")]
+    labels: Vec<Entry>,
     #[prost(message, repeated, tag = "12")]
     annotations: Vec<Entry>,
     #[prost(message, repeated, tag = "13")]
@@ -136,29 +134,37 @@ pub(super) fn page(body: &Bytes, at: &Endpoint) -> Option<LivePage> {
 }
 
 impl Metadata {
-    fn into_live(self, at: &Endpoint) -> (ObjectId, LiveObject) {
+    fn into_live(mut self, at: &Endpoint) -> (ObjectId, Box<LiveObject>) {
         let id = ObjectId {
             group: at.kind.group.clone(),
             kind: at.kind.kind.clone(),
             namespace: Some(self.namespace).filter(|text| at.namespaced && !text.is_empty()),
             name: self.name,
         };
-        let last_applied = self.annotations.iter().any(|entry| entry.key == LAST_APPLIED);
-        let annotations = self.annotations.into_iter().filter(|entry| entry.key != LAST_APPLIED);
+        let count = self.annotations.len();
+        self.annotations.retain(|entry| entry.key != LAST_APPLIED);
+        let last_applied = self.annotations.len() < count;
         let object = LiveObject {
             uid: self.uid,
             resource_version: self.resource_version,
             created: self.created.map(Time::text).unwrap_or_default(),
             terminating: self.deleted.is_some(),
-            labels: self.labels,
-            annotations: annotations.map(Entry::text).collect(),
+            labels: texts(self.labels),
+            annotations: texts(self.annotations),
             last_applied,
             owners: self.owners.into_iter().map(Reference::into_owner).collect(),
             managers: self.managers.into_iter().map(Managed::into_manager).collect(),
             secret_type: String::new(),
         };
-        (id, object)
+        (id, Box::new(object))
     }
+}
+
+/// In one piece of memory that is not larger than they are.
+fn texts(entries: Vec<Entry>) -> Texts {
+    let mut texts = Texts::with_capacity(entries.len());
+    texts.extend(entries.into_iter().map(Entry::text));
+    texts
 }
 
 impl Entry {
@@ -221,7 +227,7 @@ mod tests {
             uid: "u".to_owned(),
             resource_version: "7".to_owned(),
             created: Some(Time { seconds: 1_767_323_045 }),
-            labels: BTreeMap::from([("l".to_owned(), "1".to_owned())]),
+            labels: vec![entry("l", "1")],
             annotations: vec![entry(LAST_APPLIED, "canary"), entry("a", "1")],
             owners: vec![Reference {
                 kind: "ReplicaSet".to_owned(),

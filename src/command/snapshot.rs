@@ -84,7 +84,9 @@ async fn read(cluster: &Cluster, found: &Listable, seal: Option<Seal>) -> Whole<
 fn standings(whole: &Whole<Piece>, release: &str) -> BTreeMap<ObjectId, Standing> {
     let objects = whole.objects.iter();
     let live = LiveSet {
-        objects: objects.map(|(id, piece)| (id.clone(), piece.object.clone())).collect(),
+        objects: objects
+            .map(|(id, piece)| (id.clone(), Box::new(piece.object.clone())))
+            .collect(),
         listed: whole.listed.clone(),
         ..LiveSet::default()
     };

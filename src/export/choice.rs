@@ -1,11 +1,11 @@
 //! Which findings are exported. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
 use crate::audit::{Finding, Verdict};
-use crate::object::LiveObject;
+use crate::object::{LiveObject, Texts};
 
 /// What the operator chose. Of lists that are empty nothing is asked.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +60,7 @@ impl Choice {
     }
 }
 
-fn matches(term: &str, finding: &Finding, labels: Option<&BTreeMap<String, String>>) -> bool {
+fn matches(term: &str, finding: &Finding, labels: Option<&Texts>) -> bool {
     finding.id.fits(term, |key| labels?.get(key).map(String::as_str))
 }
 
@@ -137,7 +137,7 @@ mod tests {
             "2026-01-02T03:04:05Z",
         );
         let live = LiveObject {
-            labels: [("team".to_owned(), "web".to_owned())].into(),
+            labels: [("team".to_owned(), "web".to_owned())].into_iter().collect(),
             ..LiveObject::default()
         };
         let strings = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();

@@ -267,7 +267,7 @@ mod tests {
                 ..LiveObject::default()
             };
             let by_annotation = LiveObject {
-                annotations: [(mark.to_owned(), "x".to_owned())].into(),
+                annotations: [(mark.to_owned(), "x".to_owned())].into_iter().collect(),
                 ..LiveObject::default()
             };
             assert_eq!([made(&by_type), made(&by_annotation)], [Some(why), Some(why)]);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use litemap::LiteMap;
 use serde_json::Value;
 
 use super::normalize::LAST_APPLIED;
@@ -11,7 +12,7 @@ use super::{FactGap, GroupKind, ObjectId};
 #[derive(Debug, Clone, Default)]
 pub struct LiveSet {
     /// By identity. An object that several groups serve (Events, Ingresses) is here once, under the group that the server prefers.
-    pub objects: BTreeMap<ObjectId, LiveObject>,
+    pub objects: BTreeMap<ObjectId, Box<LiveObject>>,
     /// Kinds that were listed whole.
     pub listed: Vec<GroupKind>,
     /// Kinds that were listed whole in a namespace, and may not be in all.
@@ -26,8 +27,12 @@ impl LiveSet {
         let first = ObjectId::new(group, kind, None, "");
         let from = self.objects.range(first.clone()..);
         from.take_while(move |(id, _)| id.is(&first.group, &first.kind))
+            .map(|(id, object)| (id, &**object))
     }
 }
+
+/// Labels or annotations. Most objects have a few: a list in order is a tenth of what the least tree takes.
+pub type Texts = LiteMap<String, String>;
 
 /// A live object, from its metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,9 +46,9 @@ pub struct LiveObject {
     /// Being deleted.
     pub terminating: bool,
     /// Labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Texts,
     /// Annotations, without `kubectl.kubernetes.io/last-applied-configuration`, which may carry Secret values.
-    pub annotations: BTreeMap<String, String>,
+    pub annotations: Texts,
     /// Whether that annotation is there: somebody used `kubectl apply` or a tool that does the same.
     pub last_applied: bool,
     /// Owners, as written.
@@ -59,7 +64,7 @@ impl LiveObject {
     pub fn of(value: &Value) -> Self {
         let metadata = &value["metadata"];
         let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
-        let texts = |key: &str| -> BTreeMap<String, String> {
+        let texts = |key: &str| -> Texts {
             let map = metadata[key].as_object().into_iter().flatten();
             map.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
                 .collect()
@@ -82,7 +87,7 @@ impl LiveObject {
             operation: text(one, "operation"),
             subresource: text(one, "subresource"),
             time: text(one, "time"),
-            fields: one.get("fieldsV1").cloned(),
+            fields: one.get("fieldsV1").cloned().map(Box::new),
         };
         Self {
             uid: text(metadata, "uid"),
@@ -145,7 +150,7 @@ pub struct Manager {
     /// When it last wrote, RFC 3339; empty where not told.
     pub time: String,
     /// The fields (`fieldsV1`), where they were read: only of declared objects and findings. Never values.
-    pub fields: Option<Value>,
+    pub fields: Option<Box<Value>>,
 }
 
 /// How a declared object that exists differs from what is declared.
@@ -155,7 +160,7 @@ pub struct Comparison {
     pub fields: Vec<FieldDrift>,
     /// How it was found out.
     pub method: Method,
-    /// The object with its managers' fields.
+    /// The object, with its managers' fields where any field differs.
     pub live: LiveObject,
 }
 
@@ -220,7 +225,7 @@ mod tests {
         assert_eq!(live.labels.len(), 1);
         assert_eq!(live.annotations.keys().collect::<Vec<_>>(), ["a"]);
         assert_eq!(live.owners[0].kind, GroupKind::new("apps", "ReplicaSet"));
-        assert_eq!(live.managers[0].fields, Some(json!({"f:data": {}})));
+        assert_eq!(live.managers[0].fields, Some(Box::new(json!({"f:data": {}}))));
         assert_eq!(
             (&*live.managers[1].subresource, &*live.managers[1].time),
             ("status", "")

@@ -64,7 +64,7 @@ impl Seen {
         };
         self.uids.insert(&object.uid, &kind);
         let uid = object.uid.clone();
-        if let Some(old) = self.live.objects.insert(id, object)
+        if let Some(old) = self.live.objects.insert(id, Box::new(object))
             && old.uid != uid
         {
             self.uids.remove(&old.uid);
@@ -98,9 +98,7 @@ impl Seen {
 
     /// All objects of a kind: they stand together.
     pub fn of_kind<'a>(&'a self, kind: &'a GroupKind) -> impl Iterator<Item = (&'a ObjectId, &'a LiveObject)> {
-        let first = ObjectId::new(&*kind.group, &*kind.kind, None, "");
-        let from = self.live.objects.range(first..);
-        from.take_while(|(id, _)| id.is(&kind.group, &kind.kind))
+        self.live.of_kind(&kind.group, &kind.kind)
     }
 
     /// Whether an object that nobody declares is only passing through: it is being deleted, or all its owners are gone, so that it is
@@ -228,7 +226,7 @@ mod tests {
     fn what_was_known_and_is_the_same_is_no_change() {
         let web = id("Deployment.apps", "web");
         let mut live = LiveSet::default();
-        live.objects.insert(web.clone(), object("u", 7));
+        live.objects.insert(web.clone(), Box::new(object("u", 7)));
         let mut seen = Seen::new(live);
         assert_eq!(
             seen.take(sighted(&web, object("u", 7), mark(1, 1, 1)), true),

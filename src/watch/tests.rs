@@ -188,7 +188,7 @@ impl World {
                 uid: one.id.to_string(),
                 ..live(1)
             };
-            set.objects.insert(one.id.clone(), object);
+            set.objects.insert(one.id.clone(), Box::new(object));
             comparisons.insert(one.id.clone(), comparison(1, None));
         }
         let start = Start {
@@ -788,7 +788,9 @@ fn what_a_unit_leaves_alone_is_read_before_and_when_it_changes() {
     ]);
     let application = "Application.argoproj.io/argocd/web";
     let of_argo = |object: &mut LiveObject| {
-        object.labels = BTreeMap::from([("argocd.argoproj.io/instance".to_owned(), "web".to_owned())]);
+        object
+            .labels
+            .insert("argocd.argoproj.io/instance".to_owned(), "web".to_owned());
     };
     let of_the_set = |object: &mut LiveObject| {
         object.managers[0].name = "argocd-applicationset-controller".to_owned();

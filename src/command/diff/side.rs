@@ -125,7 +125,7 @@ async fn cluster(context: Option<String>, args: &DiffArgs, console: &mut Console
         objects: whole
             .objects
             .iter()
-            .map(|(id, kept)| (id.clone(), kept.object.clone()))
+            .map(|(id, kept)| (id.clone(), Box::new(kept.object.clone())))
             .collect(),
         listed: whole.listed.clone(),
         ..LiveSet::default()

@@ -253,7 +253,7 @@ fn choice(args: &ExportArgs) -> Result<Choice, Failure> {
 fn chosen<'a>(choice: &Choice, audited: &'a Audit) -> Result<Vec<&'a Finding>, Failure> {
     let live = &audited.start.live.objects;
     let findings = audited.start.findings.findings.iter();
-    let findings = findings.map(|finding| (finding, live.get(&finding.id)));
+    let findings = findings.map(|finding| (finding, live.get(&finding.id).map(|live| &**live)));
     let unused = choice.unused(findings.clone());
     if !unused.is_empty() {
         let failure = Failure::new(Kind::Usage, "nothing was exported");

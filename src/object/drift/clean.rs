@@ -473,7 +473,7 @@ mod tests {
             operation: operation.to_owned(),
             subresource: String::new(),
             time: String::new(),
-            fields: Some(fields),
+            fields: Some(Box::new(fields)),
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Owners {
 /// The managers that own what stands at `path` of the live object: those that name it, or else those that own the nearest
 /// thing above it as a whole.
 pub(super) fn owners(managers: &[Manager], live: &Value, path: &Path) -> Owners {
-    let reach = |manager: &Manager| reach(manager.fields.as_ref()?, live, &path.0);
+    let reach = |manager: &Manager| reach(manager.fields.as_deref()?, live, &path.0);
     let reached: Vec<_> = managers.iter().map(reach).collect();
     let Some(most) = reached.iter().flatten().max() else {
         return Owners::default();
@@ -111,7 +111,7 @@ mod tests {
             operation: "Update".into(),
             subresource: String::new(),
             time: String::new(),
-            fields: Some(fields),
+            fields: Some(Box::new(fields)),
         }
     }
 

@@ -36,7 +36,7 @@ fn manager(name: &str, operation: &str, fields: Value) -> Manager {
         operation: operation.into(),
         subresource: String::new(),
         time: String::new(),
-        fields: Some(fields),
+        fields: Some(Box::new(fields)),
     }
 }
 

@@ -114,7 +114,10 @@ fn whole(set: &LiveSet, proxy: &FaultProxy) {
     assert_eq!(secret("sh.helm.release.v1.web.v1").secret_type, "helm.sh/release.v1");
     let db = secret("db");
     assert_eq!((&*db.secret_type, db.last_applied), ("Opaque", true));
-    assert_eq!(db.annotations, BTreeMap::from([("note".to_owned(), "kept".to_owned())]));
+    assert_eq!(
+        db.annotations.iter().collect::<Vec<_>>(),
+        [(&"note".to_owned(), &"kept".to_owned())]
+    );
     assert_eq!((&*db.managers[0].name, &*db.managers[0].operation), ("helm", "Update"));
     assert!(!db.managers[0].time.is_empty() && !db.created.is_empty() && !db.terminating);
 
