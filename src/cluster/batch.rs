@@ -15,8 +15,8 @@ use crate::object::{LiveSet, ObjectId};
 const ENOUGH: usize = 2;
 /// if no more than so many times as many are there: one that is sent for nothing costs less than a request of its own.
 const MORE: usize = 4;
-/// Whole objects in one page of a list: they can be large.
-const PAGE: usize = 100;
+/// Whole objects in one page of a list: they can be large, and further pages cost the server more than the first one.
+const PAGE: usize = 250;
 /// Lists at a time.
 const LISTS: usize = 8;
 

@@ -15,7 +15,7 @@ use crate::object::{FactGap, GroupKind, LiveObject, LiveSet, ObjectId, ServedKin
 
 /// Objects in one page: more than of whole objects, since metadata is small, and since the server has the first page of a list in
 /// memory, but may have to get the others out of its storage.
-const PAGE: usize = 1_000;
+const PAGE: usize = 2_500;
 /// Pages of one kind: whatever gives more is no list that ends.
 pub(super) const PAGES: usize = 10_000;
 /// Objects of one kind, so that memory ends too.
@@ -185,7 +185,7 @@ impl Cluster {
     }
 
     /// Every object of every kind that can be listed and changed, in all groups, cluster-scoped ones too; metadata only, in
-    /// pages of 1,000, 8 lists at a time. Of Secrets their type is read, never a value.
+    /// pages of 2,500, 8 lists at a time. Of Secrets their type is read, never a value.
     pub async fn list_all(&self, found: Listable) -> Listing {
         let asked = stream::iter(found.ends.into_iter().enumerate()).map(|(number, at)| async move {
             let mut objects = Vec::new();

@@ -347,7 +347,7 @@ fn a_group_that_does_not_answer(plane: &Plane, shop: &Repo) {
 fn a_list_that_breaks(plane: &Plane, shop: &Repo) {
     let api = plane.api();
     wait(async {
-        for batch in (0..1100).collect::<Vec<_>>().chunks(50) {
+        for batch in (0..2600).collect::<Vec<_>>().chunks(50) {
             let made = batch.iter().map(|number| {
                 let map = json!({"metadata": {"name": format!("m{number:04}"), "labels": {"made": "up"}}});
                 let api = api.clone();
@@ -364,7 +364,7 @@ fn a_list_that_breaks(plane: &Plane, shop: &Repo) {
     let expired = Act::Status(410, "Expired", "the continue token is too old", 0);
     proxy.set([Fault::on("GET", "continue=", expired.clone()).times(1)]);
     let told = report(&audit(&through, shop.path(), &["--output", "json"]));
-    assert_eq!((found(&told).len(), gaps(&told).len()), (1100, 0));
+    assert_eq!((found(&told).len(), gaps(&told).len()), (2600, 0));
     proxy.set([Fault::on("GET", "continue=", expired)]);
     let ran = audit(&through, shop.path(), &["--output", "json"]);
     let told = report(&ran);

@@ -298,8 +298,8 @@ fn custom() -> Vec<ByHand> {
 fn requests(proxy: &FaultProxy) -> BTreeMap<String, usize> {
     let mut count = BTreeMap::new();
     for request in proxy.log() {
-        // Metadata comes in pages of 1,000, whole objects in such.
-        let whole = request.path.contains("limit=100&") || request.path.ends_with("limit=100");
+        // Metadata comes in pages of 2,500, whole objects in such.
+        let whole = request.path.contains("limit=250&") || request.path.ends_with("limit=250");
         assert!(
             !(whole && request.path.contains("/secrets?")),
             "values of others would come along"

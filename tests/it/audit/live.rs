@@ -62,7 +62,7 @@ fn fill(plane: &Plane) {
     create(plane, &format!("{namespace}/events"), &event);
     let api = plane.api();
     wait(async {
-        for batch in (0..1100).collect::<Vec<_>>().chunks(50) {
+        for batch in (0..2600).collect::<Vec<_>>().chunks(50) {
             let made = batch.iter().map(|number| {
                 let map = json!({"metadata": {"name": format!("m{number:04}")}});
                 let (api, path) = (api.clone(), format!("{namespace}/configmaps"));
@@ -101,7 +101,7 @@ fn whole(set: &LiveSet, proxy: &FaultProxy) {
             .keys()
             .filter(|id| id.name.starts_with('m') && id.kind == "ConfigMap")
             .count(),
-        1100
+        2600
     );
     assert!(names(set, "ClusterRole").contains("ClusterRole.rbac.authorization.k8s.io/cluster-admin"));
     let mut uids: Vec<&str> = set.objects.values().map(|object| &*object.uid).collect();
@@ -154,7 +154,7 @@ fn expired(cluster: &Cluster, proxy: &FaultProxy) {
             .keys()
             .filter(|id| id.name.starts_with('m') && id.kind == "ConfigMap")
             .count(),
-        1100
+        2600
     );
     proxy.set([gone(usize::MAX)]);
     let set = live(cluster, &LiveOptions::default());
@@ -213,7 +213,7 @@ fn denied(plane: &Plane) {
         std::thread::sleep(Duration::from_millis(100));
         set = live(&limited, &options);
     }
-    assert_eq!(set.objects.len(), 1101, "because kube-root-ca.crt is there too");
+    assert_eq!(set.objects.len(), 2601, "because kube-root-ca.crt is there too");
     assert!(set.gaps.iter().any(|gap| gap.what == "list configmaps outside of shop"));
     assert!(set.gaps.iter().any(|gap| gap.what == "list secrets in shop"));
     let whole = (GroupKind::new("", "ConfigMap"), "shop".to_owned());
