@@ -147,6 +147,13 @@ impl Status {
     pub fn of(reply: &Reply) -> Self {
         let code = reply.status.as_u16();
         match serde_json::from_slice::<Self>(&reply.body) {
+            // All that the server says of a token that has expired.
+            Ok(status) if code == 401 && status.message == "Unauthorized" => Self {
+                code,
+                message: "the server does not accept the credentials (401); they may have expired: log in again"
+                    .to_owned(),
+                ..status
+            },
             Ok(status) if !status.message.is_empty() => Self { code, ..status },
             _ => {
                 let text = String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)])
