@@ -17,7 +17,7 @@
 //! - **ask**: a dry-run apply of each declared object, over 8 to 64 connections, made in that time; the best of them is the ceiling
 //! - **dry runs**: the whole of `refloat audit`
 //!
-//! Lists and audits come several times in a round, one right after the other, and count as their mean: the server collects its
+//! Lists, questions and audits come several times in a round, one right after the other, and count as their mean: the server collects its
 //! garbage once in about four of them, which takes it as long as another list, and whoever is asking then waits for it. One of each in
 //! turn would let the same one wait each time.
 //!
@@ -42,7 +42,7 @@ use shared::{control_plane, median, quiet, say};
 
 /// Connections of the raw client when it asks for dry runs.
 const CONNECTIONS: [usize; 4] = [8, 16, 32, 64];
-/// Lists, and audits, of a round.
+/// How often each of them is done in a round.
 const REPEATS: usize = 4;
 /// Lists at a time, as an audit has them.
 const LISTS: usize = 8;
@@ -110,8 +110,11 @@ async fn measure(sizes: Sizes, rounds: usize) {
         let offline = tokio::task::block_in_place(|| several(|| audit(&["--no-dry-run"])));
         figures.offline.push(offline.wall.as_secs_f64());
         for (times, connections) in figures.ask.iter_mut().zip(CONNECTIONS) {
-            let took = server.apply_all(Arc::clone(&requests), connections).await;
-            times.push(took.as_secs_f64());
+            let mut asks = Duration::ZERO;
+            for _ in 0..REPEATS {
+                asks += server.apply_all(Arc::clone(&requests), connections).await;
+            }
+            times.push(asks.as_secs_f64() / REPEATS as f64);
         }
         let asking = tokio::task::block_in_place(|| several(|| audit(&[])));
         figures.dry_runs.push(asking.wall.as_secs_f64());
