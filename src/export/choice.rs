@@ -99,8 +99,8 @@ pub(super) fn not_exported(finding: &Finding) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::{Author, Confidence};
-    use crate::object::ObjectId;
+    use crate::audit::{Author, Confidence, MadeBy};
+    use crate::object::{Method, ObjectId};
 
     fn finding(kind: &str, namespace: &str, name: &str, tool: &str, user: Option<&str>, time: &str) -> Finding {
         let id = ObjectId::new("", kind, Some(namespace).filter(|name| !name.is_empty()), name);
@@ -176,6 +176,52 @@ mod tests {
         }
         assert!(!takes(choice(|choice| choice.verdicts = strings(&["drifted"]))));
         assert!(takes(choice(|_| {})));
+    }
+
+    #[test]
+    fn what_something_else_makes_is_not_exported() {
+        let managed = |declared| Verdict::Managed {
+            tool: "Helm",
+            unit: "shop/web".to_owned(),
+            declared,
+        };
+        let drifted = Verdict::Drifted {
+            fields: Vec::new(),
+            managers: Vec::new(),
+            method: Method::DryRun,
+        };
+        let removed = Verdict::RemovedFromGit {
+            commit: Default::default(),
+            path: "a.yaml".to_owned(),
+        };
+        let not_reached = Verdict::NotReached {
+            path: "apps/a.yaml".to_owned(),
+        };
+        let other = Some("something else makes it");
+        for (verdict, expected) in [
+            (Verdict::InSync, other),
+            (
+                Verdict::Owned(ObjectId::new("apps", "Deployment", Some("shop"), "web")),
+                other,
+            ),
+            (Verdict::BuiltIn("x"), other),
+            (managed(true), other),
+            (managed(false), None),
+            (not_reached, Some("apps/a.yaml has it: add that to the entry")),
+            (drifted, None),
+            (removed, None),
+            (Verdict::Missing, None),
+            (Verdict::NeverInGit, None),
+        ] {
+            let mut one = Finding::new(ObjectId::new("", "ConfigMap", Some("shop"), "a"), verdict);
+            assert_eq!(not_exported(&one).as_deref(), expected, "{:?}", one.verdict);
+            one.unit = Some(Box::new(MadeBy {
+                tool: "Helm",
+                unit: "shop/web".to_owned(),
+            }));
+            let made = Some("Helm shop/web made it: declare that");
+            assert_eq!(not_exported(&one).as_deref(), made, "{:?}", one.verdict);
+        }
     }
 
     #[test]

@@ -163,6 +163,21 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_goes_with_its_last_file() {
+        let files = [("a/b/last.yaml", None), ("c/d/one.yaml", None)];
+        let there = ["out/a/b/last.yaml", "out/c/d/one.yaml", "out/c/d/other.yaml"];
+        let (folder, done) = written(&files, &there.map(|path| (path, "a")));
+        done.expect("because nothing is in the way");
+        let out = folder.path().join("out");
+        assert!(out.is_dir() && !out.join("a").exists());
+        assert!(!out.join("c/d/one.yaml").exists() && out.join("c/d/other.yaml").exists());
+        // Nor does the folder that was named go.
+        let (folder, done) = written(&[("last.yaml", None)], &[("out/last.yaml", "a")]);
+        done.expect("because nothing is in the way");
+        assert!(folder.path().join("out").is_dir() && !folder.path().join("out/last.yaml").exists());
+    }
+
+    #[test]
     fn what_is_written_by_then_is_said() {
         let files = [("a/new.yaml", Some("a")), ("b", Some("b")), ("c", None)];
         let (folder, done) = written(&files, &[("out/b/inside", "b"), ("out/c", "c")]);

@@ -1,6 +1,8 @@
 mod engines;
 mod generators;
 mod places;
+mod stubs;
+mod values;
 
 use std::path::Path;
 
