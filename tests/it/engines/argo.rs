@@ -194,6 +194,7 @@ fn application_sets_make_applications() {
             ".path.basename",
         ),
         set("broken", "[{list: {elements: [{a: b}]}}]", "fail \"no\""),
+        set("unknown", "[{list: {elements: [{a: b}]}}]", "nosuch .a"),
         set("far", "[{pullRequest: {github: {owner: a, repo: b}}}]", ".number"),
     ]
     .concat();
@@ -220,6 +221,13 @@ fn application_sets_make_applications() {
     let told = problems(&set).join("\n");
     assert!(
         told.contains("ApplicationSet/argocd/broken: no Application of this ApplicationSet is restored"),
+        "{told}"
+    );
+    let unknown = problems(&set).into_iter().find(|one| one.contains("argocd/unknown"));
+    assert!(
+        unknown.as_deref().is_some_and(
+            |one| one.contains("no Application of this") && one.contains("function \"nosuch\" not defined")
+        ),
         "{told}"
     );
     assert!(

@@ -391,6 +391,32 @@ fn what_flux_leaves_out_is_not_restored_and_what_it_makes_once_is_made_once() {
 }
 
 #[test]
+fn what_the_repositorys_own_source_ignores_is_not_applied() {
+    let source = |ignore: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: flux-system, namespace: flux-system}}\n\
+             spec: {{interval: 1m, url: 'https://git.example.com/fleet.git'{ignore}}}\n"
+        )
+    };
+    let repo = Repo::with(&[
+        ("clusters/prod/source.yaml", &source(", ignore: '/apps/left.yaml'")),
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", "")),
+        ("apps/web.yaml", &map("web", "")),
+        ("apps/left.yaml", &map("left", "")),
+    ]);
+    let maps = || {
+        let set = load(&repo, "clusters/prod", Known::new());
+        assert_eq!(problems(&set), Vec::<String>::new());
+        let ids = objects(&set).into_keys();
+        ids.filter(|id| id.starts_with("ConfigMap/")).collect::<Vec<_>>()
+    };
+    assert_eq!(maps(), ["ConfigMap/shop/web"]);
+    repo.write("clusters/prod/source.yaml", &source(""));
+    repo.commit("ignore nothing");
+    assert_eq!(maps(), ["ConfigMap/shop/left", "ConfigMap/shop/web"]);
+}
+
+#[test]
 fn older_versions_of_the_api_are_followed_too() {
     let unit = |name: &str, version: &str, more: &str| {
         kustomization(name, &format!("./{name}"), more).replace("fluxcd.io/v1\n", &format!("fluxcd.io/{version}\n"))

@@ -329,6 +329,25 @@ fn a_release_starts_after_those_it_depends_on_and_its_object_comes_last() {
 }
 
 #[test]
+fn releases_that_depend_on_each_other_are_named() {
+    let on = |other: &str| format!("{LOCAL}  dependsOn: [{{name: {other}}}]\n");
+    let repo = repository(&[
+        ("apps/web.yaml", &release("web", &on("db"))),
+        ("apps/db.yaml", &release("db", &on("web"))),
+    ]);
+    let set = read(&repo, Known::new());
+    let refused = plan::build(&set, &facts(), &PlanOptions::default()).map(|plan| plan.steps.len());
+    let said = refused.expect_err("because they are in a ring").to_string();
+    for text in [
+        "wait for each other in a ring",
+        "HelmRelease/shop/web",
+        "HelmRelease/shop/db",
+    ] {
+        assert!(said.contains(text), "{text} in {said}");
+    }
+}
+
+#[test]
 fn what_an_installation_leaves_out_is_left_out_and_its_record_lies_where_it_says() {
     let chart = [("charts/web/crds/monitor.yaml", CRD)];
     let read_with = |more: &str| {

@@ -260,7 +260,7 @@ fn generators_of_ksops_are_opened_in_process() {
     let generator = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: secrets, annotations: {config.kubernetes.io/function: 'exec: {path: ksops}'}}\n\
         files: [enc/secret.yaml]\nsecretFrom:\n\
         - metadata: {name: made, annotations: {kustomize.config.k8s.io/needs-hash: 'true'}}\n  type: Opaque\n\
-        \x20 files: [enc/token.json]\n  binaryFiles: [key=enc/key.bin]\n  envs: [enc/settings.env]\n";
+        \x20 files: [enc/token.json, enc/app.ini]\n  binaryFiles: [key=enc/key.bin]\n  envs: [enc/settings.env]\n";
     let sealed = |format, plain: &str| encrypted(format, plain, None);
     let repo = Repo::with(&[
         (
@@ -274,6 +274,10 @@ fn generators_of_ksops_are_opened_in_process() {
             &sealed(Format::Json, &format!("{{\"token\": \"{CANARY}\"}}")),
         ),
         ("apps/enc/key.bin", &sealed(Format::Binary, "\u{1}key")),
+        (
+            "apps/enc/app.ini",
+            &sealed(Format::Ini, &format!("[db]\npassword = {CANARY}\n")),
+        ),
         (
             "apps/enc/settings.env",
             &sealed(Format::Dotenv, "USER=me\nHOST=\"db.$USER\"\n"),
@@ -301,6 +305,9 @@ fn generators_of_ksops_are_opened_in_process() {
         ("\u{1}key".to_owned(), "me".to_owned(), "db.me".to_owned())
     );
     assert!(decoded(data, "token.json").contains(CANARY));
+    let ini = decoded(data, "app.ini");
+    assert!(ini.starts_with("[db]\npassword") && ini.contains(CANARY), "{ini}");
+    assert!(!ini.contains("[sops]"), "{ini}");
 
     let told = problems(&load_with(&repo, "apps", Options::default()));
     assert!(
