@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use kustomize::{ContentId, Files, Kind, ReadError};
 use serde_json::Value;
-use sops::{Config, Encrypted, Error, Format, Identities, Layout};
+use sops::{Config, Encrypted, Error, Format, Identities, Layout, Needs};
 use zeroize::Zeroizing;
 
 use super::inputs::Texts;
@@ -86,13 +86,21 @@ impl Keys {
             .and_then(|decrypted| decrypted.plain(&Layout::default()));
         match plain {
             Ok(plain) => Ok(plain),
-            Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => {
-                Program::find(self.program.as_deref())
-                    .and_then(|program| program.decrypt(text, format))
-                    .map_err(|why| format!("no key fits: {needs}; {why}"))
-            }
+            Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => self
+                .program_for(&needs)
+                .and_then(|program| program.decrypt(text, format))
+                .map_err(|why| format!("no key fits: {needs}; {why}")),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// `sops` to open a file that no key here fits, with the keys of age where the file is for such keys.
+    fn program_for(&self, needs: &Needs) -> Result<Program, String> {
+        let program = Program::find(self.program.as_deref())?;
+        Ok(match needs.age() {
+            true => program.with_age_keys(self.identities.age_keys()),
+            false => program,
+        })
     }
 
     /// An encrypted file with other values: those that stay keep their bytes.
@@ -109,7 +117,8 @@ impl Keys {
         let encrypted = Encrypted::read(format, text).map_err(|error| error.to_string())?;
         let decrypted = match encrypted.decrypt(&self.identities) {
             Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => {
-                let (shared, own) = Program::find(self.program.as_deref())
+                let (shared, own) = self
+                    .program_for(&needs)
                     .and_then(|program| program.share(text, format))
                     .map_err(|why| format!("no key fits: {needs}; {why}"))?;
                 encrypted.decrypt_with(&shared, &own)

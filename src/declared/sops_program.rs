@@ -2,6 +2,9 @@
 //!
 //! What is in clear goes to it through its standard input and comes back through its standard output, never by way of a disk, an argument or
 //! the environment. What lies in files for it is encrypted, or a `.sops.yaml`.
+//!
+//! Keys of age that it needs, and that are not in its environment anyway, are put there: it takes them from the environment or a file, and
+//! keys are not written to a disk. Only the user of this process can read that environment, for as long as `sops` runs.
 
 use std::fs;
 use std::io;
@@ -67,8 +70,11 @@ const ENVIRONMENT: [&str; 48] = [
     "VAULT_TOKEN",
 ];
 
-/// Where it is.
-pub(super) struct Program(PathBuf);
+/// Where it is, and the keys of age that it is given.
+pub(super) struct Program {
+    path: PathBuf,
+    age_keys: Zeroizing<String>,
+}
 
 impl Program {
     /// This one; `None`: the one on PATH.
@@ -77,9 +83,16 @@ impl Program {
     /// There is none.
     pub fn find(given: Option<&Path>) -> Result<Self, String> {
         let found = given.map(Path::to_owned).or_else(|| which("sops"));
-        found
-            .map(Self)
-            .ok_or_else(|| "sops, which could use them, was not found".to_owned())
+        let path = found.ok_or_else(|| "sops, which could use them, was not found".to_owned())?;
+        Ok(Self {
+            path,
+            age_keys: Zeroizing::default(),
+        })
+    }
+
+    /// With these keys of age, one a line: those of its environment are to be among them.
+    pub fn with_age_keys(self, age_keys: Zeroizing<String>) -> Self {
+        Self { age_keys, ..self }
     }
 
     /// A file in clear.
@@ -136,10 +149,14 @@ impl Program {
     }
 
     fn tool(&self) -> Tool {
-        Tool::new(&self.0)
+        let tool = Tool::new(&self.path)
             .inherit(BASIC_ENVIRONMENT)
             .inherit(ENVIRONMENT)
-            .timeout(LONGEST)
+            .timeout(LONGEST);
+        match self.age_keys.is_empty() {
+            true => tool,
+            false => tool.env("SOPS_AGE_KEY", &*self.age_keys),
+        }
     }
 }
 

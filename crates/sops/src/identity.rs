@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Write};
 use std::str::FromStr;
 
-use age::secrecy::SecretString;
+use age::secrecy::{ExposeSecret, SecretString};
 use age::{Decryptor, Encryptor, armor, ssh, x25519};
 use zeroize::Zeroizing;
 
@@ -20,8 +20,8 @@ enum Identity {
     Age(x25519::Identity),
     /// With its public part, for SSH keys that are still locked have one too.
     Ssh(Box<ssh::Identity>, Option<String>),
-    /// One of those that only `sops` can use: its kind, or its public key where a comment tells it.
-    Foreign(String),
+    /// One of those that only `sops` can use: its kind, or its public key where a comment tells it, and the key.
+    Foreign(String, Zeroizing<String>),
 }
 
 /// More than any SSH key file has. It is parsed anew with each line.
@@ -40,7 +40,7 @@ impl Identities {
 
     /// Adds the keys of an age key file, or of `SOPS_AGE_KEY`: separated by blanks or lines; lines with `#` are comments.
     ///
-    /// Post-quantum keys and those of plugins are remembered for [`Identities::recipients`] and not used.
+    /// Post-quantum keys and those of plugins are remembered for [`Identities::recipients`] and [`Identities::age_keys`], and not used.
     ///
     /// # Errors
     ///
@@ -122,9 +122,23 @@ impl Identities {
         let name = |identity: &Identity| match identity {
             Identity::Age(key) => key.to_public().to_string(),
             Identity::Ssh(_, public) => public.clone().unwrap_or_else(|| "an SSH key".to_owned()),
-            Identity::Foreign(name) => name.clone(),
+            Identity::Foreign(name, _) => name.clone(),
         };
         self.0.iter().map(name).collect()
+    }
+
+    /// The private keys of age, one a line, as `sops` reads them in `SOPS_AGE_KEY`. SSH keys are not among them.
+    pub fn age_keys(&self) -> Zeroizing<String> {
+        let mut lines = Zeroizing::new(String::new());
+        for identity in &self.0 {
+            match identity {
+                Identity::Age(key) => lines.push_str(key.to_string().expose_secret()),
+                Identity::Foreign(_, key) => lines.push_str(key),
+                Identity::Ssh(..) => continue,
+            }
+            lines.push('\n');
+        }
+        lines
     }
 
     /// Whether one of them belongs to this recipient, by name.
@@ -140,7 +154,7 @@ impl Identities {
         let usable = self.0.iter().filter_map(|identity| match identity {
             Identity::Age(key) => Some(key as &dyn age::Identity),
             Identity::Ssh(key, _) => Some(&**key as &dyn age::Identity),
-            Identity::Foreign(_) => None,
+            Identity::Foreign(..) => None,
         });
         let mut reader = match decryptor.decrypt(usable) {
             Ok(reader) => reader,
@@ -161,7 +175,10 @@ impl fmt::Debug for Identities {
 }
 
 fn age_identity(word: &str, public: Option<&str>) -> Result<Identity, &'static str> {
-    let foreign = |kind: &str| Ok(Identity::Foreign(public.unwrap_or(kind).trim().to_owned()));
+    let foreign = |kind: &str| {
+        let name = public.unwrap_or(kind).trim().to_owned();
+        Ok(Identity::Foreign(name, Zeroizing::new(word.to_owned())))
+    };
     match word {
         word if word.starts_with("AGE-SECRET-KEY-PQ-1") => foreign("a post-quantum age key"),
         word if word.starts_with("AGE-PLUGIN-") => foreign("an age key of a plugin"),

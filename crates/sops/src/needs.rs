@@ -99,6 +99,17 @@ impl Needs {
         open >= self.threshold.max(1)
     }
 
+    /// Whether keys of age, other than SSH keys, could help.
+    pub fn age(&self) -> bool {
+        let age = [
+            RecipientKind::Age,
+            RecipientKind::AgePostQuantum,
+            RecipientKind::AgePlugin,
+        ];
+        let mut all = self.groups.iter().flat_map(|group| &group.recipients);
+        all.any(|recipient| age.contains(&recipient.kind))
+    }
+
     /// Whether `sops` could do more than this crate: recipients whose keys it does not handle.
     pub fn beyond_process(&self) -> impl Iterator<Item = &Recipient> {
         let all = self.groups.iter().flat_map(|group| &group.recipients);

@@ -8,8 +8,9 @@ use refloat::object::{DeclaredSet, ObjectId};
 use serde_json::{Value, json};
 
 use super::{kustomization, load_with, objects, problems};
+use crate::audit::root;
 use crate::support::repo::Repo;
-use crate::support::run::refloat;
+use crate::support::run::{refloat, tool_folder};
 
 /// Made for the tests.
 const KEY: &str = "AGE-SECRET-KEY-1F6CXQ2SVP0TM9QXXT3Y5MME2Q9EEYMVHT7KC34UXMVSAYK3D645SE54LQL";
@@ -253,6 +254,56 @@ fn sops_itself_opens_what_only_it_can() {
         "{}",
         none.stderr
     );
+}
+
+#[test]
+fn sops_is_given_the_post_quantum_key_that_refloat_was_given() {
+    let golden = |path: &str| {
+        let file = root("crates/sops/tests").join(path);
+        std::fs::read_to_string(file).expect("because it is part of the repository")
+    };
+    let (file, keys) = (golden("golden/post-quantum.yaml"), golden("keys/age-pq.txt"));
+    let key = keys.lines().last().expect("because it has a key");
+    let plain = "\u{20}   number: 42\n";
+    let generator =
+        "secretGenerator:\n- {name: made, namespace: shop, files: [pq.yaml], options: {disableNameSuffixHash: true}}\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", DECRYPTION)),
+        ("apps/kustomization.yaml", generator),
+        ("apps/pq.yaml", &file),
+    ]);
+
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sops-age", "namespace": "flux-system"},
+        "stringData": {"age.agekey": keys},
+    });
+    let sops = tool_folder("sops").join("sops");
+    let of_the_cluster = Options {
+        inputs: Known::from([(id("sops-age"), Some(secret))]),
+        keys: Keys::new(identities(OTHER), Some(sops)),
+        ..Options::default()
+    };
+    let set = read(&repo, of_the_cluster);
+    assert_eq!(problems(&set), Vec::<String>::new());
+    assert!(decoded(&objects(&set)["Secret/shop/made"]["data"], "pq.yaml").contains(plain));
+
+    let place = repo.path().display().to_string();
+    let to_key = root("crates/sops/tests/keys/age-pq.txt").display().to_string();
+    let args = ["render", &*place, "--path", "apps", "--show-secrets"];
+    let run = |more: &[&str]| {
+        let ran = refloat(args.iter().chain(more))
+            .with_tools(&["sops"])
+            .stdin(&keys)
+            .run();
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains(&key[..40]), "{ran:?}");
+        ran
+    };
+    let clear = run(&["--decryption-key", &to_key]);
+    assert_eq!(clear.code, 0, "{}", clear.stderr);
+    assert_eq!(run(&["--decryption-key", "-"]), clear);
+    let without = run(&[]);
+    assert_eq!(without.code, 3, "{}", without.stderr);
+    assert!(without.stderr.contains("it needs age1pq1"), "{}", without.stderr);
 }
 
 #[test]
