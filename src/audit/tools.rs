@@ -140,6 +140,29 @@ mod tests {
     }
 
     #[test]
+    fn tools_are_told_by_the_names_they_write_under() {
+        for (manager, by, tool) in [
+            ("k9s", By::Hand, "k9s"),
+            ("node-fetch", By::Hand, "Lens"),
+            ("Lens", By::Hand, "Lens"),
+            ("rancher", By::Hand, "Rancher"),
+            ("oc", By::Hand, "oc"),
+            ("Mozilla", By::Hand, "a web console"),
+            ("GoogleCloudConsole", By::Hand, "GKE console"),
+            ("HashiCorp", By::Engine, "Terraform"),
+            ("Terraform", By::Engine, "Terraform"),
+            ("terraform-provider-kubernetes", By::Engine, "Terraform"),
+            ("helm", By::Engine, "Helm"),
+            ("argocd-controller", By::Engine, "Argo CD"),
+            ("kustomize-controller", By::Engine, "Flux (Kustomize)"),
+            ("kube-controller-manager", By::Cluster, "the controller manager"),
+        ] {
+            let found = of(manager, "Update", "").map(|row| (row.by, row.tool.as_str()));
+            assert_eq!(found, Some((by, tool)), "{manager}");
+        }
+    }
+
+    #[test]
     fn kubectl_is_told_apart_by_what_it_does() {
         for (manager, operation, subresource, tool) in [
             ("kubectl", "Update", "scale", "kubectl scale"),
