@@ -102,7 +102,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::source::example::{Entry, Entry::File, repository, text};
+    use crate::source::example::{Entry, Entry::File, git, repository, text};
     use crate::source::{self, parse_since};
 
     const A: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n";
@@ -257,6 +257,66 @@ mod tests {
         assert_eq!(files.len(), 1, "{files:?}");
         let stored = std::fs::read_to_string(&files[0]).expect("because it is text");
         assert!(stored.contains("\"Secret\"") && !stored.contains("canary"));
+    }
+
+    #[test]
+    fn the_author_date_is_told_and_the_committer_date_bounds() {
+        let repo = repository(&[&[File("a.yaml", A)]]);
+        std::fs::write(repo.path().join("b.yaml"), B).expect("because the folder is ours");
+        git(repo.path(), &["add", "-A"]);
+        let date = "2020-02-03T04:05:06Z";
+        git(repo.path(), &["commit", "-q", "-m", "written earlier", "--date", date]);
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let options = Options {
+            since: Some(parse_since("2026-01-02").expect("because it is a date")),
+            cache: Some(folder.path().to_owned()),
+        };
+        let written = 1_580_702_706;
+        for _ in 0..2 {
+            let set = set(repo.path(), "HEAD", &options);
+            assert_eq!(set.commits.last().map(|commit| commit.time), Some(written));
+            assert_eq!(set.walked, 1);
+        }
+        let tree = at(repo.path(), "HEAD");
+        let listed = revisions(&tree, &[], 9, &options).expect("because the repository is whole");
+        let of_b = revisions_of(&tree, &[], "Deployment/b", 9, &Options::default());
+        let of_b = of_b
+            .expect("because the repository is whole")
+            .expect("because it is there");
+        for found in [listed, of_b] {
+            let times: Vec<i64> = found.revisions.iter().map(|revision| revision.commit.time).collect();
+            assert_eq!(times, [written]);
+        }
+    }
+
+    #[test]
+    fn only_new_commits_are_read_where_an_index_is_there() {
+        let repo = repository(&[&[File("a.yaml", A)], &[File("a.yaml", B)]]);
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let options = Options {
+            cache: Some(folder.path().to_owned()),
+            ..Options::default()
+        };
+        set(repo.path(), "HEAD", &options);
+        let old = git(repo.path(), &["rev-parse", "HEAD~1:a.yaml"]);
+        let old = repo.path().join(".git/objects").join(&old[..2]).join(&old[2..]);
+        std::fs::remove_file(old).expect("because it is a loose object");
+        std::fs::write(repo.path().join("s.yaml"), SECRET).expect("because the folder is ours");
+        git(repo.path(), &["add", "-A"]);
+        git(repo.path(), &["commit", "-q", "-m", "commit 2"]);
+        let set = |options: &Options| set(repo.path(), "HEAD", options);
+        let read = set(&options);
+        assert_eq!(
+            told(&read),
+            [
+                "ConfigMap/shop/a a.yaml: 0..0, removed by 1",
+                "Secret/s s.yaml: 2..2",
+                "Deployment.apps/b a.yaml: 1..2",
+            ]
+        );
+        assert_eq!((read.walked, read.skipped), (3, [].into()));
+        let fresh = set(&Options::default());
+        assert_eq!(fresh.skipped, [("not in this clone".to_owned(), 1)].into());
     }
 
     #[test]
