@@ -40,7 +40,8 @@ pub struct HistoryArgs {
 
     /// For the newest N of them, compare what is declared after rendering
     ///
-    /// So it shows what changed values and kustomizations did to objects.
+    /// So it shows what changed values and kustomizations did to objects. With
+    /// OBJECT, those of the newest N that did something to it are listed.
     #[arg(
         long,
         value_name = "N",
@@ -79,6 +80,7 @@ Examples:
   refloat history ./gitops --path clusters/production
   refloat history ./gitops Deployment/shop/checkout
   refloat history ./gitops --render 1
+  refloat history ./gitops Deployment/shop/my-checkout --render 20
   refloat history ./gitops --output json | jq -r '.revisions[].id'
 
 To go back to one of them:

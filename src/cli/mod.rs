@@ -1161,6 +1161,8 @@ mod tests {
                   For the newest N of them, compare what is declared after rendering
 
                   So it shows what changed values and kustomizations did to objects.
+                  With OBJECT, those of the newest N that did something to it are
+                  listed.
 
               --output <FORMAT>
                   How the history is printed
@@ -1178,6 +1180,7 @@ mod tests {
           refloat history ./gitops --path clusters/production
           refloat history ./gitops Deployment/shop/checkout
           refloat history ./gitops --render 1
+          refloat history ./gitops Deployment/shop/my-checkout --render 20
           refloat history ./gitops --output json | jq -r '.revisions[].id'
 
         To go back to one of them:

@@ -32,6 +32,8 @@ pub(super) fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
     let limit = args.limit.get();
     let mut found = match &args.object {
         None => past::revisions(&tree, &paths, limit, &options)?,
+        // What a kustomization or a chart does to it is in no file that declares it.
+        Some(_) if args.render > 0 => past::revisions(&tree, &paths, args.render, &options)?,
         Some(name) => {
             let found = past::revisions_of(&tree, &paths, name, limit, &options)?;
             found.map_err(|unknown| nothing_of(name, &unknown))?
@@ -40,7 +42,11 @@ pub(super) fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
     if let Some(said) = &found.incomplete {
         console.say(&Event::Warned(said.clone()));
     }
-    render(args, &paths, &mut found, &mut console);
+    let is_there = render(args, &paths, &mut found, &mut console);
+    let more = match args.object.as_deref().filter(|_| args.render > 0) {
+        Some(name) => keep_those_of(name, is_there, limit, &mut found)?,
+        None => ("--limit", limit),
+    };
     console.pause();
     let about = report::HistoryOf {
         repository: tree.repository(),
@@ -54,7 +60,7 @@ pub(super) fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
                 all: args.verbose,
             };
             console::data(|out| report::history(&found, detail, out));
-            console::talk(|out| report::history_end(&found, &about, limit, out));
+            console::talk(|out| report::history_end(&found, &about, more, out));
         }
         HistoryOutput::Json => console::data(|out| report::json::history(&found, &about, out)),
     }
@@ -89,30 +95,71 @@ fn paths(tree: &Tree, args: &HistoryArgs, console: &mut Console) -> Vec<String> 
     }
 }
 
+/// Keeps the rendered revisions that did something to an object, at most so many. Which option, now with this number, gives more of them.
+fn keep_those_of(
+    name: &str,
+    is_there: bool,
+    limit: usize,
+    found: &mut Revisions,
+) -> Result<(&'static str, usize), Failure> {
+    let rendered = found.revisions.len();
+    for revision in &mut found.revisions {
+        revision.objects.retain(|edit| past::is_meant(&edit.id, name));
+        revision.files.clear();
+    }
+    found.revisions.retain(|revision| !revision.objects.is_empty());
+    if found.revisions.is_empty() && !is_there {
+        return Err(nothing_rendered_of(name, rendered));
+    }
+    if found.revisions.len() > limit {
+        found.more = true;
+        found.revisions.truncate(limit);
+        return Ok(("--limit", limit));
+    }
+    Ok(("--render", rendered))
+}
+
+fn no_history_of(name: &str) -> Failure {
+    let failure = Failure::new(Kind::Input, format!("there is no history of {}", printable(name)));
+    match name.contains('/') {
+        true => failure,
+        false => failure
+            .because("it is no object's name")
+            .hint("write Kind/name or Kind/namespace/name, such as Deployment/shop/checkout"),
+    }
+}
+
+fn nothing_rendered_of(name: &str, rendered: usize) -> Failure {
+    let failure = no_history_of(name);
+    if !name.contains('/') {
+        return failure;
+    }
+    let revisions = report::count(rendered, "revision");
+    failure
+        .because(format!("no rendering of the newest {revisions} declares it"))
+        .hint("`refloat render REPO` prints what is declared; a larger --render goes further back")
+}
+
 fn nothing_of(name: &str, unknown: &past::Unknown) -> Failure {
     const MOST_NEAR: usize = 10;
-    let shown = printable(name);
-    let failure = Failure::new(Kind::Input, format!("there is no history of {shown}"));
+    let failure = no_history_of(name);
     if !name.contains('/') {
-        return failure
-            .because("it is no object's name")
-            .hint("write Kind/name or Kind/namespace/name, such as Deployment/shop/checkout");
+        return failure;
     }
-    let commits = match unknown.walked {
-        1 => "1 commit".to_owned(),
-        walked => format!("{walked} commits"),
-    };
+    let commits = report::count(unknown.walked, "commit");
     let failure = failure.because(format!("no file of the {commits} that were read declares it there"));
     let near: Vec<String> = unknown.near.iter().take(MOST_NEAR).cloned().collect();
     let failure = match near.is_empty() {
         true => failure,
         false => failure.hint(format!("there is {}", near.join(", "))),
     };
-    failure.hint("what charts and kustomizations make by other names is in no file: `refloat history REPO --render 1` renders a revision")
+    failure.hint("what charts and kustomizations make by other names is in no file: with --render N they are looked for in the newest N revisions")
 }
 
-/// Puts what is declared after rendering in place of what is in files, for the newest revisions.
-fn render(args: &HistoryArgs, paths: &[String], found: &mut Revisions, console: &mut Console) {
+/// Puts what is declared after rendering in place of what is in files, for the newest revisions. Whether the object that is asked for is
+/// declared in one of them.
+fn render(args: &HistoryArgs, paths: &[String], found: &mut Revisions, console: &mut Console) -> bool {
+    let mut is_there = false;
     for revision in found.revisions.iter_mut().take(args.render) {
         let id = revision.commit.id.clone();
         let after = rendered(args, paths, &id, console);
@@ -121,7 +168,10 @@ fn render(args: &HistoryArgs, paths: &[String], found: &mut Revisions, console: 
             false => rendered(args, paths, &format!("{id}^"), console),
         };
         match before.and_then(|before| Ok((before, after?))) {
-            Ok((before, after)) => compare(args, revision, before, after),
+            Ok((before, after)) => {
+                is_there |= before.keys().chain(after.keys()).any(|id| is_wanted(args, id));
+                compare(args, revision, before, after);
+            }
             Err(failure) => {
                 let short: String = id.chars().take(12).collect();
                 console.say(&Event::Warned(format!(
@@ -131,6 +181,11 @@ fn render(args: &HistoryArgs, paths: &[String], found: &mut Revisions, console: 
             }
         }
     }
+    is_there
+}
+
+fn is_wanted(args: &HistoryArgs, id: &ObjectId) -> bool {
+    args.object.as_deref().is_none_or(|name| id.is_named_by(name))
 }
 
 /// Whether a commit has none before it.
@@ -178,7 +233,6 @@ fn compare(
 ) {
     revision.is_rendered = true;
     revision.objects.clear();
-    let wanted = |id: &ObjectId| args.object.as_deref().is_none_or(|name| id.is_named_by(name));
     for (id, new) in after {
         let file = new.provenance.file.clone();
         let (edit, fields) = match before.remove(&id) {
@@ -188,11 +242,11 @@ fn compare(
                 fields => (Edit::Changed, fields),
             },
         };
-        if wanted(&id) {
+        if is_wanted(args, &id) {
             revision.objects.push(ObjectEdit { id, edit, file, fields });
         }
     }
-    for (id, old) in before.into_iter().filter(|(id, _)| wanted(id)) {
+    for (id, old) in before.into_iter().filter(|(id, _)| is_wanted(args, id)) {
         revision.objects.push(ObjectEdit {
             id,
             edit: Edit::Removed,

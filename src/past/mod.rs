@@ -24,6 +24,8 @@ use crate::error::Failure;
 use crate::object::{PastSet, Revisions};
 use crate::source::Tree;
 
+pub use revisions::is_meant;
+
 const NO_HISTORY: &str = "there is no history: the files were read as they stand, without Git";
 
 /// How the history is read.

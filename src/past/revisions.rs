@@ -117,8 +117,8 @@ pub(super) fn of_object(
     Ok(Ok(found))
 }
 
-/// Whether a name stands for an object as it is written.
-fn is_meant(id: &ObjectId, name: &str) -> bool {
+/// Whether a name stands for an object as it is written; one that says no namespace is taken for one of any.
+pub fn is_meant(id: &ObjectId, name: &str) -> bool {
     if id.is_named_by(name) {
         return true;
     }

@@ -73,11 +73,16 @@ pub fn history(revisions: &Revisions, detail: Detail, out: &mut dyn Write) -> io
     Ok(())
 }
 
-/// Writes what follows the list: how many there are, and how to see more.
+/// Writes what follows the list: how many there are, and with which option, and a larger number than now, there are more.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn history_end(revisions: &Revisions, of: &HistoryOf<'_>, limit: usize, out: &mut dyn Write) -> io::Result<()> {
+pub fn history_end(
+    revisions: &Revisions,
+    of: &HistoryOf<'_>,
+    (option, limit): (&str, usize),
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let number = revisions.revisions.len();
     let place = match of.paths {
         [] => String::new(),
@@ -88,10 +93,15 @@ pub fn history_end(revisions: &Revisions, of: &HistoryOf<'_>, limit: usize, out:
         .map(|name| format!(" of {}", one_line(name)))
         .unwrap_or_default();
     match (number, revisions.more) {
-        (0, _) => writeln!(out, "No revision{object}{place} was found.")?,
+        (0, false) => writeln!(out, "No revision{object}{place} was found.")?,
+        (0, true) => writeln!(
+            out,
+            "No revision{object}{place} was found; {option} {} looks further back.",
+            limit.saturating_mul(5)
+        )?,
         (_, true) => writeln!(
             out,
-            "The newest {}{object}{place}; --limit {} shows more.",
+            "The newest {}{object}{place}; {option} {} shows more.",
             count(number, "revision"),
             limit.saturating_mul(5)
         )?,

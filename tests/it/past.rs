@@ -455,6 +455,74 @@ fn rendering_shows_what_files_do_not() {
 }
 
 #[test]
+fn an_object_is_followed_as_rendered() {
+    let mut story = Story::new();
+    let kustomization = "resources:\n- web.yaml\nnamePrefix: my-\n";
+    let tagged = format!("{kustomization}images:\n- name: web\n  newTag: \"7\"\n");
+    let other = format!("{tagged}- name: other\n  newTag: \"8\"\n");
+    story.commit(
+        "Begin",
+        &[("apps/web.yaml", WEB), ("apps/kustomization.yaml", kustomization)],
+    );
+    story.commit("Tag", &[("apps/kustomization.yaml", &tagged)]);
+    story.commit("Tag another", &[("apps/kustomization.yaml", &other)]);
+    let unnamed = other.replace("namePrefix: my-\n", "");
+    story.commit("Name otherwise", &[("apps/kustomization.yaml", &unnamed)]);
+    let run = |object: &str, more: &[&str]| {
+        let (reference, cache) = (story.reference(), tempfile::tempdir());
+        let cache = cache.expect("because a temporary folder can be made");
+        let ran = refloat(
+            ["history", &reference, object, "--path", "apps"]
+                .iter()
+                .chain(more)
+                .copied(),
+        );
+        let ran = ran.with_tools(&["kustomize"]).env("XDG_CACHE_HOME", cache.path()).run();
+        let (code, out, err) = told(&story, ran);
+        (code, out, err.replace("reading REPO\n", ""))
+    };
+    let (code, out, err) = run("Deployment/shop/my-web", &["--render", "9"]);
+    insta::assert_snapshot!(out, @r#"
+    SHORT-3  2026-01-01 00:03  dev  Name otherwise  (rendered)
+      removed  Deployment/shop/my-web  apps/web.yaml
+
+    SHORT-1  2026-01-01 00:01  dev  Tag  (rendered)
+      changed  Deployment/shop/my-web  apps/web.yaml
+               .spec.template.spec.containers[name=web].image  "web:1" → "web:7"
+
+    SHORT-0  2026-01-01 00:00  dev  Begin  (rendered)
+      added    Deployment/shop/my-web  apps/web.yaml
+    "#);
+    insta::assert_snapshot!(err, @r"
+    reading the history of REPO
+    3 revisions of Deployment/shop/my-web within apps.
+    ");
+    assert_eq!(code, 0);
+    for (more, end) in [
+        (&["--render", "9", "--limit", "1"], "; --limit 5 shows more.\n"),
+        (&["--render", "2", "--limit", "1"], "; --render 10 shows more.\n"),
+    ] {
+        let (_, out, err) = run("Deployment/my-web", more);
+        assert!(
+            out.contains("Name otherwise") && !out.contains("Tag"),
+            "{more:?}: {out}"
+        );
+        assert!(err.ends_with(end), "{more:?}: {err}");
+    }
+    let (code, out, err) = run("Deployment/shop/web", &["--render", "1", "--rev", "HEAD~1"]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    insta::assert_snapshot!(err, @r"
+    reading the history of REPO
+    Error: there is no history of Deployment/shop/web
+      because: no rendering of the newest 1 revision declares it
+      hint: `refloat render REPO` prints what is declared; a larger --render goes further back
+    ");
+    let (code, out, err) = run("Deployment/shop/my-web", &["--render", "1", "--rev", "HEAD~1"]);
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert!(err.ends_with("was found; --render 5 looks further back.\n"), "{err}");
+}
+
+#[test]
 fn what_is_not_known_is_said() {
     let story = shop();
     let (code, out, err) = history(&story, &["Deployment/shop/wep"]);
@@ -464,7 +532,7 @@ fn what_is_not_known_is_said() {
     Error: there is no history of Deployment/shop/wep
       because: no file of the 7 commits that were read declares it there
       hint: there is Deployment/shop/web
-      hint: what charts and kustomizations make by other names is in no file: `refloat history REPO --render 1` renders a revision
+      hint: what charts and kustomizations make by other names is in no file: with --render N they are looked for in the newest N revisions
     ");
     let (code, _, err) = history(&story, &["web"]);
     assert_eq!(code, 1);
