@@ -1,5 +1,6 @@
 //! Values of Secrets come out of nothing: no output or report of any format, no proposal, no notification, no cache.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::send;
 use super::watch::{collect, read};
+use crate::support::fault_proxy::FaultProxy;
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, interrupt, refloat};
@@ -181,6 +183,7 @@ fn values_of_secrets_come_out_of_nothing() {
     let base = ["audit", &*repo, "--kubeconfig", &*kubeconfig];
     audits(&mut told, &base, &logged);
     history(&mut told, &repo);
+    only_declared_ones_are_asked_for(&mut told, &repo, &plane);
     watching(&mut told, &base, &plane);
 
     let folder = told.folder.path().to_owned();
@@ -230,6 +233,33 @@ fn audits(told: &mut Told, base: &[&str], log: &str) {
     assert!(posts.len() == 1 && posts[0].contains(".data.password"), "{posts:?}");
     told.texts
         .extend(posts.into_iter().map(|post| ("the webhook".to_owned(), post)));
+}
+
+/// Of Secrets that are not declared no request asks for more than names and metadata: their values never leave the server.
+fn only_declared_ones_are_asked_for(told: &mut Told, repo: &str, plane: &Plane) {
+    let proxy = wait(FaultProxy::start(plane.kubeconfig().as_ref()));
+    let kubeconfig = told.path("kubeconfig");
+    std::fs::write(&kubeconfig, proxy.kubeconfig()).expect("because the folder is ours");
+    let ran = told.run(&["audit", repo, "--kubeconfig", &kubeconfig, "--output", "json"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    findings(&ran.stdout);
+    let is_metadata = |form: &str| form.contains(";as=Table;") || form.contains(";as=PartialObjectMetadata");
+    let mut whole = BTreeSet::new();
+    let mut lists = 0;
+    for asked in proxy.log() {
+        let path = asked.path.split('?').next().unwrap_or_default();
+        let name = match path.split_once("/secrets") {
+            Some((_, name)) => name.trim_start_matches('/').to_owned(),
+            None => continue,
+        };
+        lists += usize::from(name.is_empty());
+        if !asked.accept.split(',').all(is_metadata) {
+            whole.insert(name);
+        }
+    }
+    assert!(lists > 0, "Secrets are listed");
+    let declared = ["applied", "db", "docker", "frozen", "gone", "undecoded"].map(str::to_owned);
+    assert_eq!(whole, BTreeSet::from(declared));
 }
 
 /// Each Secret is found with its verdict: what is asked for above is not asked of nothing.

@@ -294,8 +294,8 @@ fn custom() -> Vec<ByHand> {
     ]
 }
 
-/// What is asked with each verb; every write must be a dry run.
-fn requests(proxy: &FaultProxy) -> BTreeMap<String, usize> {
+/// What is asked with each verb; every write must be a dry run, and every apply one of this manager.
+fn requests(proxy: &FaultProxy, manager: &str) -> BTreeMap<String, usize> {
     let mut count = BTreeMap::new();
     for request in proxy.log() {
         // Metadata comes in pages of 2,500, whole objects in such.
@@ -306,6 +306,11 @@ fn requests(proxy: &FaultProxy) -> BTreeMap<String, usize> {
         );
         let dry = request.path.contains("dryRun=All");
         assert!(dry || request.method == "GET", "{request:?} changes something");
+        let of = request
+            .path
+            .split(['?', '&'])
+            .find_map(|part| part.strip_prefix("fieldManager="));
+        assert!(request.method != "PATCH" || of == Some(manager), "{request:?}");
         *count.entry(request.method).or_default() += 1;
     }
     proxy.clear_log();
@@ -334,7 +339,7 @@ fn clean(plane: &Plane, set: &DeclaredSet) {
         assert_eq!(compared.gaps, []);
         let mut methods = compared.comparisons.values().map(|one| one.method == Method::DryRun);
         assert!(methods.all(|dry| dry == options.dry_run));
-        let count = requests(&proxy);
+        let count = requests(&proxy, "refloat");
         // Most are read by lists; each Secret by itself.
         assert!((20..=85).contains(&count["GET"]), "{count:?}");
         assert_eq!(count.get("PATCH"), options.dry_run.then_some(&98));
@@ -553,7 +558,7 @@ fn what_kubectl_applied_is_compared_as_kubectl_would() {
         assert_eq!(compared.comparisons.len(), set.objects.len() - 1);
         assert_eq!(compared.gaps, []);
         assert_eq!(drift(&compared), BTreeSet::new());
-        let count = requests(&proxy);
+        let count = requests(&proxy, "kubectl-client-side-apply");
         assert_eq!(count.get("PATCH"), None, "because kubectl would send nothing");
     }
     // Somebody applied a manifest of their own, with more in it than Git has; and somebody edited.
@@ -636,7 +641,7 @@ fn created_by_hand(plane: &Plane, cluster: &Cluster, proxy: &FaultProxy) {
     let found = ["Thing/default/t Added .spec.shape (kubectl-create)".to_owned()];
     assert_drift(&compared, &found.clone().into());
     assert!(compared.comparisons.values().all(|one| one.method == Method::DryRun));
-    assert_eq!(requests(proxy).get("PUT"), Some(&1));
+    assert_eq!(requests(proxy, "refloat").get("PUT"), Some(&1));
     // Where that is not allowed it is said, and nothing is taken for a default that is not known as one.
     proxy.set([Fault::on(
         "PUT",

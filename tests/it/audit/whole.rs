@@ -117,6 +117,9 @@ pub(crate) fn differences(lines: &[ByHand], report: &Value, with_log: bool) -> V
             if author["user"] != *user || author["operation"] != *line.verb {
                 wrong.push(format!("{} by {user}: {author}", line.object));
             }
+            if author["from"] != "127.0.0.1" || author["time"].as_str().is_none_or(str::is_empty) {
+                wrong.push(format!("{} from where and when: {author}", line.object));
+            }
         } else {
             let tool = author["tool"].as_str().unwrap_or("unknown");
             if tool != line.tool {
@@ -175,8 +178,9 @@ fn exactly_what_was_done_by_hand_is_found() {
     }
 
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
-    let log = packed_log(&plane, folder.path());
-    let ran = audit(&plane, bank.path(), &["--output", "json", "--audit-log", &log]);
+    let [old, new] = logs(&plane, folder.path());
+    let both = ["--output", "json", "--audit-log", &new, "--audit-log", &old];
+    let ran = audit(&plane, bank.path(), &both);
     let wrong = differences(&lines, &json(&ran), true);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
@@ -184,15 +188,26 @@ fn exactly_what_was_done_by_hand_is_found() {
     what_to_ignore(&plane, &bank, folder.path());
 }
 
-/// The audit log, gzipped, and cut off in its last line.
-fn packed_log(plane: &Plane, folder: &Path) -> String {
-    let lines: String = plane.requests().iter().map(|line| format!("{line}\n")).collect();
+/// The audit log as it is kept: what is older gzipped, and the newest, which is cut off in its last line.
+fn logs(plane: &Plane, folder: &Path) -> [String; 2] {
+    let lines: Vec<String> = plane.requests().iter().map(|line| format!("{line}\n")).collect();
+    let by_hand = |line: &String| line.contains("person-");
+    let first = lines.iter().position(by_hand).expect("because people did something");
+    let last = lines.iter().rposition(by_hand).expect("because people did something");
+    // Both have some of what people did.
+    let (old, new) = lines.split_at(first.midpoint(last));
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let cut = format!("{lines}{{\"kind\":\"Event\",\"apiVer");
-    packed.write_all(cut.as_bytes()).expect("because a Vec takes all");
-    let path = folder.join("audit.log.gz");
-    std::fs::write(&path, packed.finish().expect("because a Vec takes all")).expect("because the folder is ours");
-    path.display().to_string()
+    packed
+        .write_all(old.concat().as_bytes())
+        .expect("because a Vec takes all");
+    let packed = packed.finish().expect("because a Vec takes all");
+    let cut = format!("{}{{\"kind\":\"Event\",\"apiVer", new.concat());
+    let files = [("audit-1.log.gz", packed), ("audit.log", cut.into_bytes())];
+    files.map(|(name, bytes)| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).expect("because the folder is ours");
+        path.display().to_string()
+    })
 }
 
 fn every_format(plane: &Plane, repo: &Path, folder: &Path, expected: usize) {

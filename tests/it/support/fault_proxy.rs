@@ -103,6 +103,8 @@ pub struct Logged {
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// The header `Accept`; empty without.
+    pub accept: String,
     /// When it came, from the start of the proxy.
     pub at: Duration,
     /// What was answered; `None` while open, and if nothing was.
@@ -254,11 +256,17 @@ async fn pass(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Answer, D
         .uri()
         .path_and_query()
         .map_or_else(String::new, ToString::to_string);
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    let accept = accept.unwrap_or_default().to_owned();
     let index = {
         let mut log = lock(&inner.log);
         log.push(Logged {
             method: method.clone(),
             path: path.clone(),
+            accept,
             at: inner.started.elapsed(),
             status: None,
         });
