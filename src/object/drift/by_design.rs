@@ -207,13 +207,12 @@ pub(super) fn by_hand(manager: &str) -> bool {
 }
 
 /// Whether a path is the pattern's, or below it.
-pub(super) fn is_or_is_below(pattern: &str, path: &str) -> bool {
+fn is_or_is_below(pattern: &str, path: &str) -> bool {
     let ends = path
         .char_indices()
         .filter(|(_, c)| matches!(c, '.' | '['))
         .map(|(at, _)| at);
-    let start = pattern.split('*').next().unwrap_or_default();
-    path.starts_with(start) && (matches(pattern, path) || ends.skip(1).any(|end| matches(pattern, &path[..end])))
+    matches(pattern, path) || ends.skip(1).any(|end| matches(pattern, &path[..end]))
 }
 
 /// A pattern in which each `*` stands for anything.
