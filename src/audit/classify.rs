@@ -125,8 +125,7 @@ fn undeclared<'a>(live: &'a LiveSet, declared: &BTreeMap<&ObjectId, &Declared>) 
         while declared.next_if(|first| *first < id).is_some() {}
         declared.peek().is_some_and(|first| *first == id)
     };
-    let live = live.objects.iter().map(|(id, object)| (id, &**object));
-    live.filter(|(id, _)| !is_declared(id)).collect()
+    live.iter().filter(|(id, _)| !is_declared(id)).collect()
 }
 
 fn threads() -> usize {

@@ -27,10 +27,8 @@ pub(super) fn unusable<'s>(set: &'s DeclaredSet, verdict: &Verdict) -> Option<&'
         }
         _ => file == path,
     };
-    let errors = set.problems.iter().filter(|problem| problem.kind == ProblemKind::Error);
-    errors
-        .into_iter()
-        .find(|problem| problem.places.iter().any(|place| is_of(&place.file)))
+    let mut errors = set.problems.iter().filter(|problem| problem.kind == ProblemKind::Error);
+    errors.find(|problem| problem.places.iter().any(|place| is_of(&place.file)))
 }
 
 /// What commands are made of that is the same in all of them.

@@ -22,11 +22,7 @@ pub fn standings(live: &LiveSet, release: &str) -> BTreeMap<ObjectId, Standing> 
         };
         Some((id.clone(), standing))
     };
-    live.objects
-        .iter()
-        .map(|(id, object)| (id, &**object))
-        .filter_map(of)
-        .collect()
+    live.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -22,6 +22,11 @@ pub struct LiveSet {
 }
 
 impl LiveSet {
+    /// All objects, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectId, &LiveObject)> {
+        self.objects.iter().map(|(id, object)| (id, &**object))
+    }
+
     /// The objects of a kind, in order.
     pub fn of_kind(&self, group: &str, kind: &str) -> impl Iterator<Item = (&ObjectId, &LiveObject)> {
         let first = ObjectId::new(group, kind, None, "");
