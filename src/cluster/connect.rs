@@ -13,7 +13,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadD
 use serde::Deserialize;
 use tower::ServiceBuilder;
 
-use super::wire::{Ask, Break, Broken, METADATA_LIST, Trouble, broken};
+use super::wire::{Ask, Break, Broken, METADATA_LIST, NOT_ACCEPTED, Trouble, broken};
 use crate::error::{Failure, Kind};
 use crate::object::{Context, KubeVersion};
 
@@ -169,7 +169,7 @@ impl Cluster {
                 .map_err(|why: String| failure(context, why)),
             Err(Trouble::Broken(broken)) => Err(unreachable(context, &broken)),
             Err(Trouble::Refused(status)) => Err(match status.code {
-                401 => failure(context, "the server does not accept the credentials (401)").hint(format!(
+                401 => failure(context, NOT_ACCEPTED).hint(format!(
                     "they may have expired; log in again, then try `kubectl --context {} get namespaces`",
                     context.name
                 )),

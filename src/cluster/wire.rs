@@ -18,6 +18,8 @@ pub(super) const METADATA_LIST: &str =
     "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// Likewise of one object. No other form is accepted: it may be a Secret.
 pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// What a 401 comes to.
+pub(super) const NOT_ACCEPTED: &str = "the server does not accept the credentials (401)";
 /// `Accept` of everything else.
 pub(super) const JSON: &str = "application/json";
 
@@ -150,8 +152,7 @@ impl Status {
             // All that the server says of a token that has expired.
             Ok(status) if code == 401 && status.message == "Unauthorized" => Self {
                 code,
-                message: "the server does not accept the credentials (401); they may have expired: log in again"
-                    .to_owned(),
+                message: format!("{NOT_ACCEPTED}; they may have expired: log in again"),
                 ..status
             },
             Ok(status) if !status.message.is_empty() => Self { code, ..status },

@@ -188,6 +188,15 @@ fn ask(cluster: &Cluster, wanted: &[ObjectId], known: &mut declared::Known, say:
     }
 }
 
+/// The same place in the repository, at a commit.
+pub(super) fn at_commit(source: &SourceArgs, commit: &str) -> SourceArgs {
+    SourceArgs {
+        rev: Some(commit.to_owned()),
+        at: None,
+        ..source.clone()
+    }
+}
+
 /// Reads Secrets of Argo CD's clusters from the target. What cannot be read is not there.
 fn ask_for_clusters(
     cluster: &Cluster,

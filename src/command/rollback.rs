@@ -103,11 +103,7 @@ fn read(
     console: &mut Console,
 ) -> Result<DeclaredSet, Failure> {
     let short: String = printable(commit).chars().take(12).collect();
-    let at = SourceArgs {
-        rev: Some(commit.to_owned()),
-        at: None,
-        ..source.clone()
-    };
+    let at = declare::at_commit(source, commit);
     let read = prepare::declared(&at, &facts.kinds, options, cluster, console);
     let (earlier, _) = read.map_err(|failure| {
         let failure =

@@ -44,11 +44,7 @@ pub(super) async fn applied(
 }
 
 fn read(source: &SourceArgs, commit: &str, audited: &Audit, console: &mut Console) -> Result<DeclaredSet, Failure> {
-    let at = SourceArgs {
-        rev: Some(commit.to_owned()),
-        at: None,
-        ..source.clone()
-    };
+    let at = declare::at_commit(source, commit);
     let tree = declare::open(&at, false, &mut |event| {
         if let Event::Warned(_) = event {
             console.say(event);

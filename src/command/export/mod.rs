@@ -27,7 +27,7 @@ use crate::declared::{self, Dialect};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::Event;
 use crate::export::{self, Changeset, Choice, Intent, Ways};
-use crate::object::{DeclaredSet, ObjectId, ProblemKind, resolve};
+use crate::object::{DeclaredSet, ObjectId, resolve};
 use crate::report::{self, About, Delivered, Exported};
 use crate::source;
 
@@ -134,8 +134,7 @@ async fn export(args: &ExportArgs, turn: &Turn) -> Result<Exit, Failure> {
     }
     ended?;
     // What cannot be read is not known to be as it is live.
-    let is_readable = !set.problems.iter().any(|problem| problem.kind == ProblemKind::Error);
-    match exported.is_whole() && is_readable {
+    match exported.is_whole() && !set.has_errors() {
         true => Ok(Exit::Done),
         false => Ok(Exit::LookAt),
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::object::normalize::LAST_APPLIED;
+
 /// The label of Secrets of clusters, with its value.
 pub const CLUSTER_LABEL: (&str, &str) = ("argocd.argoproj.io/secret-type", "cluster");
 
@@ -14,7 +16,7 @@ pub fn cluster_secret(live: &Value) -> Value {
     let mut annotations = metadata["annotations"].clone();
     if let Some(annotations) = annotations.as_object_mut() {
         // It may repeat the whole Secret.
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+        annotations.remove(LAST_APPLIED);
     }
     let data = live["data"].as_object().into_iter().flatten();
     let data = data.filter(|(key, _)| matches!(&***key, "name" | "server" | "project"));
