@@ -282,11 +282,8 @@ impl Work<'_> {
                 items.insert(at, entry);
             }
             let edit = Edit::set(yaml_splice::path!["resources"], items);
-            let text = self.text(&kustomization).unwrap_or_default();
             // Where that fails the files are not rendered, which the proof finds.
-            if let Ok(edited) = yaml_splice::edit(&text, 0, &[edit]) {
-                self.put(&kustomization, edited.text);
-            }
+            let _ = self.splice(Place::file(&*kustomization), &kustomization, 0, &[edit]);
         }
     }
 }

@@ -73,13 +73,8 @@ impl Work<'_> {
         let text = at(&value, &site.text)
             .and_then(Value::as_str)
             .ok_or("the text is gone")?;
-        let edited = yaml_splice::edit(text, 0, edits).map_err(|error| error.to_string())?;
-        self.splice(
-            place,
-            &site.file,
-            document,
-            &[Edit::set(site.text.clone(), edited.text)],
-        )
+        let edited = self.spliced(&place, text, 0, edits)?;
+        self.splice(place, &site.file, document, &[Edit::set(site.text.clone(), edited)])
     }
 
     fn image(&mut self, site: &Site, new: Option<&Value>) -> Result<Place, String> {

@@ -1,3 +1,4 @@
+mod anew;
 mod engines;
 mod generators;
 mod places;

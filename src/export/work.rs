@@ -99,6 +99,9 @@ impl<'a> Work<'a> {
 
     pub fn finish(mut self) -> Changeset {
         self.list_all();
+        let Changeset { files, reemitted, .. } = &mut self.made;
+        // Of what goes in the end nothing is lost.
+        reemitted.retain(|place| !matches!(files.get(&place.file), Some(None)));
         self.made
     }
 
@@ -232,12 +235,24 @@ impl<'a> Work<'a> {
         edits: &[Edit],
     ) -> Result<Place, String> {
         let text = self.text(file)?;
-        let edited = yaml_splice::edit(&text, document, edits).map_err(|error| error.to_string())?;
-        if edited.reemitted && !self.made.reemitted.contains(&place) {
+        let edited = self.spliced(&place, &text, document, edits)?;
+        self.put(file, edited);
+        Ok(place)
+    }
+
+    /// A text with its edits. The place stands for it where a part of it has to be written anew.
+    pub(super) fn spliced(
+        &mut self,
+        place: &Place,
+        text: &str,
+        document: usize,
+        edits: &[Edit],
+    ) -> Result<String, String> {
+        let edited = yaml_splice::edit(text, document, edits).map_err(|error| error.to_string())?;
+        if edited.reemitted && !self.made.reemitted.contains(place) {
             self.made.reemitted.push(place.clone());
         }
-        self.put(file, edited.text);
-        Ok(place)
+        Ok(edited.text)
     }
 
     pub(super) fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
@@ -269,11 +284,9 @@ impl<'a> Work<'a> {
                 continue;
             };
             let edit = Edit::remove(yaml_splice::path!["resources", at]);
-            let text = self.text(&kustomization)?;
-            let edited = yaml_splice::edit(&text, 0, &[edit]).map_err(|error| error.to_string())?;
+            self.splice(Place::file(&*kustomization), &kustomization, 0, &[edit])?;
             let folder = parent(&kustomization);
-            let is_empty = items(&resources).count() == 1 && makes_nothing(&edited.text);
-            self.put(&kustomization, edited.text);
+            let is_empty = items(&resources).count() == 1 && makes_nothing(&self.text(&kustomization)?);
             if is_empty && self.is_part_of_another(folder) {
                 self.made.files.insert(kustomization.clone(), None);
                 self.unlist(folder)?;
