@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use yaml_splice::Edit;
 
-use super::engine::is_bootstrapped;
 use super::layers::texts;
-use super::spot::Finder;
-use super::template::is_of_template;
 use super::work::{Made, Work};
 use crate::declared::{is_encrypted, is_kustomization};
-use crate::object::{Declared, Manifest, Place, Renderer};
+use crate::object::{Manifest, Place};
 use crate::source::path::{is_within, join, parent, resolve, upwards};
 
 /// Makes the name of a file, without its ending, of a kind in small letters and a name.
@@ -24,63 +21,6 @@ const NAMES: [FileName; 4] = [
     |kind, _| kind.to_owned(),
     |_, name| name.to_owned(),
 ];
-
-/// Folders that are tried for a new object at most.
-const MOST_FOLDERS: usize = 6;
-
-/// Folders for a new object, the likeliest first: those with most objects of its namespace (of its kind, where it has none). Files of the
-/// units themselves go before those of bases, and for a base on which several overlays are built stands the overlay. What a chart makes
-/// stands for a place beside its HelmRelease, else among its templates.
-pub(super) fn folders<'f>(finder: &'f Finder<'_>, manifest: &Manifest) -> Vec<String> {
-    let (tree, set) = (finder.tree, finder.known.set);
-    let editable = |declared: &Declared| {
-        let file = &declared.provenance.file;
-        let is_open = declared.provenance.renderer != Renderer::Helm || is_of_template(tree, declared);
-        is_open && tree.is_file(file) && !is_kustomization(file) && !is_bootstrapped(file)
-    };
-    let stands_for = |declared| finder.helm_release(declared).unwrap_or(declared);
-    let place = |declared: &'f Declared| {
-        let (file, unit) = (&declared.provenance.file, set.units.get(declared.unit.0));
-        let unit = unit.map_or("", |unit| &*unit.path);
-        let is_kustomized = declared.provenance.renderer == Renderer::Kustomize;
-        match is_kustomized && finder.layers.is_shared(file) && finder.layers.has(unit) {
-            true => (unit, true),
-            false => (parent(file), is_within(file, unit)),
-        }
-    };
-    let in_folders = |alike: &dyn Fn(&Declared) -> bool| {
-        let mut counts: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
-        let alike = set.objects.iter().filter(|declared| alike(declared));
-        for declared in alike.map(stands_for).filter(|declared| editable(declared)) {
-            let (folder, own) = place(declared);
-            let (is_own, count) = counts.entry(folder).or_default();
-            *is_own |= own;
-            *count += 1;
-        }
-        let mut folders: Vec<(&str, (bool, usize))> = counts.into_iter().collect();
-        folders.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        folders
-    };
-    let kind = manifest.group_kind();
-    let in_namespace = manifest.namespace().map(|namespace| {
-        in_folders(&|declared| {
-            declared.id.namespace.as_deref() == Some(namespace)
-                || declared.id.is("", "Namespace") && declared.id.name == namespace
-        })
-    });
-    let of_kind = in_folders(&|declared| declared.id.group_kind() == kind);
-    let alike = in_folders(&|declared| declared.id.namespace.is_none() == manifest.namespace().is_none());
-    // Where all is in one folder it takes what is like nothing in it, too.
-    let anywhere = Some(in_folders(&|_| true)).filter(|folders| folders.len() == 1);
-    let mut found: Vec<String> = Vec::new();
-    let likely = in_namespace.into_iter().flatten().chain(of_kind).chain(alike);
-    for (folder, _) in likely.chain(anywhere.into_iter().flatten()) {
-        if found.len() < MOST_FOLDERS && !found.iter().any(|known| known == folder) {
-            found.push(folder.to_owned());
-        }
-    }
-    found
-}
 
 /// A name that every file system takes and nobody has to quote.
 pub(super) fn file_name(stem: &str) -> String {

@@ -13,6 +13,7 @@
 //! | `layers`, `patches`, `replacements`, `common`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch, copy and give to all; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
 //! | `template` | changes made in templates of the repository's own charts |
+//! | `homes` | folders for new objects: by app, by namespace, by kind |
 //! | `generators` | what generators make a value of, and how it is changed |
 //! | `secret`, `external` | values of Secrets, encrypted with SOPS or sealed; where they are kept elsewhere, what names them |
 //! | `path` | a field as drift names it, found in a document |
@@ -31,6 +32,7 @@ mod engine;
 mod external;
 mod files;
 mod generators;
+mod homes;
 mod intend;
 mod layers;
 mod make;
@@ -49,7 +51,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -202,7 +204,7 @@ pub fn place(
         layers: &layers,
         known: &known,
         reading,
-        folders: RefCell::default(),
+        homes: OnceCell::new(),
     };
     let mut trials = Trials {
         before: Rendered::of(tree, reading)?,

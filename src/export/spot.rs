@@ -1,19 +1,18 @@
 //! Where a field could be decided: candidates, the likeliest first. Which one does is shown by rendering.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 
 use serde_json::Value;
 use yaml_splice::Step;
 
-use super::add::folders;
 use super::common::common;
+use super::homes::Homes;
 use super::layers::{Layer, Layers, items};
 use super::patches::is_part;
 use super::work::{Known, at};
 use super::{Change, path};
 use crate::declared;
-use crate::object::{Declared, GroupKind, ObjectId, Renderer};
+use crate::object::{Declared, ObjectId, Renderer};
 use crate::source::Tree;
 use crate::source::path::parent;
 
@@ -195,17 +194,14 @@ impl Spot {
     }
 }
 
-/// Folders by namespace and kind.
-pub(super) type Folders = BTreeMap<(Option<String>, GroupKind), Vec<String>>;
-
 /// Finds them.
 pub(super) struct Finder<'a> {
     pub tree: &'a Tree,
     pub layers: &'a Layers,
     pub known: &'a Known<'a>,
     pub reading: &'a declared::Options,
-    /// Folders for new objects, by namespace and kind.
-    pub folders: RefCell<Folders>,
+    /// Folders for new objects.
+    pub homes: OnceCell<Homes<'a>>,
 }
 
 /// A field that changes.
@@ -238,10 +234,9 @@ impl Finder<'_> {
     /// The places for a change; what is shared with other overlays last.
     pub fn spots(&self, change: &Change) -> Vec<Spot> {
         if let Change::Add { manifest } = change {
-            let key = (manifest.namespace().map(str::to_owned), manifest.group_kind());
-            let mut known = self.folders.borrow_mut();
-            let folders = known.entry(key).or_insert_with(|| folders(self, manifest));
-            return folders.iter().cloned().map(|folder| Spot::NewFile { folder }).collect();
+            let homes = self.homes.get_or_init(|| Homes::of(self));
+            let folders = homes.folders(manifest).into_iter();
+            return folders.map(|folder| Spot::NewFile { folder }).collect();
         }
         let Some(declared) = self.known.get(&change.object()) else {
             return vec![Spot::Document];

@@ -1,6 +1,7 @@
 mod anew;
 mod engines;
 mod generators;
+mod homes;
 mod places;
 mod stubs;
 mod values;
