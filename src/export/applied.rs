@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::path;
-use super::work::at;
+use super::work::{Known, at};
 use crate::audit::{self, Finding};
-use crate::object::{Declared, DeclaredSet, FieldDrift, LiveUnit, ObjectId, differences};
+use crate::object::{DeclaredSet, FieldDrift, LiveUnit, ObjectId, differences};
 use crate::source::path::is_within;
 
 /// How deep a unit may lie in units.
@@ -31,12 +31,32 @@ impl Applied {
             .filter(|commit| !commit.is_empty() && commit != at_hand)
             .collect()
     }
+}
+
+/// That beside what is declared now.
+pub(super) struct Beside<'a> {
+    units: &'a [LiveUnit],
+    now: &'a Known<'a>,
+    earlier: BTreeMap<&'a str, Option<Known<'a>>>,
+}
+
+impl<'a> Beside<'a> {
+    pub fn new(applied: &'a Applied, now: &'a Known<'a>) -> Self {
+        let earlier = applied.sets.iter();
+        Self {
+            units: &applied.units,
+            now,
+            earlier: earlier
+                .map(|(commit, set)| (&**commit, set.as_ref().map(Known::of)))
+                .collect(),
+        }
+    }
 
     /// Why a missing object is missing by its engine's doing and by nobody's hand; `None`: it is not, as far as can be told.
-    pub(super) fn missing(&self, finding: &Finding, set: &DeclaredSet) -> Option<String> {
-        match self.of(&finding.id, set)? {
+    pub fn missing(&self, finding: &Finding) -> Option<String> {
+        match self.of(&finding.id)? {
             (unit, None) => Some(unread(unit)),
-            (unit, Some(earlier)) if declared(&finding.id, earlier).is_none() => {
+            (unit, Some(earlier)) if earlier.get(&finding.id).is_none() => {
                 Some(format!("{}, which does not declare it", applied(unit)))
             }
             _ => None,
@@ -44,19 +64,18 @@ impl Applied {
     }
 
     /// Which fields of a drifted object its engine set so, or left out, and why that is known.
-    pub(super) fn fields<'f>(
+    pub fn fields<'f>(
         &self,
         finding: &Finding,
         fields: &'f [FieldDrift],
         live: &Value,
-        set: &DeclaredSet,
     ) -> Option<(Vec<&'f FieldDrift>, String)> {
-        let (unit, earlier) = self.of(&finding.id, set)?;
+        let (unit, earlier) = self.of(&finding.id)?;
         let by_hand = |field: &FieldDrift| finding.verdict.owner(field).is_some_and(audit::is_by_hand);
         let earlier = match earlier {
             None => None,
             // It was made by hand, and is declared since.
-            Some(earlier) => Some(declared(&finding.id, earlier)?.manifest.value()),
+            Some(earlier) => Some(earlier.get(&finding.id)?.manifest.value()),
         };
         let is_its = |field: &&FieldDrift| {
             !by_hand(field)
@@ -77,20 +96,20 @@ impl Applied {
     }
 
     /// The unit that applies an object, where it applied another commit last, and what that declares.
-    fn of(&self, id: &ObjectId, set: &DeclaredSet) -> Option<(&LiveUnit, Option<&DeclaredSet>)> {
-        let unit = self.unit_of(id, set)?;
-        let earlier = self.sets.get(&unit.synced)?;
+    fn of(&self, id: &ObjectId) -> Option<(&LiveUnit, Option<&Known<'a>>)> {
+        let unit = self.unit_of(id)?;
+        let earlier = self.earlier.get(&*unit.synced)?;
         Some((unit, earlier.as_ref()))
     }
 
     /// The engine's object that applies an object from Git, or else what it is made of.
-    fn unit_of(&self, id: &ObjectId, set: &DeclaredSet) -> Option<&LiveUnit> {
-        if self.sets.is_empty() {
+    fn unit_of(&self, id: &ObjectId) -> Option<&LiveUnit> {
+        if self.earlier.is_empty() {
             return None;
         }
         let mut id = id;
         for _ in 0..DEEPEST {
-            let unit = set.units.get(declared(id, set)?.unit.0)?;
+            let unit = self.now.set.units.get(self.now.get(id)?.unit.0)?;
             let Some(engine) = &unit.engine else {
                 let holding = self.units.iter().filter(|live| is_within(&unit.path, &live.path));
                 return holding.max_by_key(|live| live.path.len());
@@ -107,10 +126,6 @@ impl Applied {
 
 fn value<'v>(path: &str, of: &'v Value) -> Option<&'v Value> {
     at(of, &path::steps(path, of)?)
-}
-
-fn declared<'s>(id: &ObjectId, set: &'s DeclaredSet) -> Option<&'s Declared> {
-    set.objects.iter().find(|one| one.id == *id)
 }
 
 fn applied(unit: &LiveUnit) -> String {

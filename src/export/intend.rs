@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use sops::sealed::Certificate;
 
-use super::applied::Applied;
+use super::applied::{Applied, Beside};
 use super::choice::not_exported;
-use super::work::{at, sealed_id};
+use super::work::{Known, at, sealed_id};
 use super::{Change, external, path};
 use crate::audit::{Finding, Verdict};
 use crate::cluster::{Cleaned, Proof, Wanted};
-use crate::object::{Declared, DeclaredSet, FieldChange, FieldDrift, LiveObject, Manifest, ObjectId, adopt, is_mark};
+use crate::object::{DeclaredSet, FieldChange, FieldDrift, LiveObject, Manifest, ObjectId, adopt, is_mark};
 
 /// What is to become of the declaration.
 #[derive(Default)]
@@ -59,13 +59,13 @@ const MADE: [(&str, &str); 7] = [
 
 /// The live objects of which manifests are needed for these findings.
 pub fn wanted<'a>(findings: &[&'a Finding], set: &'a DeclaredSet) -> Vec<Wanted<'a>> {
-    let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
+    let known = Known::of(set);
     let live = findings
         .iter()
         .filter(|finding| not_exported(finding).is_none() && !matches!(finding.verdict, Verdict::Missing));
     live.map(|finding| Wanted {
         id: &finding.id,
-        declared: declared.get(&finding.id).copied(),
+        declared: known.get(&finding.id),
     })
     .collect()
 }
@@ -92,7 +92,8 @@ pub fn intend(
     ways: Ways<'_>,
 ) -> Intent {
     let in_doubt = set.has_errors() && !ways.named;
-    let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|one| (&one.id, one)).collect();
+    let known = Known::of(set);
+    let beside = ways.applied.map(|applied| Beside::new(applied, &known));
     let mut intent = Intent::default();
     for (index, finding) in findings.iter().enumerate() {
         let start = intent.changes.len();
@@ -103,7 +104,7 @@ pub fn intend(
                 "a part of the repository could not be read (see above), and may declare it: name it with --only"
                     .to_owned(),
             ),
-            false => changes(finding, &declared, set, one, ways),
+            false => changes(finding, &known, beside.as_ref(), one, ways),
         };
         match changes {
             Ok(Changes { changes, first, left }) => {
@@ -137,8 +138,8 @@ struct Changes {
 
 fn changes(
     finding: &Finding,
-    known: &BTreeMap<&ObjectId, &Declared>,
-    set: &DeclaredSet,
+    known: &Known<'_>,
+    beside: Option<&Beside<'_>>,
     cleaned: Option<&Cleaned>,
     ways: Ways<'_>,
 ) -> Result<Changes, String> {
@@ -147,7 +148,7 @@ fn changes(
     }
     let object = || finding.id.clone();
     if matches!(finding.verdict, Verdict::Missing) {
-        if let Some(reason) = ways.applied.and_then(|applied| applied.missing(finding, set)) {
+        if let Some(reason) = beside.and_then(|beside| beside.missing(finding)) {
             return Err(reason);
         }
         return Ok(Changes {
@@ -169,10 +170,10 @@ fn changes(
                 sealed.provenance.place()
             ));
         }
-        if let Some(maker) = external::maker(&finding.id, set) {
+        if let Some(maker) = external::maker(&finding.id, known.set) {
             return Err(format!("{maker} declares it, and its store has the values"));
         }
-        return add(finding, &cleaned.manifest, set, ways);
+        return add(finding, &cleaned.manifest, known.set, ways);
     };
     let declared = known
         .get(&finding.id)
@@ -190,9 +191,7 @@ fn changes(
     if fields.is_empty() {
         return Err("only the marks of its engine are missing: it sets them when it applies the object".to_owned());
     }
-    let its = ways
-        .applied
-        .and_then(|applied| applied.fields(finding, &fields, live, set));
+    let its = beside.and_then(|beside| beside.fields(finding, &fields, live));
     let left = its.as_ref().map(|(its, why)| {
         let paths: Vec<&str> = its.iter().map(|field| &*field.path).collect();
         format!("{}: {why}", paths.join(", "))
