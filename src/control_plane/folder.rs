@@ -1,6 +1,8 @@
 //! The folder of a control plane: made, and filled with everything that its parts read.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +15,10 @@ use crate::error::{Failure, Kind};
 
 /// What the operating system allows for the path of a Unix socket, less the longest name in the folder.
 const LONGEST_FOLDER: usize = 103 - 12;
+/// How often a folder is removed until it is gone.
+const ATTEMPTS: u32 = 50;
+/// The pause in between.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What every failure here comes to.
 pub(super) const NOT_STARTED: &str = "the throwaway control plane could not be started";
 
@@ -34,6 +40,20 @@ pub(super) fn make() -> Result<tempfile::TempDir, Failure> {
     } else {
         Ok(folder)
     }
+}
+
+/// Removes a folder. What somebody still writes into it while it goes is removed by the next attempt.
+pub(super) async fn remove(folder: &Path) -> Result<(), String> {
+    let mut last = String::new();
+    for _ in 0..ATTEMPTS {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => last = error.to_string(),
+            // Already gone is as good.
+            _ => return Ok(()),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(format!("{} stays: {last}", folder.display()))
 }
 
 /// Writes everything that the parts read; gives the administrator's kubeconfig.
@@ -127,3 +147,36 @@ omitStages: [ResponseStarted]
 rules:
 - level: Metadata
 ";
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_goes_although_somebody_still_writes_into_it() {
+        let folder = make().expect("because the tests need a temporary folder");
+        let inside = folder.path().join("data");
+        std::fs::create_dir(&inside).expect("because the folder is ours");
+        let (at, begins) = (inside.clone(), std::sync::Arc::new(std::sync::OnceLock::new()));
+        let begun = std::sync::Arc::clone(&begins);
+        let writer = std::thread::spawn(move || {
+            let goes_on = || begun.get().is_none_or(|begun: &Instant| begun.elapsed() < 3 * PAUSE);
+            let files = (0..).take_while(|_| goes_on());
+            // Until the folder is gone at the latest.
+            files
+                .map(|number: u32| std::fs::write(at.join(number.to_string()), ""))
+                .all(|written| written.is_ok())
+        });
+        // While so many go, others come.
+        while std::fs::read_dir(&inside).map_or(0, Iterator::count) < 500 {
+            std::thread::yield_now();
+        }
+        begins.set(Instant::now()).expect("because it begins once");
+        assert_eq!(remove(folder.path()).await, Ok(()));
+        assert!(!folder.path().exists());
+        let _ = writer.join().expect("because it only writes");
+        assert_eq!(remove(folder.path()).await, Ok(()), "what is gone already is gone");
+    }
+}

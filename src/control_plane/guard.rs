@@ -19,6 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::egress;
+use super::folder;
 use super::injector;
 use super::parts::{Part, Program, file};
 use super::stages::{self, Player};
@@ -109,13 +110,12 @@ async fn guard(folder: &Path) -> Result<(), String> {
     tokio::spawn(injector::inject(api.clone(), read(file::BACKENDS)?));
 
     let mut parts = Parts::new(folder, api);
-    let waited = until_the_end(&mut parts).await;
+    let mut ended = until_the_end(&mut parts).await;
     parts.end_all().await;
     for folder in parts.remove.iter().chain([&parts.folder]) {
-        // Already gone is as good.
-        let _ = std::fs::remove_dir_all(folder);
+        ended = ended.and(folder::remove(folder).await);
     }
-    waited
+    ended
 }
 
 /// Follows orders until stdin ends or a signal comes.

@@ -79,6 +79,28 @@ fn processes(folder: &Path) -> Vec<PathBuf> {
     .collect()
 }
 
+/// Waits until neither a process nor the folder of a control plane is left.
+fn until_gone(folder: &Path) {
+    let start = std::time::Instant::now();
+    loop {
+        let left = processes(folder);
+        if left.is_empty() && !folder.exists() {
+            return;
+        }
+        let named = |process: &PathBuf| std::fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+        let files = std::fs::read_dir(folder).into_iter().flatten();
+        let files = files.filter_map(|entry| Some(entry.ok()?.file_name()));
+        assert!(
+            start.elapsed().as_secs() < 120,
+            "left after two minutes: {:?}, {:?}\n{}",
+            left.iter().map(named).collect::<Vec<_>>(),
+            files.collect::<Vec<_>>(),
+            std::fs::read_to_string(folder.join("guard.log")).unwrap_or_default()
+        );
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_rehearsal_that_is_interrupted_leaves_nothing() {
     let space = "ended";
@@ -123,7 +145,7 @@ fn a_rehearsal_that_is_interrupted_leaves_nothing() {
         text.ends_with("\nError: nothing was written: the export was interrupted\n") && !text.contains("Verified"),
         "{text}"
     );
-    until(&|| processes(&planes[0]).is_empty() && !planes[0].exists());
+    until_gone(&planes[0]);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     assert_eq!(repo.git(&["branch", "--list", "ended"]), "");
     assert!(!Path::new(&report).exists());
