@@ -8,6 +8,7 @@ use refloat::source::{self, Tree};
 
 use crate::support::repo::{Repo, case};
 use crate::support::run::tool_folder;
+use crate::support::tools::at_hand;
 
 fn fixture(name: &str) -> Repo {
     Repo::of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name))
@@ -356,17 +357,13 @@ fn what_a_kustomization_names_elsewhere_is_told_without_its_password() {
 
 #[test]
 fn programs_render_kustomizations_too() {
-    let Some(kubectl) = refloat::process::which("kubectl") else {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: kubectl is not on PATH");
-        }
+    if !at_hand("kubectl") {
         return;
-    };
+    }
     let repo = fixture("kustomize-shop");
     let paths = options(&["overlays/production"]);
     let with_it = Options {
-        kustomize: Some(kubectl),
+        kustomize: refloat::process::which("kubectl"),
         ..paths.clone()
     };
     let set = load(repo.path(), &with_it);

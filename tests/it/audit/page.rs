@@ -9,6 +9,7 @@ use super::send;
 use crate::support::plane::fresh;
 use crate::support::repo::Repo;
 use crate::support::run::refloat;
+use crate::support::tools::skipped;
 
 /// What a person does with the page, one after the other, and what is to be seen then.
 const PERSON: &str = r##"<script>
@@ -70,10 +71,7 @@ fn opened(chromium: &Path, page: &Path, more: &[&str]) -> String {
 fn a_page_is_searched_and_sorted() {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let Some(chromium) = names.into_iter().find_map(refloat::process::which) else {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: no Chromium is on PATH");
-        }
+        skipped("how a page is searched and sorted: no Chromium is on PATH");
         return;
     };
     let plane = fresh();

@@ -12,6 +12,7 @@ use super::root;
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
+use crate::support::tools::at_hand;
 
 /// What no output may hold: values of Secrets, as they are and as the API has them.
 const CANARIES: [&str; 2] = ["canary-not-a-secret", "Y2FuYXJ5LW5vdC1hLXNlY3JldC"];
@@ -155,11 +156,7 @@ fn exactly_what_was_done_by_hand_is_found() {
             ran.stdout
         );
     }
-    if refloat::process::which("kubectl").is_none() {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: kubectl is not on PATH");
-        }
+    if !at_hand("kubectl") {
         return;
     }
 

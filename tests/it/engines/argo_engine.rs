@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use refloat::control_plane::Options;
-use refloat::process::which;
 use serde_json::{Value, json};
 
 use super::argo_shop::KEY;
@@ -16,6 +15,7 @@ use crate::rollback::live;
 use crate::support::plane::{Plane, fresh, fresh_with, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
+use crate::support::tools::at_hand;
 
 const TRACKING: &str = "argocd.argoproj.io/tracking-id";
 
@@ -115,7 +115,7 @@ impl Played {
 
 #[test]
 fn argo_cd_makes_the_shop_while_refloat_waits() {
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     let repo = Repo::of_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/argo-shop"));

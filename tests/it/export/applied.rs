@@ -1,7 +1,6 @@
 //! Exported again before the engine applied what was exported and merged: nothing is reverted, and nothing is declared twice.
 
 use refloat::control_plane::Options;
-use refloat::process::which;
 use serde_json::json;
 
 use super::odd::said;
@@ -10,6 +9,7 @@ use crate::rollback::{returns, send};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::Ran;
+use crate::support::tools::at_hand;
 
 const MERGE: &str = "application/merge-patch+json";
 const UNIT: &str = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/apps";
@@ -77,7 +77,7 @@ fn lines(repo: &Repo) -> String {
 
 #[test]
 fn what_engines_are_late_with_is_not_reverted() {
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     let plane = fresh_with(Options::default());

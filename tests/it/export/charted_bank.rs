@@ -10,6 +10,7 @@ use crate::audit::whole::{act, table};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
+use crate::support::tools::at_hand;
 
 const HELM: [&str; 1] = ["helm"];
 
@@ -133,7 +134,7 @@ fn found(plane: &Plane, repo: &Repo, path: &str) -> Vec<String> {
 
 /// A control plane in which it was restored, and all was done by hand that people do.
 fn after_the_emergency(repo: &Repo, path: &str) -> Option<Plane> {
-    refloat::process::which("kubectl")?;
+    at_hand("kubectl").then_some(())?;
     let plane = fresh_with(Options {
         simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
         ..Options::default()

@@ -1,11 +1,10 @@
 //! Charts that a kustomization asks for (`helmCharts`): what they make is changed by their values, wherever these stand, else patched.
 
-use refloat::process::which;
-
 use super::odd::{found, kubectl, said};
 use super::secrets::{plane, run};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
+use crate::support::tools::at_hand;
 
 const SPACE: &str = "inflated";
 
@@ -71,7 +70,7 @@ fn with_helm(command: &str, repo: &Repo, more: &[&str]) -> Ran {
 
 #[test]
 fn what_a_kustomization_inflates_is_changed_by_its_values() {
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     let repo = repo();

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::secrets::{CANARIES, plane, run};
 use crate::support::repo::{Repo, git_in};
 use crate::support::run::{Ran, refloat};
+use crate::support::tools::{at_hand, skipped};
 
 /// A namespace, declared and live, with these files.
 pub(super) fn live(namespace: &str, files: &[(&str, &str)]) -> Option<Repo> {
-    which("kubectl")?;
+    at_hand("kubectl").then_some(())?;
     let own = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n");
     let repo = Repo::with(&[&[("apps/namespace.yaml", &*own)], files].concat());
     for (key, value) in [("user.name", "Dev"), ("user.email", "dev@example.invalid")] {
@@ -248,10 +249,7 @@ impl<'a> Closed<'a> {
         let closed = Self(folder);
         closed.set("a-w", "+i");
         if std::fs::write(folder.join("try"), "").is_ok() {
-            #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-            {
-                eprintln!("skipped: root may write everywhere here");
-            }
+            skipped("a checkout that cannot be written to: root may write everywhere here");
             std::fs::remove_file(folder.join("try")).expect("because it was just made");
             return None;
         }
@@ -397,7 +395,7 @@ fn secrets_that_something_makes_are_left_to_it() {
 #[test]
 fn what_one_user_did_or_what_was_done_since_is_exported_alone() {
     let space = "whose";
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     let plane = crate::support::plane::shared();

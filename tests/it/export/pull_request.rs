@@ -6,13 +6,13 @@ use std::process::Command;
 use std::sync::PoisonError;
 
 use refloat::forge::Kind;
-use refloat::process::which;
 use serde_json::json;
 
 use super::secrets::{CANARIES, KEY, plane, recipient, run};
 use crate::forge::{TOKEN, nothing, serve, status};
 use crate::support::repo::{Repo, git_in};
 use crate::support::run::{Ran, Refloat};
+use crate::support::tools::at_hand;
 use crate::support::web::{Asked, Web};
 
 /// A forge, the name of its token, and its project.
@@ -152,7 +152,7 @@ fn by_hand() {
 
 #[test]
 fn a_request_is_opened_updated_and_left_alone() {
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     by_hand();

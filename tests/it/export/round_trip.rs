@@ -10,10 +10,11 @@ use crate::audit::{bank, restore, root};
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::{Repo, case, git_in};
 use crate::support::run::Ran;
+use crate::support::tools::at_hand;
 
 /// A control plane in which mobile-bank was restored, and all was done by hand that people do.
 fn after_the_emergency() -> Option<Plane> {
-    refloat::process::which("kubectl")?;
+    at_hand("kubectl").then_some(())?;
     let plane = bank();
     for (index, line) in table().iter().enumerate() {
         act(&plane, index + 1, line);
@@ -340,7 +341,7 @@ const TO_ANTHOS: &[(&str, &str)] = &[
 
 #[test]
 fn a_repository_of_others_takes_what_was_done_by_hand() {
-    let (Some((_folder, clone)), true) = (case("bank-of-anthos"), refloat::process::which("kubectl").is_some()) else {
+    let (Some((_folder, clone)), true) = (case("bank-of-anthos"), at_hand("kubectl")) else {
         return;
     };
     assert!(TO_ANTHOS.len() >= 40, "40 different changes");

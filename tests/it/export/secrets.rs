@@ -8,13 +8,13 @@ use ::sops::{Format, Identities, Layout, Rule};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use refloat::control_plane::Options;
-use refloat::process::which;
 use serde_json::json;
 
 use crate::audit::root;
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, Refloat, refloat};
+use crate::support::tools::at_hand;
 
 /// Made for the tests.
 pub(super) const KEY: &str = "AGE-SECRET-KEY-1F6CXQ2SVP0TM9QXXT3Y5MME2Q9EEYMVHT7KC34UXMVSAYK3D645SE54LQL";
@@ -182,7 +182,7 @@ fn by_hand() {
 
 #[test]
 fn values_come_back_where_they_are_kept_or_not_at_all() {
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     let repo = kept();

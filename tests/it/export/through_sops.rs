@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use refloat::process::which;
 use serde_json::json;
 
 use super::secrets::{CANARIES, change, changed, lines, make_live, plane, run, without_canaries};
 use crate::support::key_services::KeyService;
 use crate::support::repo::Repo;
 use crate::support::run::{Refloat, tool_folder};
+use crate::support::tools::at_hand;
 
 /// A key of PGP, with its agent; both go with it.
 struct Pgp {
@@ -19,13 +19,7 @@ struct Pgp {
 
 impl Pgp {
     fn new() -> Option<Self> {
-        if which("gpg").is_none() {
-            #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-            {
-                eprintln!("skipped: gpg is not here");
-            }
-            return None;
-        }
+        at_hand("gpg").then_some(())?;
         let home = tempfile::tempdir().expect("because a temporary folder can be made");
         let mut pgp = Self {
             home,
@@ -175,7 +169,7 @@ fn goes_through_sops(
 
 #[test]
 fn values_for_keys_of_pgp_go_through_sops_and_nowhere_else() {
-    let (true, Some(pgp)) = (which("kubectl").is_some(), Pgp::new()) else {
+    let (true, Some(pgp)) = (at_hand("kubectl"), Pgp::new()) else {
         return;
     };
     let encrypt = |repo: &Repo| {
@@ -195,7 +189,7 @@ fn values_for_keys_of_pgp_go_through_sops_and_nowhere_else() {
 
 #[test]
 fn values_for_keys_that_services_hold_go_through_sops_and_nowhere_else() {
-    if which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     for (namespace, service, names_key) in [

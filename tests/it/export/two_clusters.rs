@@ -18,6 +18,7 @@ use crate::snapshot::{empty, files, key};
 use crate::support::plane::{Plane, contexts, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
+use crate::support::tools::at_hand;
 
 /// Which values SOPS encrypts.
 const SECRET: &str = "^(data|stringData)$";
@@ -101,7 +102,7 @@ fn differing(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>>)
 
 #[test]
 fn a_cluster_that_is_restored_from_an_export_is_the_one_that_was_exported() {
-    if refloat::process::which("kubectl").is_none() {
+    if !at_hand("kubectl") {
         return;
     }
     let (private, public) = key();

@@ -5,5 +5,6 @@ pub mod key_services;
 pub mod plane;
 pub mod repo;
 pub mod run;
+pub mod tools;
 pub mod transcript;
 pub mod web;

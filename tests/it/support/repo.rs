@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::tools::skipped;
+
 /// A repository in a temporary folder, with a branch `main`.
 pub struct Repo {
     folder: tempfile::TempDir,
@@ -118,10 +120,9 @@ fn copy(from: &Path, to: &Path) {
 pub fn case(name: &str) -> Option<(tempfile::TempDir, PathBuf)> {
     let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../shared/cases/{name}.bundle"));
     if !bundle.exists() {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: {name}.bundle is not present beside the repository");
-        }
+        skipped(&format!(
+            "tests of {name}: its bundle is not present beside the repository"
+        ));
         return None;
     }
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
