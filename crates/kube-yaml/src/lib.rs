@@ -6,7 +6,7 @@
 //! 1000, `12e34567` is a string, `<<` merges, a key given twice takes its last value, and streams are
 //! cut at lines that begin with `---` before any YAML is looked at, even inside a block of text.
 //! This crate does the same on top of the event parser of `serde-saphyr`; the table of cases in
-//! `tests/oracle.rs` was read off the Go implementation.
+//! `tests/reference.rs` was read off the Go implementation.
 //!
 //! What it adds: the line of every document, error and repeated key, and a bad document does not lose
 //! its neighbours. Messages never quote values, because the file may hold a Secret.
