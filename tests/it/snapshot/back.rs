@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{CANARY, ENCODED, bank, clean, empty, files, key, send, snapshot};
-use crate::support::plane::{Plane, wait};
+use crate::support::plane::{Plane, contexts, wait};
 use crate::support::run::{Ran, refloat};
 
 fn run(command: &str, from: &Path, plane: &Plane, more: &[&str]) -> Ran {
@@ -109,6 +109,78 @@ fn a_cluster_comes_back() {
     assert_eq!(found(&ran), [""; 0]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     twice(&sealed, &new, &private);
+}
+
+/// Laid out as files, one can be read as it is packed: compared with its cluster, and restored.
+#[test]
+fn a_cluster_comes_back_from_a_folder() {
+    let place = tempfile::tempdir().expect("because a temporary folder can be made");
+    let live = place.path().join("live");
+    let (old, new) = (empty(), empty());
+    send(
+        &old,
+        "POST",
+        "/api/v1/namespaces",
+        &json!({"metadata": {"name": "shop"}}),
+    );
+    let maps = "/api/v1/namespaces/shop/configmaps";
+    let colour = |colour: &str| json!({"metadata": {"name": "settings"}, "data": {"colour": colour}});
+    send(&old, "POST", maps, &colour("blue"));
+    let web = json!({"metadata": {"name": "web"}, "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "web"}},
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "example.com/web:1"}]}}}});
+    send(&old, "POST", "/apis/apps/v1/namespaces/shop/deployments", &web);
+    let ran = snapshot(&old.kubeconfig(), &live, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(live.join("objects/shop/configmaps/settings.yaml").is_file());
+
+    let json = ["--output", "json"];
+    let ran = run("audit", &live, &old, &json);
+    assert_eq!((found(&ran), ran.code), (Vec::new(), 0), "{}", ran.stderr);
+    send(
+        &old,
+        "PATCH",
+        &format!("{maps}/settings?fieldManager=kubectl-edit"),
+        &colour("red"),
+    );
+    let ran = run("audit", &live, &old, &json);
+    let changes = found(&ran);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert!(
+        changes.len() == 1 && changes[0].starts_with("drifted ConfigMap/settings"),
+        "{changes:?}"
+    );
+
+    let ran = run("restore", &live, &new, &["--old-cluster-is-gone"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(
+        get(&new, &format!("{maps}/settings"))["data"],
+        json!({"colour": "blue"})
+    );
+    let web = get(&new, "/apis/apps/v1/namespaces/shop/deployments/web");
+    assert_eq!(web["status"]["readyReplicas"], 2, "{web}");
+    let ran = run("audit", &live, &new, &json);
+    assert_eq!((found(&ran), ran.code), (Vec::new(), 0), "{}", ran.stderr);
+
+    let config = contexts(&[("old", &old), ("new", &new)], place.path());
+    let diff = |cluster: &str| {
+        let live = live.display().to_string();
+        refloat(["diff", &live, cluster, "--kubeconfig", &config]).run()
+    };
+    let same = diff("cluster:new");
+    assert!(
+        same.stdout.starts_with("Nothing differs between snapshot ") && same.code == 0,
+        "{}{}",
+        same.stdout,
+        same.stderr
+    );
+    let other = diff("cluster:old");
+    let told = "  changed  ConfigMap/shop/settings\n           .data.colour  \"blue\" → \"red\"\n1 object differs between snapshot ";
+    assert!(
+        other.stdout.starts_with(told) && other.code == 3,
+        "{}{}",
+        other.stdout,
+        other.stderr
+    );
 }
 
 /// A second restore changes nothing.
