@@ -46,6 +46,9 @@ pub struct Left {
     pub reason: String,
 }
 
+/// What allows the controller of SealedSecrets to write over a Secret.
+const SEALED: &str = "sealedsecrets.bitnami.com/managed";
+
 /// Secrets that are made by something that would make them again: by type or by annotation.
 const MADE: [(&str, &str); 7] = [
     ("helm.sh/release.v1", "Helm keeps a release in it"),
@@ -53,7 +56,7 @@ const MADE: [(&str, &str); 7] = [
     ("bootstrap.kubernetes.io/token", "it lets nodes join, and expires"),
     ("cert-manager.io/certificate-name", "cert-manager makes it"),
     ("reconcile.external-secrets.io/data-hash", "External Secrets makes it"),
-    ("sealedsecrets.bitnami.com/managed", "a SealedSecret makes it"),
+    (SEALED, "a SealedSecret makes it"),
     ("kubed.appscode.com/origin", "it is a copy of another"),
 ];
 
@@ -231,7 +234,11 @@ fn add(finding: &Finding, manifest: &Manifest, set: &DeclaredSet, ways: Ways<'_>
         Some(certificate) => {
             let sealed = certificate.seal(manifest.value(), None);
             let sealed = sealed.map_err(|error| format!("it cannot be sealed: {error}"))?;
-            (Manifest::new(sealed)?, None)
+            let (name, namespace) = (&finding.id.name, finding.id.namespace.as_deref().unwrap_or_default());
+            let first = format!(
+                "let its controller take the Secret over: kubectl annotate secret {name} -n {namespace} {SEALED}=true"
+            );
+            (Manifest::new(sealed)?, Some(first))
         }
         None if is_secret && !ways.encrypt => match external::stub(manifest, set) {
             Some((stub, first)) => (stub, Some(first)),

@@ -99,9 +99,9 @@ pub(super) fn lines(diff: &str, of: char) -> Vec<&str> {
     diff.lines().filter(is).collect()
 }
 
-fn sealed() -> String {
+fn sealed(namespace: &str) -> String {
     let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "login", "namespace": "kept"},
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": {"name": "login", "namespace": namespace},
         "stringData": {"user": "old", "password": "old"},
     });
     let certificate = std::fs::read(root("crates/sops/tests/keys/sealing.crt")).expect("because it is kept here");
@@ -129,7 +129,7 @@ fn kept() -> Repo {
             "namespace.yaml",
             "apiVersion: v1\nkind: Namespace\nmetadata: {name: kept}\n",
         ),
-        ("sealed.yaml", &sealed()),
+        ("sealed.yaml", &sealed("kept")),
         ("external.yaml", &(external("db") + &external("mq"))),
         (
             "clear.yaml",
@@ -145,6 +145,7 @@ fn kept() -> Repo {
     ])
 }
 
+const CERTIFICATE: [&str; 2] = ["--sealed-secrets-cert", "crates/sops/tests/keys/sealing.crt"];
 const OPENED: [&str; 3] = ["--sealed-secrets-key", "crates/sops/tests/keys/sealing.key", "--unseal"];
 
 /// All that somebody does to them by hand.
@@ -202,9 +203,8 @@ fn values_come_back_where_they_are_kept_or_not_at_all() {
     repo.git(&["checkout", "-q", "--", "."]);
     repo.git(&["clean", "-fdq"]);
 
-    let certificate = ["--sealed-secrets-cert", "crates/sops/tests/keys/sealing.crt"];
     // The stub is for repositories that do not seal.
-    let sealed = [&only[..], &OPENED, &certificate, &["--except", "Secret/kept/till"]].concat();
+    let sealed = [&only[..], &OPENED, &CERTIFICATE, &["--except", "Secret/kept/till"]].concat();
     let ran = run("export", &repo, &sealed, with_key);
     let ran_too = run("export", &repo, &["--only", "Secret/kept/till", "--write"], with_key);
     assert!(
@@ -265,4 +265,77 @@ fn values_come_back_where_they_are_kept_or_not_at_all() {
         "{}",
         again.stdout
     );
+}
+
+#[test]
+fn a_new_secret_is_sealed_and_the_key_of_the_controller_opens_it() {
+    if !at_hand("kubectl") {
+        return;
+    }
+    let space = "sealing";
+    let repo = Repo::with(&[("sealed.yaml", &sealed(space))]);
+    make_live(space, &repo, &OPENED, |run| run);
+    let pin = format!("--from-literal=pin={}-new", CANARIES[0]);
+    plane().kubectl(&["create", "secret", "generic", "till", "-n", space, &pin], "");
+    let only = ["--only", "Secret/sealing/till", "--write"];
+    let ran = run("export", &repo, &[&only[..], &CERTIFICATE].concat(), |run| run);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let annotate = "annotate secret till -n sealing sealedsecrets.bitnami.com/managed=true";
+    let first = format!("first: let its controller take the Secret over: kubectl {annotate}\n");
+    assert!(ran.stdout.contains(&first), "{}{}", ran.stdout, ran.stderr);
+    changed(&repo);
+    let added = repo.git(&["diff", "--cached", "--name-status"]);
+    let [file] = added.lines().collect::<Vec<_>>()[..] else {
+        panic!("{added}")
+    };
+    let file = file.strip_prefix("A\t").expect("because it is new");
+    let text = std::fs::read_to_string(repo.path().join(file)).expect("because it was just listed");
+    assert!(
+        text.starts_with(
+            "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata:\n  name: till\n  namespace: sealing\n"
+        ),
+        "{text}"
+    );
+    repo.commit("what was done by hand");
+
+    let place = repo.path().display().to_string();
+    let opened = |key: &str| {
+        let args = [
+            "render",
+            &*place,
+            "--show-secrets",
+            "--unseal",
+            "--sealed-secrets-key",
+            key,
+        ];
+        refloat(args).run()
+    };
+    let ran = opened(OPENED[1]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let documents = kube_yaml::parse(ran.stdout.as_bytes()).into_iter();
+    let mut objects = documents.filter_map(|document| document.value.ok());
+    let till = objects.find(|one| one["kind"] == "Secret" && one["metadata"]["name"] == "till");
+    assert_eq!(
+        till.expect("because its SealedSecret is there")["data"],
+        json!({"pin": BASE64_STANDARD.encode(format!("{}-new", CANARIES[0]))})
+    );
+    assert_eq!(
+        opened("crates/sops/tests/keys/sealing-other.key").code,
+        3,
+        "nobody else's key"
+    );
+
+    // Once both is done there is nothing left to find.
+    plane().kubectl(&annotate.split(' ').collect::<Vec<_>>(), "");
+    plane().kubectl(&["apply", "--server-side", "-f", "-"], &text);
+    let audit = run("audit", &repo, &[&OPENED[..], &["--output", "json"]].concat(), |run| {
+        run
+    });
+    let report: serde_json::Value = serde_json::from_str(&audit.stdout).expect("because it is a report");
+    let findings = report["findings"].as_array().expect("because a report lists them");
+    let of: Vec<_> = findings
+        .iter()
+        .filter(|one| one["object"]["namespace"] == space)
+        .collect();
+    assert!(of.is_empty(), "{of:?}");
 }
