@@ -4,6 +4,7 @@ mod applied;
 mod charted_bank;
 mod charts;
 mod deliver;
+mod edits;
 mod inflated;
 mod kinds;
 mod odd;
