@@ -3,10 +3,11 @@
 
 use refloat::control_plane::Options;
 
-use super::round_trip::{gone, objects};
-use super::{committed, run_with};
+use super::round_trip::gone;
+use super::{committed, encrypted_apart, rules, run_with};
 use crate::audit::root;
 use crate::audit::whole::{act, table};
+use crate::snapshot::key;
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
@@ -76,13 +77,19 @@ mobile:
   pods: 80
 ";
 
-/// mobile-bank as the templates of a chart in `charts/bank`.
-fn chart(repo: &Repo) {
+/// mobile-bank as the templates of a chart in `charts/bank`, but for the Secret that is going to be changed: it is encrypted, beside the
+/// chart.
+fn chart(repo: &Repo, recipient: &str) {
     let bank = Repo::of_folder(&root("fixtures/mobile-bank/clusters/production"));
     let mut taken = 0;
     for file in bank.git(&["ls-files"]).lines() {
         let text = std::fs::read_to_string(bank.path().join(file));
         let mut text = text.expect("because it was listed");
+        if file == "apps/payments/config.yaml" {
+            let (others, sealed) = encrypted_apart(&text, recipient);
+            repo.write("secrets/credentials.yaml", &sealed);
+            text = others;
+        }
         for (_, now, instead) in TAKEN.iter().filter(|(of, _, _)| *of == file) {
             assert_eq!(text.matches(now).count(), 1, "{file}: {now}");
             text = text.replace(now, instead);
@@ -104,23 +111,16 @@ fn chart(repo: &Repo) {
         "apiVersion: v2\nname: bank\nversion: 1.0.0\ndescription: The bank.\n",
     );
     repo.write("charts/bank/values.yaml", VALUES);
+    repo.write(".sops.yaml", &rules(recipient));
 }
 
 fn run(command: &str, plane: &Plane, repo: &Repo, more: &[&str]) -> Ran {
     run_with(&HELM, command, plane, repo.path(), more)
 }
 
-fn restore(plane: &Plane, repo: &Repo, path: &str) {
-    let more = [
-        "--path",
-        path,
-        "--old-cluster-is-gone",
-        "--timeout",
-        "10s",
-        "--soft-wait",
-        "1s",
-    ];
-    let ran = run("restore", plane, repo, &more);
+fn restore(plane: &Plane, repo: &Repo, args: &[&str]) {
+    let more = ["--old-cluster-is-gone", "--timeout", "10s", "--soft-wait", "1s"];
+    let ran = run("restore", plane, repo, &[args, &more].concat());
     assert!(matches!(ran.code, 0 | 3), "{}\n{}", ran.stdout, ran.stderr);
     // It held back what would have undone it.
     let kubeconfig = plane.kubeconfig();
@@ -128,35 +128,35 @@ fn restore(plane: &Plane, repo: &Repo, path: &str) {
     assert!(matches!(resumed.code, 0 | 3), "{}\n{}", resumed.stdout, resumed.stderr);
 }
 
-fn found(plane: &Plane, repo: &Repo, path: &str) -> Vec<String> {
-    objects(&run("audit", plane, repo, &["--path", path, "--output", "json"]))
+/// That nothing there is otherwise than it is declared.
+#[track_caller]
+fn clean(plane: &Plane, repo: &Repo, args: &[&str]) {
+    let audit = run("audit", plane, repo, args);
+    assert_eq!(audit.code, 0, "{}\n{}", audit.stdout, audit.stderr);
 }
 
 /// A control plane in which it was restored, and all was done by hand that people do.
-fn after_the_emergency(repo: &Repo, path: &str) -> Option<Plane> {
+fn after_the_emergency(repo: &Repo, args: &[&str]) -> Option<Plane> {
     at_hand("kubectl").then_some(())?;
     let plane = fresh_with(Options {
         simulate: vec![root("fixtures/simulate/bank-operator.yaml")],
         ..Options::default()
     });
-    restore(&plane, repo, path);
-    assert_eq!(found(&plane, repo, path), Vec::<String>::new());
+    restore(&plane, repo, args);
+    clean(&plane, repo, args);
     for (index, line) in table().iter().enumerate() {
         act(&plane, index + 1, line);
     }
     Some(plane)
 }
 
-/// Exports, commits, and applies the commit as its engine would: then the audit finds the one Secret only that was left out and is not
-/// declared, and the next export has nothing to do.
-fn comes_back(plane: &Plane, repo: &Repo, path: &str) -> (String, String) {
-    let args = ["--path", path, "--write"];
-    let (diff, ran) = committed(&HELM, plane, repo, &args);
-    restore(plane, repo, path);
-    let left = found(plane, repo, path);
-    let audit = || run("audit", plane, repo, &args[..2]).stdout;
-    assert_eq!(left, ["Secret/payments/partner-token"], "{}\n{}", audit(), ran.stdout);
-    let again = run("export", plane, repo, &args);
+/// Exports, commits, and applies the commit as its engine would: then the audit finds nothing, and the next export has nothing to do.
+fn comes_back(plane: &Plane, repo: &Repo, args: &[&str]) -> (String, String) {
+    let write = [args, &["--write"]].concat();
+    let (diff, ran) = committed(&HELM, plane, repo, &write, 0);
+    restore(plane, repo, args);
+    clean(plane, repo, args);
+    let again = run("export", plane, repo, &write);
     assert!(again.stdout.contains("0 files changed"), "{}", again.stdout);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     (diff, ran.stdout)
@@ -165,13 +165,22 @@ fn comes_back(plane: &Plane, repo: &Repo, path: &str) -> (String, String) {
 #[test]
 fn a_chart_takes_what_was_done_by_hand() {
     let repo = Repo::new();
-    chart(&repo);
+    let (private, public) = key();
+    chart(&repo, &public);
     repo.commit("the bank as a chart");
-    let path = "charts/bank";
-    let Some(plane) = after_the_emergency(&repo, path) else {
+    let private = private.display().to_string();
+    let args = [
+        "--path",
+        "charts/bank",
+        "--path",
+        "secrets",
+        "--decryption-key",
+        &private,
+    ];
+    let Some(plane) = after_the_emergency(&repo, &args) else {
         return;
     };
-    let (diff, told) = comes_back(&plane, &repo, path);
+    let (diff, told) = comes_back(&plane, &repo, &args);
     for line in [
         "-  replicas: 2 # one a zone\n+  replicas: 5 # one a zone",
         "-  tag: 2.0.5 # tested\n-  host: card-gateway.payments.svc\n+  tag: 2.0.6-hotfix # tested\n+  host: card-gateway.elsewhere.svc",
@@ -181,7 +190,7 @@ fn a_chart_takes_what_was_done_by_hand() {
     ] {
         assert!(diff.contains(line), "{line}\n{diff}\n{told}");
     }
-    insta::assert_snapshot!(gone(&diff).join("\n"), @r#"
+    insta::assert_snapshot!(gone(&diff), @r#"
     -apiVersion: policy/v1
     -kind: PodDisruptionBudget
     -metadata:
@@ -258,13 +267,17 @@ fn a_chart_takes_what_was_done_by_hand() {
     -  minReplicas: 3
     -  image: {repository: database, tag: '16.4'}
     -  pods: 80
+    -    db-password: …
+    -    lastmodified: …
+    -    mac: …
     "#);
 }
 
 #[test]
 fn a_release_of_flux_takes_what_was_done_by_hand() {
     let repo = Repo::new();
-    chart(&repo);
+    let (private, public) = key();
+    chart(&repo, &public);
     for file in ["gotk-components.yaml", "gotk-sync.yaml", "kustomization.yaml"] {
         let path = format!("clusters/production/flux-system/{file}");
         let text = std::fs::read_to_string(root("fixtures/flux-shop").join(&path));
@@ -289,12 +302,28 @@ spec:
     cardGateway: {tag: 2.0.5}
 ";
     repo.write("clusters/production/bank.yaml", release);
+    let secrets = "apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: secrets
+  namespace: flux-system
+spec:
+  interval: 30m
+  path: ./secrets
+  prune: true
+  decryption: {provider: sops}
+  sourceRef:
+    kind: GitRepository
+    name: flux-system
+";
+    repo.write("clusters/production/secrets.yaml", secrets);
     repo.commit("the bank as a release");
-    let path = "clusters/production";
-    let Some(plane) = after_the_emergency(&repo, path) else {
+    let private = private.display().to_string();
+    let args = ["--path", "clusters/production", "--decryption-key", &private];
+    let Some(plane) = after_the_emergency(&repo, &args) else {
         return;
     };
-    let (diff, told) = comes_back(&plane, &repo, path);
+    let (diff, told) = comes_back(&plane, &repo, &args);
     for line in [
         "+      replicas: 5 # as long as nobody comes",
         "+    cardGateway: {tag: 2.0.6-hotfix}",
@@ -303,12 +332,15 @@ spec:
     ] {
         assert!(diff.contains(line), "{line}\n{diff}\n{told}");
     }
-    insta::assert_snapshot!(gone(&diff).join("\n"), @r#"
+    insta::assert_snapshot!(gone(&diff), @r#"
     -  host: card-gateway.payments.svc
     -  minReplicas: 3
     -  image: {repository: database, tag: '16.4'}
     -  pods: 80
     -      replicas: 2 # as long as nobody comes
     -    cardGateway: {tag: 2.0.5}
+    -    db-password: …
+    -    lastmodified: …
+    -    mac: …
     "#);
 }

@@ -4,9 +4,10 @@ use refloat::control_plane::Options;
 use serde_json::Value;
 
 use super::deliver::{asked_and_refused, in_other_ways, rehearsed};
-use super::{committed, run};
+use super::{committed, encrypted_apart, rules, run};
 use crate::audit::whole::{act, table};
 use crate::audit::{bank, restore, root};
+use crate::snapshot::key;
 use crate::support::plane::{Plane, fresh_with};
 use crate::support::repo::{Repo, case, git_in};
 use crate::support::run::Ran;
@@ -33,27 +34,31 @@ pub(super) fn objects(ran: &Ran) -> Vec<String> {
     findings.iter().map(|one| name(&one["object"])).collect()
 }
 
-/// Exports, commits, and looks: the audit finds the two Secrets only, the next export has nothing to do, and of the lines that are
-/// neither new nor gone none is another.
-fn comes_back(plane: &Plane, repo: &Repo, args: &[&str]) -> String {
+/// Exports, commits, and looks: the audit finds what could not be encrypted and nothing else, the next export has nothing to do, and of
+/// the lines that are neither new nor gone none is another.
+fn comes_back(plane: &Plane, repo: &Repo, args: &[&str], secrets: &[&str]) -> String {
     let write = [args, &["--write"]].concat();
-    let (diff, ran) = committed(&[], plane, repo, &write);
-    let secrets = ["Secret/payments/partner-token", "Secret/payments/payments-credentials"];
+    let (diff, ran) = committed(&[], plane, repo, &write, secrets.len());
     let audit = run("audit", plane, repo.path(), &[args, &["--output", "json"]].concat());
     assert_eq!(objects(&audit), secrets, "{}", ran.stdout);
+    assert_eq!(audit.code, if secrets.is_empty() { 0 } else { 3 }, "{}", audit.stderr);
     let again = run("export", plane, repo.path(), &write);
-    assert_eq!(again.code, 3, "{}", again.stderr);
+    assert_eq!(again.code, audit.code, "{}", again.stderr);
     assert!(again.stdout.contains("0 files changed"), "{}", again.stdout);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     diff
 }
 
-/// Lines that went.
-pub(super) fn gone(diff: &str) -> Vec<&str> {
+/// Lines that went, without what SOPS makes anew each time.
+pub(super) fn gone(diff: &str) -> String {
     let lines = diff
         .lines()
         .filter(|line| line.starts_with('-') && !line.starts_with("---"));
-    lines.collect()
+    let plain = |line: &str| match line.split_once(": ENC[").or_else(|| line.split_once(": \"20")) {
+        Some((key, _)) => format!("{key}: …"),
+        None => line.to_owned(),
+    };
+    lines.map(plain).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -63,9 +68,11 @@ fn what_was_done_by_hand_is_declared_and_the_next_audit_is_clean() {
     in_other_ways(&plane, &repo);
     asked_and_refused(&plane, &repo);
     rehearsed(&plane, &repo);
-    let diff = comes_back(&plane, &repo, &[]);
+    // In clear as they are there, values of Secrets are not written.
+    let secrets = ["Secret/payments/partner-token", "Secret/payments/payments-credentials"];
+    let diff = comes_back(&plane, &repo, &[], &secrets);
     // Fields that changed, three objects that were deleted, a list that is empty now.
-    insta::assert_snapshot!(gone(&diff).join("\n"), @r#"
+    insta::assert_snapshot!(gone(&diff), @r#"
     -          image: registry.example.com/bank/database:16.4
     -apiVersion: policy/v1
     -kind: PodDisruptionBudget
@@ -138,9 +145,15 @@ fn what_was_done_by_hand_is_declared_and_the_next_audit_is_clean() {
     -    pods: "80"
     "#);
 
-    let layered = layered();
-    let diff = comes_back(&plane, &layered, &["--path", "clusters/production"]);
-    insta::assert_snapshot!(gone(&diff).join("\n"), @r#"
+    let (private, public) = key();
+    let private = private.display().to_string();
+    let layered = layered(&public);
+    let args = ["--path", "clusters/production", "--decryption-key", &private];
+    let diff = comes_back(&plane, &layered, &args, &[]);
+    insta::assert_snapshot!(gone(&diff), @r#"
+    -    db-password: …
+    -    lastmodified: …
+    -    mac: …
     -    newTag: 2.0.5 # tested
     -    count: 2
     -      - CARD_GATEWAY=http://card-gateway.payments.svc:8080 # inside
@@ -157,6 +170,7 @@ fn what_was_done_by_hand_is_declared_and_the_next_audit_is_clean() {
 const OVERLAY: &str = "# The bank, as it runs.
 resources:
   - ../../base
+  - credentials.yaml
 images:
   - name: registry.example.com/bank/card-gateway
     newTag: 2.0.5 # tested
@@ -179,8 +193,8 @@ configMapGenerator:
         app.kubernetes.io/part-of: mobile-bank
 ";
 
-/// mobile-bank as a base, the overlay that runs, and another one that shares the base.
-fn layered() -> Repo {
+/// mobile-bank as a base, the overlay that runs, with the Secret that is going to be changed encrypted, and another one that shares the base.
+fn layered(recipient: &str) -> Repo {
     let bank = Repo::of_folder(&root("fixtures/mobile-bank/clusters/production"));
     let repo = Repo::new();
     let mut resources = String::new();
@@ -190,7 +204,9 @@ fn layered() -> Repo {
             "apps/payments/config.yaml" => {
                 let (generated, rest) = text.split_once("---\n").expect("because it holds several");
                 assert!(generated.contains("\n  CARD_GATEWAY: "), "{generated}");
-                rest.to_owned()
+                let (rest, sealed) = encrypted_apart(rest, recipient);
+                repo.write("clusters/production/credentials.yaml", &sealed);
+                rest
             }
             "apps/payments/api.yaml" => text.replace("  minReplicas: 3\n", "  minReplicas: 1\n"),
             "apps/mobile/web.yaml" => text.replace("  replicas: 2\n", "  replicas: 1\n"),
@@ -201,6 +217,7 @@ fn layered() -> Repo {
     }
     repo.write("base/kustomization.yaml", &format!("resources:\n{resources}"));
     repo.write("clusters/production/kustomization.yaml", OVERLAY);
+    repo.write(".sops.yaml", &rules(recipient));
     repo.write(
         "clusters/production/scaling.yaml",
         "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: payments-api, namespace: payments}\nspec:\n  minReplicas: 3 # one a zone\n",

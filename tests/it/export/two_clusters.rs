@@ -7,11 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
-use sops::{Format, Layout, Rule, Selection};
-
-use super::{BY_HAND, run};
+use super::{BY_HAND, encrypted_apart, rules, run};
 use crate::audit::root;
 use crate::audit::whole::{ByHand, act, differences, json, table};
 use crate::snapshot::{empty, files, key};
@@ -20,8 +17,6 @@ use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
 use crate::support::tools::at_hand;
 
-/// Which values SOPS encrypts.
-const SECRET: &str = "^(data|stringData)$";
 /// The Secret that is changed by hand, in a file with others.
 const SHARED: &str = "clusters/production/apps/payments/config.yaml";
 const OWN: &str = "clusters/production/apps/payments/credentials.yaml";
@@ -40,21 +35,10 @@ const CHANGED_ROLE: (&str, &str) = (
 fn encrypted_bank(recipient: &str) -> Repo {
     let bank = Repo::of_folder(&root("fixtures/mobile-bank"));
     let text = std::fs::read_to_string(bank.path().join(SHARED)).expect("because the fixture has it");
-    let (secrets, others): (Vec<&str>, Vec<&str>) = text
-        .split("---\n")
-        .partition(|document| document.contains("\n  name: payments-credentials\n"));
-    assert_eq!(secrets.len(), 1, "{text}");
-    let rule = Rule {
-        selection: Selection::EncryptedRegex(SECRET.to_owned()),
-        ..Rule::age([recipient])
-    };
-    let tree = Format::Yaml.read(secrets[0].as_bytes()).expect("because it is YAML");
-    let sealed = sops::encrypt(Format::Yaml, tree, &rule, SystemTime::now(), &Layout::default());
-    let sealed = String::from_utf8(sealed.expect("because it can be encrypted")).expect("because it is text");
+    let (others, sealed) = encrypted_apart(&text, recipient);
     bank.write(OWN, &sealed);
-    bank.write(SHARED, &others.join("---\n"));
-    let rules = format!("creation_rules:\n  - encrypted_regex: {SECRET}\n    age: {recipient}\n");
-    bank.write(".sops.yaml", &rules);
+    bank.write(SHARED, &others);
+    bank.write(".sops.yaml", &rules(recipient));
     bank.commit("encrypt what is changed");
     bank
 }
