@@ -34,6 +34,8 @@ struct Home<'a> {
     folder: String,
     /// Whether that is a folder of its unit, and not one that the unit is built on.
     own: bool,
+    /// The folder that others of its app could go to: an overlay further in, where its unit is built of one for each app.
+    nearest: String,
 }
 
 /// A folder of an app.
@@ -62,14 +64,16 @@ impl<'a> Homes<'a> {
             let (file, unit) = (&stands.provenance.file, set.units.get(stands.unit.0));
             let unit = unit.map_or("", |unit| &*unit.path);
             let is_kustomized = stands.provenance.renderer == Renderer::Kustomize;
-            let (folder, own) = match is_kustomized && finder.layers.is_shared(file) && finder.layers.has(unit) {
-                true => (unit, true),
-                false => (parent(file), is_within(file, unit)),
+            let is_shared = is_kustomized && finder.layers.is_shared(file) && finder.layers.has(unit);
+            let (folder, nearest, own) = match is_shared {
+                true => (unit, finder.layers.nearest(unit, file), true),
+                false => (parent(file), parent(file), is_within(file, unit)),
             };
             is_editable(stands).then(|| Home {
                 declared,
                 folder: folder.to_owned(),
                 own,
+                nearest: nearest.to_owned(),
             })
         };
         let all: Vec<Home<'a>> = set.objects.iter().filter_map(home).collect();
@@ -150,7 +154,7 @@ impl<'a> Homes<'a> {
 fn of_apps(all: &[Home<'_>]) -> BTreeMap<String, Vec<OfApp>> {
     let mut folders: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
     for home in all {
-        folders.entry(&home.folder).or_default().push(home.declared);
+        folders.entry(&home.nearest).or_default().push(home.declared);
     }
     let mut found: BTreeMap<String, Vec<OfApp>> = BTreeMap::new();
     for (folder, objects) in folders {

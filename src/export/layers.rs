@@ -78,6 +78,25 @@ impl Layers {
         found
     }
 
+    /// Of the kustomizations that lead from that of a folder to a file, the one nearest to the file that is not shared.
+    pub fn nearest<'l>(&'l self, folder: &'l str, file: &str) -> &'l str {
+        let leads = |below: &&String| {
+            let own = self.by_folder.get(*below).map(|layer| &layer.root.file);
+            let mut files = self.from(below).into_iter().flat_map(Layer::files);
+            own.is_some_and(|own| !self.is_shared(own)) && files.any(|named| named == file)
+        };
+        let mut here = folder;
+        // As many steps as there can be without a ring.
+        for _ in 0..self.by_folder.len() {
+            let below = self.by_folder.get(here).into_iter().flat_map(|layer| &layer.below);
+            match below.into_iter().find(leads) {
+                Some(next) => here = next,
+                None => break,
+            }
+        }
+        here
+    }
+
     /// Whether a folder has one.
     pub fn has(&self, folder: &str) -> bool {
         self.by_folder.contains_key(folder)

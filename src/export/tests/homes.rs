@@ -162,6 +162,51 @@ fn the_folder_may_be_further_in() {
     );
 }
 
+/// Where each app has a base with overlays, and a cluster is made of overlays.
+#[test]
+fn the_overlay_of_the_app_is_its_folder_where_its_base_is_shared() {
+    let mut files = Vec::new();
+    for app in ["web", "db"] {
+        files.push((
+            format!("apps/{app}/base/kustomization.yaml"),
+            "resources: [service.yaml]\n".to_owned(),
+        ));
+        files.push((format!("apps/{app}/base/service.yaml"), part("Service", app, app)));
+        for cluster in ["production", "staging"] {
+            let overlay = "resources:\n- ../../base\n".to_owned();
+            files.push((format!("apps/{app}/overlays/{cluster}/kustomization.yaml"), overlay));
+        }
+    }
+    for cluster in ["production", "staging"] {
+        let both = ["web", "db"].map(|app| format!("- ../../apps/{app}/overlays/{cluster}\n"));
+        let kustomization = format!("resources:\n{}", both.concat());
+        files.push((format!("clusters/{cluster}/kustomization.yaml"), kustomization));
+    }
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (&**path, &**text)).collect();
+    let case = Case::files(&files, "clusters/production");
+    for (name, folder) in [
+        ("web-flags", "apps/web/overlays/production"),
+        ("flags", "clusters/production"),
+    ] {
+        let made = case.place(&[Change::Add {
+            manifest: manifest(new("v1", "ConfigMap", name, json!({}))),
+        }]);
+        assert_eq!(
+            (reasons(&made), &made.side_effects),
+            (Vec::new(), &Vec::new()),
+            "{name}"
+        );
+        let files: Vec<&String> = made.files.keys().collect();
+        assert_eq!(
+            files,
+            [
+                &format!("{folder}/configmap.yaml"),
+                &format!("{folder}/kustomization.yaml")
+            ]
+        );
+    }
+}
+
 #[test]
 fn a_folder_that_only_bears_the_name_is_none_of_the_app() {
     let part = |kind: &str, name: &str| part(kind, name, name);
