@@ -22,45 +22,80 @@ struct Mark {
     value: &'static str,
     /// Whether a label of that name counts too.
     label: bool,
+    /// Whether it counts only for what goes because its unit is declared no longer.
+    with_unit: bool,
 }
 
-/// What engines honour when they prune. Flux reads the label as well as the annotation; Argo CD takes a list of options, and asks a
-/// person where one says `confirm`.
+impl Mark {
+    const fn option(value: &'static str, with_unit: bool) -> Self {
+        Self {
+            key: SYNC_OPTIONS,
+            value,
+            label: false,
+            with_unit,
+        }
+    }
+}
+
+const SYNC_OPTIONS: &str = "argocd.argoproj.io/sync-options";
+
+/// What engines honour when they delete. Flux reads the label as well as the annotation; Argo CD takes a list of options, and asks a
+/// person where one says `confirm`. Its `Prune` is asked for what its Application declares no longer, its `Delete` for what goes with the
+/// Application (<https://argo-cd.readthedocs.io/en/stable/user-guide/sync-options/#no-resource-deletion>; `shouldBeDeleted` in its
+/// `controller/appcontroller.go`, `isPruningDisabled` in `gitops-engine/pkg/sync/sync_context.go`).
 const MARKS: &[Mark] = &[
     Mark {
         key: "kustomize.toolkit.fluxcd.io/prune",
         value: "disabled",
         label: true,
+        with_unit: false,
     },
-    Mark {
-        key: "argocd.argoproj.io/sync-options",
-        value: "Prune=false",
-        label: false,
-    },
-    Mark {
-        key: "argocd.argoproj.io/sync-options",
-        value: "Prune=confirm",
-        label: false,
-    },
+    Mark::option("Prune=false", false),
+    Mark::option("Prune=confirm", false),
+    Mark::option("Delete=false", true),
+    Mark::option("Delete=confirm", true),
     Mark {
         key: "helm.sh/resource-policy",
         value: "keep",
         label: false,
+        with_unit: false,
     },
 ];
 
-/// The mark by which an object asks to stay, live or where it was declared: `helm.sh/resource-policy: keep`.
-pub fn kept_by(live: &LiveObject, declared: &Manifest) -> Option<String> {
-    MARKS.iter().find_map(|mark| {
+/// What declared an object that is declared no longer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DeclaredBy<'m> {
+    /// The engine's own object.
+    pub unit: Option<&'m Manifest>,
+    /// That is declared no longer, either.
+    pub is_gone: bool,
+}
+
+/// What asks for an object to stay: its mark, live or where it was declared, or an option of the Application that it was of, for people:
+/// `it says helm.sh/resource-policy: keep`.
+pub fn kept_by(live: &LiveObject, declared: &Manifest, by: DeclaredBy<'_>) -> Option<String> {
+    let counting = MARKS.iter().filter(|mark| by.is_gone || !mark.with_unit);
+    counting.into_iter().find_map(|mark| {
         let annotations = [
             live.annotations.get(mark.key).map(String::as_str),
             declared.annotation(mark.key),
         ];
         let labels = [live.labels.get(mark.key).map(String::as_str), declared.label(mark.key)];
         let labels = labels.into_iter().filter(|_| mark.label);
-        let says = |text: &str| text.split(',').any(|part| part.trim().eq_ignore_ascii_case(mark.value));
-        let found = annotations.into_iter().chain(labels).flatten().any(says);
-        found.then(|| format!("{}: {}", mark.key, mark.value))
+        let said = annotations.into_iter().chain(labels).flatten();
+        let said: Vec<&str> = said.flat_map(|text| text.split(',')).map(str::trim).collect();
+        if said.iter().any(|part| part.eq_ignore_ascii_case(mark.value)) {
+            return Some(format!("it says {}: {}", mark.key, mark.value));
+        }
+        let (name, _) = mark.value.split_once('=').filter(|_| mark.key == SYNC_OPTIONS)?;
+        let own = said.iter().filter_map(|part| part.split_once('='));
+        if own.into_iter().any(|(own, _)| own == name) {
+            return None;
+        }
+        let application = by.unit.filter(|unit| unit.id().is("argoproj.io", "Application"))?;
+        let options = application.value().pointer("/spec/syncPolicy/syncOptions")?;
+        let says = options.as_array()?.iter().any(|option| option == mark.value);
+        says.then(|| format!("{} says {}", application.id(), mark.value))
     })
 }
 
@@ -145,17 +180,52 @@ mod tests {
     #[test]
     fn every_mark_keeps_an_object_live_and_declared() {
         let plain = declared(&[], &[]);
+        let gone = DeclaredBy {
+            is_gone: true,
+            ..DeclaredBy::default()
+        };
         for mark in MARKS {
-            let expected = Some(format!("{}: {}", mark.key, mark.value));
-            assert_eq!(kept_by(&marked(mark.key, mark.value), &plain), expected);
+            let expected = Some(format!("it says {}: {}", mark.key, mark.value));
+            assert_eq!(kept_by(&marked(mark.key, mark.value), &plain, gone), expected);
             let written = declared(&[], &[(mark.key, mark.value)]);
-            assert_eq!(kept_by(&by("refloat"), &written), expected);
+            assert_eq!(kept_by(&by("refloat"), &written, gone), expected);
+            let pruned = kept_by(&by("refloat"), &written, DeclaredBy::default());
+            assert_eq!(pruned, expected.clone().filter(|_| !mark.with_unit));
             let label = declared(&[(mark.key, mark.value)], &[]);
-            assert_eq!(kept_by(&by("refloat"), &label), expected.filter(|_| mark.label));
-            assert_eq!(kept_by(&marked(mark.key, "other"), &plain), None);
+            assert_eq!(kept_by(&by("refloat"), &label, gone), expected.filter(|_| mark.label));
+            assert_eq!(kept_by(&marked(mark.key, "other"), &plain, gone), None);
         }
-        let options = marked("argocd.argoproj.io/sync-options", "Replace=true, Prune=false");
-        assert!(kept_by(&options, &plain).is_some());
+        let options = marked(SYNC_OPTIONS, "Replace=true, Prune=false");
+        assert!(kept_by(&options, &plain, DeclaredBy::default()).is_some());
+    }
+
+    /// `gitops-engine/pkg/sync/sync_context_test.go`: `TestDoNotPruneAppLevelPruneFalse`; `docs/user-guide/sync-options.md`: "Note that
+    /// setting a Delete sync option on the resource will always override a Delete sync policy defined in the Application."
+    #[test]
+    fn an_object_decides_before_its_application() {
+        let app = |option: &str| {
+            let value = json!({
+                "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "argocd"},
+                "spec": {"syncPolicy": {"syncOptions": ["CreateNamespace=true", option]}},
+            });
+            Manifest::new(value).expect("because it is complete")
+        };
+        let kept = |option: &str, own: &str, is_gone: bool| {
+            let (unit, own) = (app(option), declared(&[], &[(SYNC_OPTIONS, own)]));
+            let unit = Some(&unit);
+            kept_by(&by("argocd-controller"), &own, DeclaredBy { unit, is_gone })
+        };
+        let says = |option: &str| Some(format!("Application/argocd/shop says {option}"));
+        for (option, other) in [("Prune=false", "Prune=true"), ("Prune=confirm", "Prune=true")] {
+            assert_eq!(kept(option, "Replace=true", false), says(option));
+            assert_eq!(kept(option, other, false), None);
+        }
+        for (option, other) in [("Delete=false", "Delete=true"), ("Delete=confirm", "Delete=true")] {
+            assert_eq!(kept(option, "Replace=true", true), says(option));
+            assert_eq!(kept(option, other, true), None);
+            assert_eq!(kept(option, "Replace=true", false), None);
+        }
+        assert_eq!(kept("Prune=true", "", true), None);
     }
 
     #[test]

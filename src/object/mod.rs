@@ -37,7 +37,7 @@ pub use facts::{
 };
 pub use health::{Assessment, Basis, Health, HealthCheck, assess, has_contract};
 pub use id::{GroupKind, ObjectId};
-pub use keep::{is_never_deleted, kept_by, owner};
+pub use keep::{DeclaredBy, is_never_deleted, kept_by, owner};
 pub use live::{Comparison, FieldChange, FieldDrift, LiveObject, LiveSet, Manager, Method, Owner, Standing, Texts};
 pub use live_unit::{LiveUnit, SUSPENDED, engine_kinds, is_engines, suspend_declared};
 pub use manifest::Manifest;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::error::{Failure, Kind};
 use crate::object::{
-    Declared, DeclaredSet, FactGap, Facts, LiveObject, LiveUnit, ObjectId, is_engines, is_never_deleted, kept_by, owner,
+    Declared, DeclaredBy, DeclaredSet, FactGap, Facts, LiveObject, LiveUnit, Manifest, ObjectId, is_engines,
+    is_never_deleted, kept_by, owner,
 };
 
 /// The row of its edges.
@@ -59,8 +60,12 @@ struct Candidate {
     at: (usize, NodeIndex),
     /// The unit that declared it.
     unit: Option<ObjectId>,
-    /// That is declared still, and was not rendered: whether the object would be there nobody knows.
+    /// As it was declared.
+    unit_manifest: Option<Manifest>,
+    /// It is declared still, and was not rendered: whether the object would be there nobody knows.
     unrendered: bool,
+    /// It is declared no longer.
+    unit_is_gone: bool,
 }
 
 /// Everything that was declared before and is no longer.
@@ -130,6 +135,8 @@ pub fn removed(
                 revision: earlier.revision(),
                 at: (place, node),
                 unit: unit.cloned(),
+                unit_manifest: unit.and_then(|unit| Some(objects.get(unit)?.manifest.clone())),
+                unit_is_gone: unit.is_some_and(|unit| !declared.contains(unit)),
                 unrendered: unit.is_some_and(|unit| declared.contains(unit) && !rendered(unit)),
             };
             found.entry(step.id.clone()).or_insert_with(candidate);
@@ -242,8 +249,12 @@ fn stays(one: &Candidate, live: &LiveObject, known: Known<'_>) -> Option<String>
     if let Some(whose) = owner(live, &one.declared.manifest, &one.declared.writer) {
         return Some(format!("it {whose}"));
     }
-    if let Some(mark) = kept_by(live, &one.declared.manifest) {
-        return Some(format!("it says {mark}"));
+    let by = DeclaredBy {
+        unit: one.unit_manifest.as_ref(),
+        is_gone: one.unit_is_gone,
+    };
+    if let Some(why) = kept_by(live, &one.declared.manifest, by) {
+        return Some(why);
     }
     if is_engines(id) {
         return engine_stays(id, known);
@@ -570,6 +581,47 @@ mod tests {
         assert_eq!(deleted_with(&now), ["ConfigMap/shop/c"], "rendered, and without it");
         now.units.retain(|unit| unit.engine.is_none());
         assert_eq!(deleted_with(&now), Vec::<String>::new(), "suspended in Git, say");
+    }
+
+    #[test]
+    fn what_an_application_keeps_stays() {
+        let application = |option: &str| {
+            format!(
+                "{{apiVersion: argoproj.io/v1alpha1, kind: Application, metadata: {{name: apps, namespace: argocd}}, \
+                 spec: {{syncPolicy: {{syncOptions: [{option}]}}}}}}"
+            )
+        };
+        let deleted_with = |option: &str, now: &str| {
+            let unit = "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: apps, namespace: flux-system}}";
+            let map = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: shop}, unit: flux-system/apps}";
+            let mut set = declared(&format!("{unit}\n---\n{}\n---\n{map}", application(option)));
+            // The units of these tests are Flux's: this one is made Argo CD's.
+            set.objects.retain(|one| one.id.kind != "Kustomization");
+            for engine in set.units.iter_mut().filter_map(|unit| unit.engine.as_mut()) {
+                engine.object = ObjectId::new("argoproj.io", "Application", Some("argocd"), "apps");
+            }
+            let earlier = [Earlier { set, synced: None }];
+            let mut now = declared(now);
+            now.units.clone_from(&earlier[0].set.units);
+            let removed = removed(&now, &earlier, &facts(), &PlanOptions::default()).expect("because it is right");
+            let mut plan = Plan::default();
+            prune(&mut plan, &removed, known(&live(&removed), &[])).expect("because it names nothing");
+            deleted(&plan)
+        };
+        let (there, gone) = (
+            application("CreateNamespace=true"),
+            "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}",
+        );
+        let nothing = Vec::<String>::new();
+        assert_eq!(deleted_with("Prune=true", &there), ["ConfigMap/shop/c"]);
+        assert_eq!(deleted_with("Prune=false", &there), nothing);
+        assert_eq!(
+            deleted_with("Delete=false", &there),
+            ["ConfigMap/shop/c"],
+            "only with the Application"
+        );
+        assert_eq!(deleted_with("Delete=true", gone), ["ConfigMap/shop/c"]);
+        assert_eq!(deleted_with("Delete=false", gone), nothing);
     }
 
     #[test]
