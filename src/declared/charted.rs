@@ -54,8 +54,8 @@ pub(super) struct Rendered {
 }
 
 /// Renders charts until the set brings no API any more that they have not seen, at most three times. `apis` are those that are known, and
-/// gets more. What may come out anew every time is rendered twice at the end: what differs does. What does not look at APIs is rendered
-/// once.
+/// gets more; those that the last round still brought and others ask for are told. What may come out anew every time is rendered twice at
+/// the end: what differs does. What does not look at APIs is rendered once.
 pub(super) fn render(
     all: Vec<Charted>,
     target: &Target,
@@ -76,29 +76,56 @@ pub(super) fn render(
             Err(_) => one.call.run(&seen),
         };
         let first = in_parallel(&all, |one| run(one, 0));
-        let known = apis.len();
-        for (output, _) in first.iter().flatten() {
-            let documents = kube_yaml::parse(output).into_iter();
-            apis.extend(
-                documents
-                    .filter_map(|document| document.value.ok())
-                    .flat_map(|value| brought(&value)),
-            );
-        }
-        if apis.len() > known && round < MOST_ROUNDS {
+        let new: Vec<BTreeSet<String>> = first.iter().map(|output| apis_of(output, apis)).collect();
+        apis.extend(new.iter().flatten().cloned());
+        if round < MOST_ROUNDS && new.iter().any(|apis| !apis.is_empty()) {
             continue;
         }
         let varies = |one: &(Result<Laid, String>, Charted)| one.0.as_ref().map_or(true, |laid| laid.made.varies);
         let second = in_parallel(&all, |one| varies(one).then(|| run(one, 1)));
-        let taken = all.into_iter().zip(first.into_iter().zip(second));
+        let late: Vec<Option<Problem>> = (0..).zip(&new).map(|(at, new)| late(&all, at, new, round)).collect();
+        let taken = all.into_iter().zip(first.into_iter().zip(second)).zip(late);
         return taken
-            .map(|((laid, one), (first, second))| {
+            .map(|(((laid, one), (first, second)), late)| {
                 let files = laid.map(|laid| laid.files);
-                one.take(files, (first, second), outside, options.time)
+                let mut rendered = one.take(files, (first, second), outside, options.time);
+                rendered.problems.extend(late);
+                rendered
             })
             .collect();
     }
     Vec::new()
+}
+
+/// The APIs that a rendering brings and that are not known.
+fn apis_of(output: &Output, known: &BTreeSet<String>) -> BTreeSet<String> {
+    let text = output.as_ref().map_or(&[][..], |(text, _)| text);
+    let values = kube_yaml::parse(text)
+        .into_iter()
+        .filter_map(|document| document.value.ok());
+    let brought = values.flat_map(|value| brought(&value));
+    brought.filter(|api| !known.contains(api)).collect()
+}
+
+/// That the chart at this place brings APIs that others ask for, and that it was the last round, so that they were told that these are not there.
+fn late(all: &[(Result<Laid, String>, Charted)], at: usize, apis: &BTreeSet<String>, round: usize) -> Option<Problem> {
+    let is_asked_for = |group: &str| {
+        let mut others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        others.any(|(_, (laid, _))| laid.as_ref().is_ok_and(|laid| laid.may_ask_for(group)))
+    };
+    // Each is there twice: with its kind, and without.
+    let kinds = apis.iter().filter(|api| api.matches('/').count() == 2);
+    let asked_for = kinds.filter(|api| is_asked_for(api.split('/').next().unwrap_or_default()));
+    let kinds: Vec<&str> = asked_for.map(String::as_str).collect();
+    (!kinds.is_empty()).then(|| {
+        let message = format!(
+            "other charts may lack what they render only where the cluster has {}: this chart brings that only when it sees what others \
+             bring, and charts were rendered {round} times by then",
+            kinds.join(", ")
+        );
+        let problem = Problem::warning(all[at].1.origin.place(), message);
+        problem.hint("declare its CustomResourceDefinition beside the charts, or restore twice: then the cluster has it")
+    })
 }
 
 /// That templates ask the cluster, if some do. Nothing is there for them, as for `helm template`.
@@ -133,6 +160,15 @@ fn lookups(files: &Files) -> Option<String> {
 struct Laid {
     files: Files,
     made: Made,
+}
+
+impl Laid {
+    /// Whether templates may look whether the APIs of a group are there. What is packed is not looked into.
+    fn may_ask_for(&self, group: &str) -> bool {
+        let names = |text: &[u8]| text.windows(group.len()).any(|at| at == group.as_bytes());
+        let mut files = self.files.0.iter();
+        self.made.sees && files.any(|(path, text)| path.ends_with(".tgz") || names(text))
+    }
 }
 
 impl Charted {

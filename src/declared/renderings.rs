@@ -30,7 +30,7 @@ impl fmt::Debug for Renderings {
 pub(super) struct Made {
     digest: Key,
     /// Its templates may look at the capabilities.
-    sees: bool,
+    pub sees: bool,
     /// Its templates may come out differently each time.
     pub varies: bool,
 }

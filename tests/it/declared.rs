@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use refloat::declared::{self, Options, entries};
-use refloat::object::{Declared, DeclaredSet, Hook, Renderer, Writer};
+use refloat::object::{Declared, DeclaredSet, Hook, ProblemKind, Renderer, Writer};
 use refloat::source::{self, Tree};
 
 use crate::support::repo::{Repo, case};
@@ -228,6 +228,57 @@ fn charts_see_the_apis_that_the_set_brings() {
             .annotation("meta.helm.sh/release-name"),
         Some("b")
     );
+}
+
+/// Each chart of a chain waits for what the one before brings: rendering does not go on until all of it has come, and says so.
+#[test]
+fn apis_that_charts_bring_too_late_for_the_others_are_told() {
+    let crd = |group: &str| {
+        format!(
+            "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: as.{group}.example.com}}\nspec:\n\
+             \x20 group: {group}.example.com\n  names: {{kind: A}}\n  versions: [{{name: v1, served: true, storage: true}}]\n"
+        )
+    };
+    let when = |group: &str, text: &str| {
+        format!("{{{{- if .Capabilities.APIVersions.Has \"{group}.example.com/v1\" }}}}\n{text}{{{{- end }}}}\n")
+    };
+    let chain = |length: usize| {
+        let names = ["zero", "one", "two", "three", "four"];
+        let repo = Repo::with(&[
+            ("zero/Chart.yaml", SMALL_CHART),
+            ("zero/templates/x.yaml", &crd("zero")),
+        ]);
+        for pair in names[..length].windows(2) {
+            repo.write(&format!("{}/Chart.yaml", pair[1]), SMALL_CHART);
+            repo.write(&format!("{}/templates/x.yaml", pair[1]), &when(pair[0], &crd(pair[1])));
+        }
+        repo.commit("the chain");
+        load(repo.path(), &with_helm(options(&["."])))
+    };
+    let three = chain(3);
+    assert_eq!(
+        problems(&three),
+        Vec::<String>::new(),
+        "nobody asks for what comes last"
+    );
+    assert_eq!(objects(&three).len(), 3);
+    let four = chain(4);
+    assert_eq!(
+        objects(&four),
+        [
+            "CustomResourceDefinition/as.one.example.com one/templates/x.yaml",
+            "CustomResourceDefinition/as.two.example.com two/templates/x.yaml",
+            "CustomResourceDefinition/as.zero.example.com zero/templates/x.yaml",
+        ],
+        "the fourth is told of nothing"
+    );
+    assert_eq!(
+        problems(&four),
+        [
+            "two/Chart.yaml: other charts may lack what they render only where the cluster has two.example.com/v1/A: this chart brings that only when it sees what others bring, and charts were rendered 3 times by then\n  hint: declare its CustomResourceDefinition beside the charts, or restore twice: then the cluster has it"
+        ]
+    );
+    assert_eq!(four.problems[0].kind, ProblemKind::Warning);
 }
 
 #[test]
