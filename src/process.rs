@@ -2,8 +2,8 @@
 //!
 //! A child inherits nothing: not the environment (only names that the caller lists), not stdin. Each runs in a process
 //! group of its own, so that a timeout ends everything it started, and a Ctrl-C on the terminal reaches refloat alone.
-//! Values of Secrets are never passed here: the environment and the arguments of a process are public to its user. The one exception are
-//! keys of age in the environment of `sops`, which can have them in no other way but from a disk.
+//! Values of Secrets are never passed here: the environment and the arguments of a process are public to its user. The one exception is
+//! the environment of `sops`, which can have keys of age, and what it signs in with at services, in no other way but from a disk.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

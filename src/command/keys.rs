@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sops::Identities;
 use zeroize::Zeroizing;
@@ -24,15 +22,16 @@ type Variable<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 /// # Errors
 /// When a key that somebody named cannot be used; nothing of it is quoted.
 pub(super) fn keys(given: &[PathBuf], variable: Variable<'_>) -> Result<Keys, Failure> {
-    let mut identities = Identities::new();
+    let (mut identities, mut secrets) = (Identities::new(), Vec::new());
     for file in given {
         let shown = file.display().to_string();
         let text = match &*shown {
             "-" => asked(),
             _ => read(file),
         };
-        text.and_then(|text| add(&mut identities, &text, true))
-            .map_err(|why| failed(&shown, why))?;
+        let added = text.and_then(|text| add(&mut identities, &text, true));
+        let secret = added.map_err(|why| failed(&shown, why))?;
+        secrets.extend(secret.map(|secret| (shown, secret)));
     }
     if let Some(text) = variable("SOPS_AGE_KEY") {
         let text = Zeroizing::new(text.to_string_lossy().into_owned());
@@ -41,8 +40,10 @@ pub(super) fn keys(given: &[PathBuf], variable: Variable<'_>) -> Result<Keys, Fa
     }
     for name in ["SOPS_AGE_KEY_FILE", "SOPS_AGE_SSH_PRIVATE_KEY_FILE"] {
         if let Some(file) = variable(name).map(PathBuf::from) {
+            let shown = format!("{} ({name})", file.display());
             let added = read(&file).and_then(|text| add(&mut identities, &text, true));
-            added.map_err(|why| failed(&format!("{} ({name})", file.display()), why))?;
+            let secret = added.map_err(|why| failed(&shown, why))?;
+            secrets.extend(secret.map(|secret| (shown, secret)));
         }
     }
     for file in usual(variable) {
@@ -51,7 +52,11 @@ pub(super) fn keys(given: &[PathBuf], variable: Variable<'_>) -> Result<Keys, Fa
             let _ = add(&mut identities, &text, false);
         }
     }
-    Ok(Keys::new(identities, None))
+    let mut keys = Keys::new(identities, None);
+    for (shown, secret) in secrets {
+        keys = keys.with_secret(&secret).map_err(|why| failed(&shown, why))?;
+    }
+    Ok(keys)
 }
 
 /// The keys of a controller of SealedSecrets, out of its backup.
@@ -112,9 +117,9 @@ fn asked() -> Result<Zeroizing<Vec<u8>>, String> {
     read.map(|_| text).map_err(|cause| cause.to_string())
 }
 
-/// Adds what a file holds: age keys, an SSH key, or the Secret of a Flux Kustomization's `spec.decryption`. Whoever named the file may be asked for the
-/// passphrase of an SSH key.
-fn add(identities: &mut Identities, text: &[u8], may_ask: bool) -> Result<(), String> {
+/// Adds what a file holds: age keys or an SSH key; or gives the Secret of a Flux Kustomization's `spec.decryption` that it is. Whoever named the
+/// file may be asked for the passphrase of an SSH key.
+fn add(identities: &mut Identities, text: &[u8], may_ask: bool) -> Result<Option<Value>, String> {
     if text.trim_ascii_start().starts_with(b"-----BEGIN") && !text.trim_ascii_start().starts_with(b"-----BEGIN AGE") {
         let added = identities.add_ssh(text, None);
         return match added {
@@ -123,37 +128,22 @@ fn add(identities: &mut Identities, text: &[u8], may_ask: bool) -> Result<(), St
                 let passphrase = Zeroizing::new(passphrase.map_err(|cause| cause.to_string())?);
                 identities
                     .add_ssh(text, Some(&passphrase))
+                    .map(|()| None)
                     .map_err(|error| error.to_string())
             }
-            added => added.map_err(|error| error.to_string()),
+            added => added.map(|()| None).map_err(|error| error.to_string()),
         };
     }
     let lines = std::str::from_utf8(text).map_err(|_| "it is not text".to_owned())?;
-    if !lines.contains("kind:") && !lines.contains("\"kind\"") {
-        return identities.add_age(lines).map_err(|error| error.to_string());
-    }
-    let secret = kube_yaml::parse_one(text).value.map_err(|error| error.message)?;
-    let mut found = false;
-    for (field, is_encoded) in [("data", true), ("stringData", false)] {
-        let entries = secret[field].as_object().into_iter().flatten();
-        for (name, value) in entries.filter(|(name, _)| name.ends_with(".agekey")) {
-            let text = value.as_str().unwrap_or_default();
-            let decoded = match is_encoded {
-                true => BASE64_STANDARD
-                    .decode(text)
-                    .map_err(|_| format!("{name} is no base64"))?,
-                false => text.as_bytes().to_vec(),
-            };
-            let decoded = Zeroizing::new(decoded);
-            let text = std::str::from_utf8(&decoded).map_err(|_| format!("{name} is not text"))?;
-            identities.add_age(text).map_err(|error| format!("{name}: {error}"))?;
-            found = true;
+    if lines.contains("kind:") || lines.contains("\"kind\"") {
+        let manifest = kube_yaml::parse_one(text).value.map_err(|error| error.message)?;
+        // Else the word stands in a comment.
+        if manifest.is_object() {
+            return Ok(Some(manifest));
         }
     }
-    match found || secret["kind"] == Value::Null {
-        true => Ok(()),
-        false => Err("it is a manifest without a key that ends in .agekey".to_owned()),
-    }
+    let added = identities.add_age(lines).map(|()| None);
+    added.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -205,6 +195,39 @@ mod tests {
             );
         }
         assert!(found(&[], &[]).is_ok_and(|shown| !shown.contains("age1")));
+        let commented = write("commented.txt", &format!("# kind: of shop\n{key}\n"));
+        assert!(found(&[&commented], &[]).is_ok_and(|shown| shown.contains("age1")));
+    }
+
+    #[test]
+    fn a_secret_of_flux_gives_what_can_be_used_and_tells_what_cannot() {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let of = |entries: &str| {
+            let file = folder.path().join("secret.yaml");
+            let secret = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: sops}}\nstringData: {{{entries}}}\n");
+            std::fs::write(&file, secret).expect("because the folder is ours");
+            found(&[&file], &[])
+        };
+        let mixed = of(&format!(
+            "age.agekey: {KEY}, identity.asc: canary-7f3a, sops.vault-token: canary-7f3a"
+        ));
+        let shown = mixed.expect("because two of them are used");
+        for name in ["age1", "VAULT_TOKEN", "identity.asc"] {
+            assert!(shown.contains(name), "{name}: {shown}");
+        }
+        assert!(!shown.contains("canary") && !shown.contains(KEY), "{shown}");
+        for (entries, why) in [
+            (
+                "identity.asc: canary-7f3a",
+                "of what it holds, identity.asc cannot be used",
+            ),
+            ("identity.asc: canary-7f3a", "(`gpg --import FILE`)"),
+            ("password: canary-7f3a", "without a key that Flux decrypts with"),
+            ("age.agekey: canary-7f3a", "age.agekey: "),
+        ] {
+            let error = of(entries).expect_err("because nothing of it can be used");
+            assert!(error.contains(why) && !error.contains("canary"), "{error}");
+        }
     }
 
     #[test]

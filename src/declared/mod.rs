@@ -21,6 +21,7 @@ mod assembly;
 mod chart;
 mod charted;
 mod crd;
+mod decryption;
 mod documents;
 mod entry;
 mod flux;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use sops::{Config, Encrypted, Error, Format, Identities, Layout, Needs};
 use zeroize::Zeroizing;
 
+use super::decryption::{AGE, SignsIn};
 use super::inputs::Texts;
 use super::sops_program::Program;
 use crate::object::{Place, Problem};
@@ -22,7 +23,7 @@ const VALUE: &[u8] = b"ENC[AES256_GCM,";
 const GIVE: &str = "give the key with --decryption-key FILE, or in SOPS_AGE_KEY_FILE";
 /// What helps with keys that only `sops` uses, by what their names begin with.
 const ELSEWHERE: [(&str, &str); 6] = [
-    ("PGP ", "import the private key into gpg"),
+    ("PGP ", "import the private key into gpg (`gpg --import FILE`)"),
     (
         "AWS KMS ",
         "sign in to AWS (AWS_PROFILE, or AWS_ACCESS_KEY_ID and what goes with it) as one who may decrypt with this key",
@@ -50,6 +51,8 @@ pub struct Keys {
     identities: Arc<Identities>,
     /// `sops`, for keys that only it can use; `None`: the one on PATH.
     program: Option<PathBuf>,
+    /// What it signs in with, beside what is in the environment.
+    signs_in: Arc<SignsIn>,
 }
 
 impl Keys {
@@ -58,20 +61,52 @@ impl Keys {
         Self {
             identities: Arc::new(identities),
             program,
+            signs_in: Arc::default(),
         }
     }
 
-    /// With those of a Secret that Flux decrypts with: its keys that end in `.agekey`.
+    /// With those of the manifest of a Secret that Flux decrypts with.
+    ///
+    /// # Errors
+    /// Says what is wrong with one, or that there is none that can be used; nothing of it is quoted.
+    pub fn with_secret(&self, secret: &Value) -> Result<Self, String> {
+        let texts = Texts::of(secret);
+        let mut signs_in = SignsIn::default();
+        signs_in.take(&texts);
+        let has_age = texts.0.keys().any(|name| name.ends_with(AGE));
+        match has_age || !signs_in.variables.is_empty() {
+            true => self.with(&texts),
+            false if signs_in.unused.is_empty() => {
+                Err("it is a manifest without a key that Flux decrypts with".to_owned())
+            }
+            false => {
+                let names: Vec<String> = signs_in.unused.into_iter().collect();
+                Err(format!(
+                    "of what it holds, {} cannot be used: keys of PGP are to be imported into gpg (`gpg --import FILE`), and with services that hold keys `sops` \
+                     signs in as its environment says",
+                    names.join(", ")
+                ))
+            }
+        }
+    }
+
+    /// With those of a Secret that Flux decrypts with: its keys of age, and what it signs in with at services that hold keys.
     ///
     /// # Errors
     /// Says what is wrong with one, without quoting it.
     pub(super) fn with(&self, secret: &Texts) -> Result<Self, String> {
         let mut identities = Identities::clone(&self.identities);
-        for (name, text) in secret.0.iter().filter(|(name, _)| name.ends_with(".agekey")) {
+        for (name, text) in secret.0.iter().filter(|(name, _)| name.ends_with(AGE)) {
             let text = std::str::from_utf8(text).map_err(|_| format!("{name}: not text"))?;
             identities.add_age(text).map_err(|error| format!("{name}: {error}"))?;
         }
-        Ok(Self::new(identities, self.program.clone()))
+        let mut signs_in = SignsIn::clone(&self.signs_in);
+        signs_in.take(secret);
+        Ok(Self {
+            identities: Arc::new(identities),
+            program: self.program.clone(),
+            signs_in: Arc::new(signs_in),
+        })
     }
 
     /// A file in clear.
@@ -89,14 +124,14 @@ impl Keys {
             Err(Error::NoKey(needs)) if needs.beyond_process().next().is_some() => self
                 .program_for(&needs)
                 .and_then(|program| program.decrypt(text, format))
-                .map_err(|why| format!("no key fits: {needs}; {why}")),
+                .map_err(|why| format!("no key fits: {needs}; {why}{}", self.signs_in.told())),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    /// `sops` to open a file that no key here fits, with the keys of age where the file is for such keys.
+    /// `sops` to open a file that no key here fits, with what it signs in with, and with the keys of age where the file is for such keys.
     fn program_for(&self, needs: &Needs) -> Result<Program, String> {
-        let program = Program::find(self.program.as_deref())?;
+        let program = Program::find(self.program.as_deref())?.signed_in(self.signs_in.variables.clone());
         Ok(match needs.age() {
             true => program.with_age_keys(self.identities.age_keys()),
             false => program,
@@ -120,7 +155,7 @@ impl Keys {
                 let (shared, own) = self
                     .program_for(&needs)
                     .and_then(|program| program.share(text, format))
-                    .map_err(|why| format!("no key fits: {needs}; {why}"))?;
+                    .map_err(|why| format!("no key fits: {needs}; {why}{}", self.signs_in.told()))?;
                 encrypted.decrypt_with(&shared, &own)
             }
             decrypted => decrypted,
@@ -167,6 +202,7 @@ impl Keys {
         let rule = rule.ok_or_else(|| format!("it has no rule for {path}"))?;
         if let Some(recipient) = rule.beyond_process().next() {
             let program = Program::find(self.program.as_deref());
+            let program = program.map(|program| program.signed_in(self.signs_in.variables.clone()));
             let encrypted = program.and_then(|program| program.encrypt(rules, path, Format::Yaml, plain));
             return encrypted.map_err(|why| format!("it is to be encrypted for {recipient}: {why}"));
         }

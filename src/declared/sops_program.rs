@@ -4,8 +4,10 @@
 //! the environment. What lies in files for it is encrypted, or a `.sops.yaml`.
 //!
 //! Keys of age that it needs, and that are not in its environment anyway, are put there: it takes them from the environment or a file, and
-//! keys are not written to a disk. Only the user of this process can read that environment, for as long as `sops` runs.
+//! keys are not written to a disk. So is what the Secret that Flux decrypts with has of tokens and passwords for services that hold keys. Only
+//! the user of this process can read that environment, for as long as `sops` runs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,7 @@ use crate::process::{BASIC_ENVIRONMENT, Output, Tool, which};
 /// Longest that it may take for a file: it may ask a service far away.
 const LONGEST: Duration = Duration::from_secs(60);
 /// By what it finds its keys and services, and with what it signs in there, beside what every program needs.
-const ENVIRONMENT: [&str; 48] = [
+const ENVIRONMENT: [&str; 51] = [
     "SOPS_AGE_KEY",
     "SOPS_AGE_KEY_FILE",
     "SOPS_DECRYPTION_ORDER",
@@ -50,6 +52,9 @@ const ENVIRONMENT: [&str; 48] = [
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CREDENTIALS",
     "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "SOPS_GCP_KMS_CLIENT_TYPE",
+    "SOPS_GCP_KMS_ENDPOINT",
+    "SOPS_GCP_KMS_UNIVERSE_DOMAIN",
     "CLOUDSDK_CONFIG",
     "AZURE_CONFIG_DIR",
     "AZURE_TENANT_ID",
@@ -70,10 +75,11 @@ const ENVIRONMENT: [&str; 48] = [
     "VAULT_TOKEN",
 ];
 
-/// Where it is, and the keys of age that it is given.
+/// Where it is, and what it is given: keys of age, and variables to sign in with.
 pub(super) struct Program {
     path: PathBuf,
     age_keys: Zeroizing<String>,
+    signs_in: BTreeMap<&'static str, Zeroizing<String>>,
 }
 
 impl Program {
@@ -87,12 +93,18 @@ impl Program {
         Ok(Self {
             path,
             age_keys: Zeroizing::default(),
+            signs_in: BTreeMap::new(),
         })
     }
 
     /// With these keys of age, one a line: those of its environment are to be among them.
     pub fn with_age_keys(self, age_keys: Zeroizing<String>) -> Self {
         Self { age_keys, ..self }
+    }
+
+    /// With these variables, in place of those of refloat's own environment.
+    pub fn signed_in(self, signs_in: BTreeMap<&'static str, Zeroizing<String>>) -> Self {
+        Self { signs_in, ..self }
     }
 
     /// A file in clear.
@@ -153,6 +165,7 @@ impl Program {
             .inherit(BASIC_ENVIRONMENT)
             .inherit(ENVIRONMENT)
             .timeout(LONGEST);
+        let tool = (self.signs_in.iter()).fold(tool, |tool, (name, value)| tool.env(name, &**value));
         match self.age_keys.is_empty() {
             true => tool,
             false => tool.env("SOPS_AGE_KEY", &*self.age_keys),

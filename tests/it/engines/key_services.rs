@@ -1,4 +1,4 @@
-//! What is encrypted for keys that Vault or AWS KMS hold: opened by `sops`, which asks them.
+//! What is encrypted for keys that Vault, AWS KMS or Google Cloud KMS hold: opened by `sops`, which asks them.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -56,7 +56,7 @@ fn run(service: &KeyService, repo: &Repo, args: &[&str], with: impl Fn(Refloat) 
 
 #[test]
 fn what_services_hold_the_keys_of_is_opened_through_sops() {
-    for service in [KeyService::vault(), KeyService::kms()] {
+    for service in [KeyService::vault(), KeyService::kms(), KeyService::gcp()] {
         let repo = repository(&service);
         let before = service.asked();
         let masked = run(&service, &repo, &["render"], |run| service.known_to(run));
@@ -78,6 +78,34 @@ fn what_services_hold_the_keys_of_is_opened_through_sops() {
     }
 }
 
+/// As the controller of Flux signs in: with what the Secret of a Kustomization has, given by the operator or in the cluster.
+#[test]
+fn the_secret_of_flux_signs_in() {
+    for service in [KeyService::vault(), KeyService::kms()] {
+        let repo = repository(&service);
+        let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+        let file = folder.path().join("secret.yaml");
+        std::fs::write(&file, service.secret_of_flux()).expect("because the folder is ours");
+        let file = file.display().to_string();
+        let opened = |args: &[&str]| {
+            let args = [&["render", "--show-secrets"], args].concat();
+            let ran = run(&service, &repo, &args, |run| service.unsigned(run));
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            assert!(ran.stdout.contains(&BASE64_STANDARD.encode(CANARY)), "{}", ran.stdout);
+        };
+        opened(&["--decryption-key", &file]);
+        let provider = "decryption: {provider: sops}";
+        let named = kustomization(
+            "apps",
+            "./apps",
+            &format!("  {}\n", provider.replace('}', ", secretRef: {name: sops}}")),
+        );
+        repo.write("clusters/prod/apps.yaml", &named);
+        repo.commit("name the secret");
+        opened(&["--input", &format!("Secret/flux-system/sops={file}")]);
+    }
+}
+
 #[test]
 fn a_key_that_may_not_be_used_is_named_with_its_file_and_unit() {
     for (service, missing, refused, hint) in [
@@ -92,6 +120,12 @@ fn a_key_that_may_not_be_used_is_named_with_its_file_and_unit() {
             "get credentials",
             "AccessDeniedException: User: me is not authorized to perform: kms:Decrypt",
             "sign in to AWS (AWS_PROFILE, ",
+        ),
+        (
+            KeyService::gcp(),
+            "could not find default credentials",
+            "Permission 'cloudkms.cryptoKeyVersions.useToDecrypt' denied",
+            "sign in to Google Cloud (GOOGLE_APPLICATION_CREDENTIALS)",
         ),
     ] {
         let repo = repository(&service);

@@ -1,6 +1,7 @@
 //! Services on loopback that hold keys for SOPS and answer as their documentation says: the transit engine of HashiCorp Vault
-//! (<https://developer.hashicorp.com/vault/api-docs/secret/transit>), and AWS KMS
-//! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>).
+//! (<https://developer.hashicorp.com/vault/api-docs/secret/transit>), AWS KMS
+//! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>), and Google Cloud KMS
+//! (<https://docs.cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/decrypt>).
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,6 +20,8 @@ use super::web::{Answer, Asked, Web};
 const TOKEN: &str = "canary-token-5e1c";
 const ARN: &str = "arn:aws:kms:eu-central-1:111122223333:key/0d5d7a7a-6e0c-4a3c-9b57-2f8f3a0f1c11";
 
+const RESOURCE: &str = "projects/shop/locations/global/keyRings/shop/cryptoKeys/shop";
+
 /// One of them.
 pub struct KeyService {
     web: Web,
@@ -30,6 +33,8 @@ pub struct KeyService {
     env: Vec<(&'static str, String)>,
     /// Those of these that sign in.
     secret: &'static [&'static str],
+    /// What a Secret of Flux has to sign in there.
+    flux: Vec<(&'static str, String)>,
     state: Arc<Mutex<State>>,
 }
 
@@ -61,6 +66,7 @@ impl KeyService {
             recipient: format!("Vault {key}"),
             env: vec![("VAULT_ADDR", web.address.clone()), ("VAULT_TOKEN", TOKEN.to_owned())],
             secret: &["VAULT_TOKEN"],
+            flux: vec![("sops.vault-token", format!("{TOKEN}\n"))],
             web,
             state,
         }
@@ -82,6 +88,30 @@ impl KeyService {
                 ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ],
             secret: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"],
+            flux: vec![(
+                "sops.aws-kms",
+                format!("aws_access_key_id: AKIDEXAMPLE\naws_secret_access_key: {TOKEN}\n"),
+            )],
+            web,
+            state,
+        }
+    }
+
+    /// Google Cloud KMS. A Secret of Flux would have the key of a service account, with which Google itself gives tokens out.
+    pub fn gcp() -> Self {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let of = state.clone();
+        let web = Web::start(move |asked| gcp(asked, &mut of.lock().unwrap_or_else(PoisonError::into_inner)));
+        Self {
+            rule: format!("gcp_kms: {RESOURCE}"),
+            recipient: format!("GCP KMS {RESOURCE}"),
+            env: vec![
+                ("SOPS_GCP_KMS_CLIENT_TYPE", "rest".to_owned()),
+                ("SOPS_GCP_KMS_ENDPOINT", web.address.clone()),
+                ("GOOGLE_OAUTH_ACCESS_TOKEN", TOKEN.to_owned()),
+            ],
+            secret: &["GOOGLE_OAUTH_ACCESS_TOKEN"],
+            flux: Vec::new(),
             web,
             state,
         }
@@ -108,25 +138,43 @@ impl KeyService {
         self.web.asked().len()
     }
 
-    /// Encrypts a file of a repository with `sops` itself, as its `.sops.yaml` says.
+    /// Encrypts a file of a repository, signed in there.
     pub fn encrypt(&self, repo: &Repo, file: &str) {
-        let home = tempfile::tempdir().expect("because a temporary folder can be made");
-        #[expect(clippy::disallowed_methods, reason = "tests encrypt with sops itself")]
-        let output = Command::new(tool_folder("sops").join("sops"))
-            .args(["encrypt", "--in-place", file])
-            .current_dir(repo.path())
-            .env_clear()
-            .env("HOME", home.path())
-            .envs(self.env.iter().map(|(name, value)| (name, OsString::from(value))))
-            .output()
-            .expect("because it was built");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        encrypt(repo, file, &self.env);
+    }
+
+    /// The manifest of a Secret by which Flux signs in there.
+    pub fn secret_of_flux(&self) -> String {
+        let entries: String = self
+            .flux
+            .iter()
+            .map(|(name, text)| format!("  {name}: {}\n", json!(text)))
+            .collect();
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: sops, namespace: flux-system}}\nstringData:\n{entries}"
+        )
     }
 
     /// That nobody tells what a caller signs in with.
     pub fn is_not_told(&self, text: &str) {
         assert!(!text.contains(TOKEN), "{text}");
     }
+}
+
+/// Encrypts a file of a repository with `sops` itself, as its `.sops.yaml` says.
+pub fn encrypt(repo: &Repo, file: &str, env: &[(&str, String)]) {
+    let home = tempfile::tempdir().expect("because a temporary folder can be made");
+    #[expect(clippy::disallowed_methods, reason = "tests encrypt with sops itself")]
+    let output = Command::new(tool_folder("sops").join("sops"))
+        .args(["encrypt", "--in-place", file])
+        .current_dir(repo.path())
+        .env_clear()
+        .env("HOME", home.path())
+        .env("PATH", "/usr/bin:/bin")
+        .envs(env.iter().map(|(name, value)| (name, OsString::from(value))))
+        .output()
+        .expect("because it was built");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn json_of(asked: &Asked) -> Value {
@@ -193,6 +241,43 @@ fn kms(asked: &Asked, state: &mut State) -> Answer {
             }
         }
         _ => return refused("UnknownOperationException", ""),
+    };
+    answer(Answer::ok(done.to_string()))
+}
+
+fn gcp(asked: &Asked, state: &mut State) -> Answer {
+    let answer = |answer: Answer| answer.with("content-type", "application/json");
+    let refused = |code: u16, status: &str, why: &str| {
+        let body = json!({"error": {"code": code, "message": why, "status": status}});
+        answer(Answer::status(code).body(body.to_string()))
+    };
+    if asked.header("authorization") != format!("Bearer {TOKEN}") {
+        return refused(
+            401,
+            "UNAUTHENTICATED",
+            "Request had invalid authentication credentials.",
+        );
+    }
+    if state.refuses {
+        let why = format!("Permission 'cloudkms.cryptoKeyVersions.useToDecrypt' denied on resource '{RESOURCE}'");
+        return refused(403, "PERMISSION_DENIED", &why);
+    }
+    let body = json_of(asked);
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    let path = asked.path.split('?').next().unwrap_or_default();
+    let done = match path.strip_prefix("/v1/").and_then(|path| path.strip_prefix(RESOURCE)) {
+        Some(":encrypt") => {
+            let kept = state.keep(&text("plaintext"));
+            json!({"name": format!("{RESOURCE}/cryptoKeyVersions/1"), "ciphertext": BASE64_STANDARD.encode(kept)})
+        }
+        Some(":decrypt") => {
+            let name = BASE64_STANDARD.decode(text("ciphertext")).unwrap_or_default();
+            match state.kept.get(&*String::from_utf8_lossy(&name)) {
+                Some(plain) => json!({"plaintext": plain, "usedPrimary": true}),
+                None => return refused(400, "INVALID_ARGUMENT", "Decryption failed"),
+            }
+        }
+        _ => return refused(404, "NOT_FOUND", "Method not found."),
     };
     answer(Answer::ok(done.to_string()))
 }
