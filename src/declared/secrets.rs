@@ -251,11 +251,13 @@ fn format_of(path: &str, text: &[u8]) -> Format {
 pub(super) fn hint(message: &str) -> Option<String> {
     let (_, needs) = message.split_once("no key fits")?;
     let (needs, rest) = needs.split_once("; you have").unwrap_or((needs, ""));
-    let mut help: Vec<&str> = ELSEWHERE
-        .iter()
-        .filter(|(name, _)| needs.contains(name))
-        .map(|(_, help)| *help)
-        .collect();
+    // A name may stand within another: Azure's is a Key Vault.
+    let is_named = |name: &str| {
+        let before = ["needs ", " or ", ": ", "; "];
+        before.iter().any(|before| needs.contains(&format!("{before}{name}")))
+    };
+    let named = ELSEWHERE.iter().filter(|(name, _)| is_named(name));
+    let mut help: Vec<&str> = named.map(|(_, help)| *help).collect();
     if help.is_empty() || needs.contains("age1") || needs.contains("ssh-") {
         help.insert(0, GIVE);
     }
@@ -349,5 +351,50 @@ impl Files for Decrypting<'_> {
 
     fn label(&self, path: &str) -> Option<String> {
         self.files.label(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of SOPS for a key that a service holds, as it stands in its metadata.
+    fn told(key: &str) -> String {
+        let text = format!(
+            "a: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]\nsops:\n    {key}\n    lastmodified: \"2026-01-01T00:00:00Z\"\n    \
+             mac: ENC[AES256_GCM,data:AAAA,iv:AAAA,tag:AAAA,type:str]\n    version: 3.9.0\n"
+        );
+        let keys = Keys::new(Identities::new(), Some(PathBuf::from("/nowhere/sops")));
+        let opened = keys.open("secret.yaml", text.as_bytes());
+        opened.expect_err("because sops is nowhere")
+    }
+
+    #[test]
+    fn every_kind_of_key_elsewhere_has_its_hint() {
+        let made = "created_at: \"2026-01-01T00:00:00Z\", enc: none";
+        let keys = [
+            format!("pgp: [{{fp: 85D77543B3D624B63CEA9E6DBC17301B491B3F21, {made}}}]"),
+            format!("kms: [{{arn: 'arn:aws:kms:eu-central-1:111122223333:key/1', aws_profile: \"\", {made}}}]"),
+            format!("gcp_kms: [{{resource_id: projects/shop, {made}}}]"),
+            format!("hckms: [{{key_id: 'eu:1', {made}}}]"),
+            format!("azure_kv: [{{vault_url: 'https://shop.vault.azure.net', name: shop, version: '1', {made}}}]"),
+            format!(
+                "hc_vault: [{{vault_address: 'https://vault.example.com', engine_path: transit, key_name: shop, {made}}}]"
+            ),
+        ];
+        assert_eq!(keys.len(), ELSEWHERE.len(), "a row for each, and a file for each row");
+        for ((name, help), key) in ELSEWHERE.iter().zip(&keys) {
+            let why = told(key);
+            assert!(why.contains(&format!("it needs {name}")), "{key}: {why}");
+            assert_eq!(hint(&why).as_deref(), Some(*help), "{key}");
+        }
+        let both =
+            "no key fits: it needs age1abc or PGP 85D7; you have none; sops, which could use them, was not found";
+        assert_eq!(hint(both), Some(format!("install sops; {GIVE}, or {}", ELSEWHERE[0].1)));
+        assert_eq!(
+            hint("no key fits: it needs age1abc; you have none").as_deref(),
+            Some(GIVE)
+        );
+        assert_eq!(hint("the MAC does not fit"), None);
     }
 }
