@@ -9,6 +9,7 @@ mod controller;
 mod flux;
 mod hand_over;
 mod key_services;
+mod keys;
 mod ready;
 mod releases;
 mod sealed;
