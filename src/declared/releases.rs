@@ -147,6 +147,9 @@ fn wanted<'t>(
             .ok_or_else(|| Lack::from(format!("its {source} names no chart")))?;
     }
     match chart {
+        ChartOf::Artifact(source) if source.kind() == "ExternalArtifact" && sources.given(&source).is_none() => {
+            generated(&source, sources, inputs, last)
+        }
         ChartOf::Artifact(source) => artifact(&source, sources, inputs, last),
         ChartOf::Named {
             source,
@@ -181,16 +184,49 @@ fn wanted<'t>(
             chart,
             values_files,
             ..
-        } => match sources.find(&source, inputs, last) {
-            SourceFound::Here(root) => {
-                let folder = resolve("", &chart);
-                let folder = folder.ok_or_else(|| Lack::from("its chart's path leads out of its source".to_owned()))?;
-                Ok(Wanted::Folder(root, folder, values_files))
-            }
-            SourceFound::Undeclared => Err(undeclared(&source, last)),
-            SourceFound::Refused { why, hint } => Err(Lack::Never(why, Some(hint))),
-        },
+        } => {
+            let root = root_of(&source, sources, inputs, last)?;
+            let folder = resolve("", &chart);
+            let folder = folder.ok_or_else(|| Lack::from("its chart's path leads out of its source".to_owned()))?;
+            Ok(Wanted::Folder(root, folder, values_files))
+        }
     }
+}
+
+fn root_of<'t>(
+    source: &SourceRef,
+    sources: &Sources<'t>,
+    inputs: &mut Inputs<'_>,
+    last: bool,
+) -> Result<Root<'t>, Lack> {
+    match sources.find(source, inputs, last) {
+        SourceFound::Here(root) => Ok(root),
+        SourceFound::Undeclared => Err(undeclared(source, last)),
+        SourceFound::Refused { why, hint } => Err(Lack::Never(why, Some(hint))),
+    }
+}
+
+/// The chart that a generator puts together. Helm reads it as a packed chart, which has all in one folder.
+fn generated<'t>(
+    source: &SourceRef,
+    sources: &Sources<'t>,
+    inputs: &mut Inputs<'_>,
+    last: bool,
+) -> Result<Wanted<'t>, Lack> {
+    let root = root_of(source, sources, inputs, last)?;
+    let folders = root.files.list("").map_err(|why| Lack::from(why.to_string()))?;
+    let is_chart = |folder: &&String| {
+        let about = root.files.kind(&join(folder, "Chart.yaml"));
+        matches!(about, Ok(Some(kustomize::Kind::File)))
+    };
+    let Some(folder) = folders.iter().find(is_chart).cloned() else {
+        return Err(Lack::from(format!(
+            "{source} has no folder at its top with a Chart.yaml in it"
+        )));
+    };
+    // Its files are not those of a folder of the repository, wherever they come from.
+    let root = Root { is_own: false, ..root };
+    Ok(Wanted::Folder(root, folder, ValuesFiles::default()))
 }
 
 fn undeclared(source: &SourceRef, last: bool) -> Lack {

@@ -36,6 +36,12 @@ impl Held {
         self.manifest(repository, tag, &manifest.to_string())
     }
 
+    /// Lists the tags of a repository.
+    pub fn tags(&mut self, repository: &str, tags: &[&str]) {
+        let all = json!({"name": repository, "tags": tags}).to_string();
+        self.0.insert(format!("{repository}/tags/list?n=1000"), Answer::ok(all));
+    }
+
     fn manifest(&mut self, repository: &str, tag: &str, text: &str) -> String {
         let digest = format!("sha256:{}", sum(text.as_bytes()));
         for name in [tag, &digest] {
@@ -422,10 +428,7 @@ fn artifacts_are_found_as_flux_finds_them() {
 fn a_chart_may_be_an_artifact() {
     let mut held = Held::default();
     let digest = held.artifact("flux/apps", "1.2.3_x", CHART_LAYER, &packed("web", "1.2.3+x", &[]));
-    held.0.insert(
-        "flux/apps/tags/list?n=1000".to_owned(),
-        Answer::ok(json!({"tags": ["1.2.3_x", "1.2.2"]}).to_string()),
-    );
+    held.tags("flux/apps", &["1.2.3_x", "1.2.2"]);
     let web = held.served();
     let cache = tempfile::tempdir().expect("a temporary folder");
     let any = Reference::Range {

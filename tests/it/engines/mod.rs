@@ -5,6 +5,7 @@ mod argo_clusters;
 mod argo_engine;
 mod argo_shop;
 mod artifacts;
+mod chart_refs;
 mod controller;
 mod flux;
 mod hand_over;
