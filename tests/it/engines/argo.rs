@@ -56,6 +56,7 @@ fn repository() -> Repo {
         config_map("first", &wave(-1)),
         config_map("before", &hook("PreSync")),
         config_map("after", &hook("PostSync")),
+        config_map("among", &format!("{}, {}", hook("Sync"), wave(3))),
         config_map("never", &hook("Skip")),
         config_map("when-it-fails", &hook("SyncFail")),
         config_map("at-the-server", "argocd.argoproj.io/sync-options: ServerSideApply=true"),
@@ -113,6 +114,7 @@ fn an_app_of_apps_is_followed_to_what_it_declares() {
             "Application/argocd/plain",
             "Application/argocd/root",
             "ConfigMap/shop/after",
+            "ConfigMap/shop/among",
             "ConfigMap/shop/at-the-server",
             "ConfigMap/shop/before",
             "ConfigMap/shop/chart",
@@ -137,6 +139,7 @@ fn an_app_of_apps_is_followed_to_what_it_declares() {
         ("first", (0, -1)),
         ("second", (0, 2)),
         ("before", (-1, 0)),
+        ("among", (0, 3)),
         ("after", (1, 0)),
         ("hook", (1, 3)),
     ] {

@@ -11,8 +11,8 @@ use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, Refloat, refloat, tool_folder};
 
-/// A definition of a kind of Flux, with a status of its own.
-fn definition(group: &str, version: &str, kind: &str, plural: &str) -> String {
+/// A definition of a kind, with a status of its own.
+pub(super) fn definition(group: &str, version: &str, kind: &str, plural: &str) -> String {
     format!(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {plural}.{group}}}\nspec:\n  group: {group}\n  scope: Namespaced\n\
          \x20 names: {{kind: {kind}, plural: {plural}, singular: {singular}, listKind: {kind}List}}\n\
@@ -88,7 +88,7 @@ fn secret_path(name: &str) -> String {
     format!("/api/v1/namespaces/shop/secrets/sh.helm.release.v1.{name}.v1")
 }
 
-fn found(plane: &Plane, path: &str) -> Value {
+pub(super) fn found(plane: &Plane, path: &str) -> Value {
     live(plane, path).unwrap_or_else(|| panic!("{path} is not there"))
 }
 

@@ -7,6 +7,8 @@ mod argo_shop;
 mod artifacts;
 mod chart_refs;
 mod controller;
+mod elsewhere;
+mod external_secrets;
 mod flux;
 mod hand_over;
 mod key_services;
