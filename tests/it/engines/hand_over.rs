@@ -100,18 +100,20 @@ fn suspended(plane: &Plane, path: &str) -> (bool, bool) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests run helm itself")]
-fn helm(plane: &Plane, args: &[&str]) -> String {
+fn tried(plane: &Plane, args: &[&str]) -> Result<String, String> {
     let output = std::process::Command::new(tool_folder("helm").join("helm"))
         .args(args)
         .args(["--kubeconfig", &plane.kubeconfig()])
         .output()
         .expect("because it was built");
-    assert!(
-        output.status.success(),
-        "{args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+fn helm(plane: &Plane, args: &[&str]) -> String {
+    tried(plane, args).unwrap_or_else(|said| panic!("{args:?}: {said}"))
 }
 
 fn listed(plane: &Plane) -> Vec<(String, String, String)> {
@@ -249,6 +251,13 @@ fn engines_find_whole_units_and_releases_that_they_know() {
         live(&plane, &secret_path("web")).is_none(),
         "the release is known by a later record"
     );
+
+    // What helm-controller owns, helm changes by force only.
+    let change = ["upgrade", "web", &chart, "--set", "replicas=3", "--namespace", "shop"];
+    let refused = tried(&plane, &change).expect_err("because the replicas are helm-controller's");
+    assert!(refused.contains("conflict with \"helm-controller\""), "{refused}");
+    helm(&plane, &[&change[..], &["--force-conflicts"]].concat());
+    assert_eq!(found(&plane, objects[1])["spec"]["replicas"], 3);
 }
 
 #[test]
