@@ -128,3 +128,44 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::in_parallel;
+
+    #[test]
+    fn what_is_done_in_parallel_is_done_at_once_and_given_back_in_order() {
+        let items: Vec<usize> = (0..20).collect();
+        // The first two wait for each other.
+        let (to_first, at_first) = std::sync::mpsc::channel();
+        let (to_second, at_second) = std::sync::mpsc::channel();
+        let (at_first, at_second, threads) = (Mutex::new(at_first), Mutex::new(at_second), Mutex::new(BTreeSet::new()));
+        let done = in_parallel(&items, |item| {
+            let longest = Duration::from_secs(30);
+            let met = match item {
+                0 => {
+                    to_second.send(()).expect("because it waits");
+                    at_first.lock().is_ok_and(|waits| waits.recv_timeout(longest).is_ok())
+                }
+                1 => {
+                    to_first.send(()).expect("because it waits");
+                    at_second.lock().is_ok_and(|waits| waits.recv_timeout(longest).is_ok())
+                }
+                _ => true,
+            };
+            let thread = format!("{:?}", std::thread::current().id());
+            threads
+                .lock()
+                .map(|mut all| all.insert(thread))
+                .expect("because nobody panics");
+            (item * 2, met)
+        });
+        let expected: Vec<(usize, bool)> = items.iter().map(|item| (item * 2, true)).collect();
+        assert_eq!(done, expected);
+        assert!(threads.lock().expect("because nobody panics").len() > 1);
+    }
+}

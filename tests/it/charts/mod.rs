@@ -3,6 +3,7 @@
 mod dependencies;
 mod records;
 pub mod registries;
+mod rendering;
 mod repositories;
 
 use std::path::Path;
