@@ -110,6 +110,7 @@ fn a_jenkins_x_repository_is_written_as_jenkins_x_does() {
             "config-root/cluster",
             "config-root/customresourcedefinitions",
             "config-root/namespaces/jx",
+            "config-root/namespaces/jx-staging",
             "config-root/namespaces/shop"
         ]
     );

@@ -96,11 +96,11 @@ fn a_chart_with_hooks_a_kustomization_and_a_jenkins_x_repository_come_back() {
     assert_eq!(first.code, 3, "{}\n{}", first.stdout, first.stderr);
     assert_eq!(
         number(&summary(&first), "created"),
-        16,
+        47,
         "all but the PodDisruptionBudget that needs an edit"
     );
     let second = restore(&plane, &["jx-mini"]);
-    assert_eq!((second.code, number(&summary(&second), "unchanged")), (3, 16));
+    assert_eq!((second.code, number(&summary(&second), "unchanged")), (3, 47));
 }
 
 #[test]
