@@ -53,8 +53,10 @@ pub(super) fn keys(given: &[PathBuf], variable: Variable<'_>) -> Result<Keys, Fa
         }
     }
     let mut keys = Keys::new(identities, None);
-    for (shown, secret) in secrets {
-        keys = keys.with_secret(&secret).map_err(|why| failed(&shown, why))?;
+    for (shown, mut secret) in secrets {
+        let all = keys.with_secret(&secret);
+        sops::wipe(&mut secret);
+        keys = all.map_err(|why| failed(&shown, why))?;
     }
     Ok(keys)
 }

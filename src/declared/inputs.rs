@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use zeroize::Zeroize;
 
 use crate::object::ObjectId;
 
@@ -83,9 +84,15 @@ impl<'o> Inputs<'o> {
     }
 }
 
-/// What a ConfigMap or Secret holds, by key, decoded. `Debug` shows the keys only.
+/// What a ConfigMap or Secret holds, by key, decoded. `Debug` shows the keys only; it is wiped in the end.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Texts(pub BTreeMap<String, Vec<u8>>);
+
+impl Drop for Texts {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(Zeroize::zeroize);
+    }
+}
 
 impl Texts {
     /// Those of a manifest.

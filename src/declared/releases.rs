@@ -106,7 +106,7 @@ fn values(release: &HelmRelease, inputs: &mut Inputs<'_>, last: bool) -> Result<
     let composed = of_flux(&own, &release.values_from, &mut |from| {
         let id = id(&from.kind, &from.name);
         match inputs.get(&id, last) {
-            Input::Here(texts) => Some(texts.0),
+            Input::Here(mut texts) => Some(std::mem::take(&mut texts.0)),
             Input::Later => {
                 missing = Some(id);
                 None

@@ -97,6 +97,6 @@ pub use identity::Identities;
 pub use ksops::{Ksops, KsopsSecret};
 pub use needs::{Needs, NeedsGroup, Recipient, RecipientKind};
 pub use rules::Selection;
-pub use text::Text;
+pub use text::{Text, wipe};
 pub use time::Timestamp;
 pub use tree::{Comment, Entry, Item, Map, Path, Step, Tree, Value};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A text (or, in a binary file, any bytes) that may be secret: wiped when it is dropped, and not shown by `Debug`.
@@ -75,5 +76,21 @@ impl Buffer {
 
     pub(crate) fn done(self) -> Zeroizing<Vec<u8>> {
         self.0
+    }
+}
+
+/// Wipes the texts of a manifest that held a key: they are empty then, and what was in them is no longer in memory.
+///
+/// ```
+/// let mut secret = serde_json::json!({"data": {"age.agekey": "AGE-SECRET-KEY-1…"}, "list": ["AGE-SECRET-KEY-1…"]});
+/// sops::wipe(&mut secret);
+/// assert_eq!(secret, serde_json::json!({"data": {"age.agekey": ""}, "list": [""]}));
+/// ```
+pub fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        _ => {}
     }
 }

@@ -13,9 +13,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use x509_cert::Certificate as X509;
 use x509_cert::der::{DecodePem, Encode};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::SealedError;
+use crate::text::wipe;
 
 /// Longer than any key or certificate in PEM.
 const MAX_PEM: usize = 1 << 20;
@@ -163,16 +164,6 @@ impl SealingKeys {
 impl fmt::Debug for SealingKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SealingKeys").field(&self.fingerprints()).finish()
-    }
-}
-
-/// Wipes the texts of an object that held a key.
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(map) => map.values_mut().for_each(wipe),
-        _ => {}
     }
 }
 
