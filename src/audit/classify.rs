@@ -115,6 +115,7 @@ pub fn classify<'a>(
     });
     audit.units();
     audit.found.sort();
+    audit.tell_owned();
     audit.found
 }
 
@@ -153,6 +154,8 @@ pub(super) struct Audit<'a> {
     pub undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
     /// What Git knows of a unit, and how many objects are silent for it.
     pub known: BTreeMap<Unit, (Known, usize)>,
+    /// How many objects of which kinds belong to a top owner.
+    pub owned: BTreeMap<ObjectId, BTreeMap<GroupKind, usize>>,
     pub found: Findings,
 }
 
@@ -162,6 +165,7 @@ impl<'a> Audit<'a> {
             all,
             undeclared: BTreeMap::new(),
             known: BTreeMap::new(),
+            owned: BTreeMap::new(),
             found: Findings::default(),
         }
     }
@@ -173,6 +177,12 @@ impl<'a> Audit<'a> {
         }
         for (unit, (_, silent)) in part.known {
             self.tell_unit(&unit, silent);
+        }
+        for (top, kinds) in part.owned {
+            let of_top = self.owned.entry(top).or_default();
+            kinds
+                .into_iter()
+                .for_each(|(kind, number)| *of_top.entry(kind).or_default() += number);
         }
         self.found.take_in(part.found);
     }
@@ -254,9 +264,7 @@ impl<'a> Audit<'a> {
         let hands = hands(object);
         let mut evidence = Vec::new();
         match self.all.owners.of(id, object) {
-            Owned::By(top) | Owned::ByUnread(top) if hands != Hands::Only => {
-                return self.silent(id, &Verdict::Owned(top));
-            }
+            Owned::By(top) | Owned::ByUnread(top) if hands != Hands::Only => return self.owned_by(top, id),
             Owned::By(owner) | Owned::ByUnread(owner) => {
                 evidence.push(format!(
                     "it names {owner} as its owner, and only a person's tool wrote it"
@@ -348,7 +356,7 @@ impl<'a> Audit<'a> {
     }
 
     /// A verdict that nobody needs to look at.
-    fn silent(&mut self, id: &ObjectId, verdict: &Verdict) {
+    pub(super) fn silent(&mut self, id: &ObjectId, verdict: &Verdict) {
         self.found.count(verdict.name(), 1);
         self.cover(id, verdict);
     }

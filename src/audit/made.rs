@@ -1,7 +1,8 @@
-//! What units made: silent for a unit that Git declares, one finding for each of the others.
+//! What units made: silent for a unit that Git declares, one finding for each of the others. What owners made: the top one tells of it.
 
 use super::classify::{Audit, until};
 use super::managed::{Known, Unit};
+use super::tally::place;
 use super::tools::Hands;
 use super::{Finding, MadeBy, Match, Verdict};
 use crate::object::{LiveObject, ObjectId};
@@ -82,6 +83,37 @@ impl Audit<'_> {
             self.made(&members, &verdict);
             let finding = self.unit_finding(&unit, id, verdict, manages);
             self.found.findings.push(finding);
+        }
+    }
+
+    /// An object that has no verdict of its own, since its top owner has.
+    pub(super) fn owned_by(&mut self, top: ObjectId, id: &ObjectId) {
+        let kinds = self.owned.entry(top.clone()).or_default();
+        *kinds.entry(id.group_kind()).or_default() += 1;
+        self.silent(id, &Verdict::Owned(top));
+    }
+
+    /// Findings about what Git does not declare tell what goes and stays with them. They must be in order.
+    pub(super) fn tell_owned(&mut self) {
+        for (top, kinds) in std::mem::take(&mut self.owned) {
+            let of_top = (0..Verdict::FINDINGS.len()).find_map(|rank| {
+                let at = |one: &Finding| (one.verdict.rank(), place(&one.id)).cmp(&(rank, place(&top)));
+                self.found.findings.binary_search_by(at).ok()
+            });
+            let Some(finding) = of_top.map(|number| &mut self.found.findings[number]) else {
+                continue;
+            };
+            if matches!(finding.verdict, Verdict::Drifted { .. }) {
+                continue;
+            }
+            let objects = match kinds.values().sum() {
+                1 => "1 object".to_owned(),
+                count => format!("{count} objects"),
+            };
+            let kinds: Vec<String> = kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
+            finding
+                .evidence
+                .push(format!("it owns {objects}: {}", kinds.join(", ")));
         }
     }
 

@@ -402,12 +402,17 @@ fn the_top_owner_has_the_verdict() {
     assert_eq!(
         world.told(),
         [
-            "never-in-git Deployment/shop/web",
+            "never-in-git Deployment/shop/web: it owns 2 objects: 1 Pod, 1 ReplicaSet.apps",
             "never-in-git Job/shop/by-hand: it names CronJob/shop/nightly as its owner, and only a person's tool wrote it",
             "never-in-git Pod/shop/lost: its owner ReplicaSet/shop/gone does not exist",
         ]
     );
     assert_eq!(world.audit().counts["owned"], 2);
+    // Of what is declared it goes without saying.
+    world.declare("Deployment.apps/shop/web");
+    let field = (".spec.paused", FieldChange::Added, None);
+    world.compare("Deployment.apps/shop/web", &[field], &["kubectl-create"]);
+    assert_eq!(world.told()[2], "drifted Deployment/shop/web");
 }
 
 #[test]
