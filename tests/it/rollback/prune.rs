@@ -25,6 +25,11 @@ fn newer() -> String {
     let kinds = "apiVersion: v1\nkind: Namespace\nmetadata: {name: other}\n---\n\
         apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data, namespace: shop}\n\
         spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n---\n";
+    let volume = "apiVersion: v1\nkind: PersistentVolume\nmetadata: {name: ledger}\n\
+        spec: {capacity: {storage: 5Gi}, accessModes: [ReadWriteOnce], storageClassName: by-hand, hostPath: {path: /ledger}}\n---\n\
+        apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.example.com}\n\
+        spec:\n  group: example.com\n  names: {kind: Thing, plural: things}\n  scope: Namespaced\n\
+        \x20 versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]\n---\n";
     [
         BASE,
         worker,
@@ -34,6 +39,7 @@ fn newer() -> String {
         &config_map("argo", "'argocd.argoproj.io/sync-options': 'Replace=true,Prune=false'"),
         &config_map("helm", "helm.sh/resource-policy: keep"),
         &config_map("handmade", ""),
+        volume,
     ]
     .concat()
 }
@@ -65,6 +71,8 @@ fn cluster(repo: &Repo) -> Plane {
     send(&plane, "POST", &by_hand, "application/json", Some(&map));
     plane
 }
+
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
 const GONE: [&str; 4] = [
     "ConfigMap/shop/extra",
@@ -101,6 +109,9 @@ fn what_newer_revisions_brought_goes_and_nothing_else() {
     for line in [
         "Namespace/other: a Namespace goes only if it is named: --prune-removed=Namespace/other",
         "PersistentVolumeClaim/shop/data: a PersistentVolumeClaim goes only if it is named: --prune-removed=PersistentVolumeClaim/shop/data",
+        "PersistentVolume/ledger: a PersistentVolume goes only if it is named: --prune-removed=PersistentVolume/ledger",
+        "CustomResourceDefinition/things.example.com: a CustomResourceDefinition goes only if it is named: \
+         --prune-removed=CustomResourceDefinition/things.example.com",
         "ConfigMap/shop/flux: it says kustomize.toolkit.fluxcd.io/prune: disabled",
         "ConfigMap/shop/argo: it says argocd.argoproj.io/sync-options: Prune=false",
         "ConfigMap/shop/helm: it says helm.sh/resource-policy: keep",
@@ -142,6 +153,8 @@ fn what_newer_revisions_brought_goes_and_nothing_else() {
         assert!(live(&plane, &format!("{shop}/{path}")).is_some(), "{path}");
     }
     assert!(live(&plane, "/api/v1/namespaces/other").is_some());
+    assert!(live(&plane, "/api/v1/persistentvolumes/ledger").is_some());
+    assert!(live(&plane, &format!("{CRDS}/things.example.com")).is_some());
     assert_eq!(
         deletions(&plane),
         ["deployments/worker", "serviceaccounts/worker"],
@@ -186,13 +199,14 @@ fn what_is_named_goes_and_a_second_run_remembers() {
     assert!(
         refused
             .stderr
-            .contains("Namespace/other, PersistentVolumeClaim/shop/data"),
+            .contains("Namespace/other, PersistentVolume/ledger, PersistentVolumeClaim/shop/data"),
         "{}",
         refused.stderr
     );
 
     let chosen = [
         "--prune-removed=PersistentVolumeClaim/shop/data",
+        "--prune-removed=PersistentVolume/ledger",
         "--except",
         "ConfigMap/shop/newest",
         "--except",
@@ -201,6 +215,7 @@ fn what_is_named_goes_and_a_second_run_remembers() {
     let ran = returns(0, run(&plane, "restore", &repo, &[&back[..], &chosen, &sure].concat()));
     let gone = [
         "ConfigMap/shop/extra",
+        "PersistentVolume/ledger",
         "PersistentVolumeClaim/shop/data",
         "ServiceAccount/shop/worker",
     ];
