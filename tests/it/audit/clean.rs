@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use refloat::control_plane::Options;
 use serde_json::Value;
 
 use super::root;
-use crate::support::plane::{Plane, fresh};
+use crate::support::plane::{Plane, fresh, fresh_with};
 use crate::support::repo::{Repo, case};
 use crate::support::run::{Ran, refloat};
 
@@ -48,15 +49,31 @@ fn found(plane: &Plane, repo: &Path, args: &[&str]) -> Vec<String> {
     with
 }
 
-/// Restores into a fresh cluster and audits it.
-fn audited(repo: &Path, args: &[&str], slow: bool) -> Vec<String> {
-    let plane = fresh();
+/// Whom the server was asked for: the managers of its dry runs of applying, without those of these requests.
+fn asked_as(plane: &Plane, before: usize) -> BTreeSet<String> {
+    let requests = plane.requests().into_iter().skip(before);
+    let applies = requests.filter_map(|request| {
+        let path = request["requestURI"].as_str()?.to_owned();
+        let dry = request["verb"] == "patch" && path.contains("dryRun=All");
+        let mut query = path.split(['?', '&']);
+        dry.then(|| query.find_map(|part| Some(part.strip_prefix("fieldManager=")?.to_owned())))?
+    });
+    applies.collect()
+}
+
+/// Restores into a fresh cluster and audits it. Gives what was found, and the managers of the audit's dry runs.
+fn audited(repo: &Path, args: &[&str], slow: bool) -> (Vec<String>, BTreeSet<String>) {
+    let plane = fresh_with(Options {
+        request_log: true,
+        ..Options::default()
+    });
     let mut restore = [args, &["--old-cluster-is-gone"]].concat();
     // Some of what real repositories hold never gets ready here, which is not waited for long.
     restore.extend(["--timeout", "40s", "--soft-wait", "1s"].iter().filter(|_| slow));
     let ran = run("restore", &plane, repo, &restore);
     assert!(matches!(ran.code, 0 | 3), "{}\n{}", ran.stdout, ran.stderr);
-    found(&plane, repo, args)
+    let before = plane.requests().len();
+    (found(&plane, repo, args), asked_as(&plane, before))
 }
 
 /// What a restore could not restore is missing; which edit it needs is said.
@@ -79,6 +96,18 @@ const FIXTURES: &[(&str, &[&str], &[&str])] = &[
     ("kustomize-shop", &["--path", "overlays/production"], &[]),
     ("mobile-bank", &[], &[]),
 ];
+/// By whom what a fixture declares is written: what the entry has by refloat, what engines make by these.
+fn declarers(fixture: &str) -> &'static [&'static str] {
+    match fixture {
+        "argo-shop" => &["argocd-applicationset-controller", "argocd-controller", "refloat"],
+        "flux-shop" => &["helm-controller", "kustomize-controller"],
+        "helm-shop" => &["helm"],
+        // Jenkins X applies as kubectl does: the patch is made here, and where nothing differs there is nothing to ask.
+        "jx-mini" => &[],
+        _ => &["refloat"],
+    }
+}
+
 /// No repositories.
 const OTHERS: [&str; 1] = ["simulate"];
 
@@ -94,7 +123,10 @@ fn fixtures_are_clean_after_a_restore() {
     assert_eq!(names, known.map(str::to_owned).collect(), "every fixture is audited");
     for (name, args, left) in FIXTURES {
         let repo = Repo::of_folder(&root(&format!("fixtures/{name}")));
-        assert_eq!(audited(repo.path(), args, false), *left, "{name}");
+        let (found, managers) = audited(repo.path(), args, false);
+        assert_eq!(found, *left, "{name}");
+        let managers: Vec<&str> = managers.iter().map(String::as_str).collect();
+        assert_eq!(managers, declarers(name), "{name}");
     }
 }
 
@@ -117,7 +149,7 @@ fn real_repositories_are_clean_after_a_restore() {
             .iter()
             .map(|one| format!("missing PodSecurityPolicy/{one}{GONE}"))
             .collect();
-        assert_eq!(audited(&clone, args, true), left, "{name}");
+        assert_eq!(audited(&clone, args, true).0, left, "{name}");
     }
 }
 

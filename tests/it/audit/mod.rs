@@ -9,6 +9,7 @@ mod live;
 mod page;
 mod units;
 mod watch;
+mod webhook;
 pub(crate) mod whole;
 
 use std::path::{Path, PathBuf};

@@ -38,6 +38,10 @@ told.reachable = document.activeElement.tagName;
 const open = document.querySelector("#b details");
 open.querySelector("summary").click();
 told.open = open.open;
+const bars = [...document.querySelectorAll(".bar")];
+told.bars = bars.map(bar => [bar.closest("tr").cells[0].textContent, Math.round(100 * bar.firstChild.offsetWidth / bar.offsetWidth)]);
+told.colors = [document.body, bars[0], bars[0].firstChild].map(one => getComputedStyle(one).backgroundColor);
+told.dark = matchMedia("(prefers-color-scheme: dark)").matches;
 told.wide = document.documentElement.scrollWidth <= window.innerWidth;
 const end = document.createElement("pre");
 end.id = "told";
@@ -117,8 +121,13 @@ fn a_page_is_searched_and_sorted() {
         "ConfigMap kept",
         "ConfigMap gone",
     );
-    for width in ["--window-size=1300,900", "--window-size=500,900"] {
-        let dom = opened(&chromium, &page, &[width]);
+    // Chromium's number for the scheme that a person prefers.
+    let schemes = [(false, "preferredColorScheme=1"), (true, "preferredColorScheme=0")];
+    for (width, (dark, scheme)) in ["--window-size=1300,900", "--window-size=500,900"]
+        .into_iter()
+        .zip(schemes)
+    {
+        let dom = opened(&chromium, &page, &[width, &format!("--blink-settings={scheme}")]);
         let told = dom
             .split_once("<pre id=\"told\">")
             .and_then(|(_, rest)| rest.split_once("</pre>"));
@@ -149,6 +158,18 @@ fn a_page_is_searched_and_sorted() {
             (&told["reachable"], &told["open"], &told["wide"]),
             (&json!("BUTTON"), &json!(true), &json!(true)),
             "{width}"
+        );
+        assert_eq!(
+            told["bars"],
+            json!([["all", 20], ["cluster-scoped", 100], ["default", 0], ["shop", 0]])
+        );
+        let (page, bar, share) = match dark {
+            false => ("rgb(255, 255, 255)", "rgb(208, 215, 222)", "rgb(26, 127, 55)"),
+            true => ("rgb(15, 20, 25)", "rgb(47, 55, 66)", "rgb(86, 211, 100)"),
+        };
+        assert_eq!(
+            (&told["dark"], &told["colors"]),
+            (&json!(dark), &json!([page, bar, share]))
         );
     }
 }

@@ -268,6 +268,25 @@ fn what_to_ignore(plane: &Plane, bank: &Repo, folder: &Path) {
             .all(|one| matches!(one["verdict"].as_str(), Some("drifted" | "missing")))
     );
     assert_eq!(report["ignored"], 21);
+    // A later line that takes one out again.
+    let kept = "ClusterRoleBinding.rbac.authorization.k8s.io/contractor-admin";
+    bank.write(
+        ".refloatignore",
+        &format!("{text}!{kept}  # to be seen until it is gone\n"),
+    );
+    bank.commit("do not ignore an administrator");
+    let report = json(&audit(plane, bank.path(), &["--output", "json"]));
+    let undeclared = |one: &&Value| !matches!(one["verdict"].as_str(), Some("drifted" | "missing"));
+    let found = findings(&report);
+    let found: Vec<&str> = found
+        .iter()
+        .filter(|(_, one)| undeclared(one))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(
+        (found, &report["ignored"]),
+        (vec!["ClusterRoleBinding/contractor-admin"], &Value::from(20))
+    );
 }
 
 #[test]

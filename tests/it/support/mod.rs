@@ -8,3 +8,4 @@ pub mod run;
 pub mod tools;
 pub mod transcript;
 pub mod web;
+pub mod webhook;
