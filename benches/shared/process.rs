@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// A process that ended well.
@@ -37,19 +38,24 @@ pub fn run_to(codes: &[i32], mut command: Command, folder: &Path) -> Result<Ran,
         .spawn()
         .map_err(|error| error.to_string())?;
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut peak = 0.0;
-    loop {
+    let (ended, peak) = std::thread::scope(|scope| {
+        let (running, ends) = channel::<()>();
         // The kernel forgets it when the process ends: what it grows in its last moments is missed.
-        peak = peak_of(&status).unwrap_or(peak);
-        if let Some(ended) = child.try_wait().map_err(|error| error.to_string())? {
-            let wall = start.elapsed();
-            return if ended.code().is_some_and(|code| codes.contains(&code)) {
-                Ok(Ran { wall, peak })
-            } else {
-                Err(std::fs::read_to_string(&err).unwrap_or_default())
-            };
-        }
-        std::thread::sleep(Duration::from_millis(5));
+        let watch = scope.spawn(move || {
+            let mut peak = 0.0;
+            while ends.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
+                peak = peak_of(&status).unwrap_or(peak);
+            }
+            peak
+        });
+        let ended = child.wait().map(|status| (status, start.elapsed()));
+        drop(running);
+        (ended, watch.join().unwrap_or_default())
+    });
+    let (status, wall) = ended.map_err(|error| error.to_string())?;
+    match status.code().is_some_and(|code| codes.contains(&code)) {
+        true => Ok(Ran { wall, peak }),
+        false => Err(std::fs::read_to_string(&err).unwrap_or_default()),
     }
 }
 
