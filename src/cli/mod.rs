@@ -285,6 +285,9 @@ mod tests {
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
+                  Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure
+                  goes to `sops`; keys of PGP are to be imported into gpg.
+
               --sealed-secrets-key <FILE>
                   A backup of the keys of the sealed-secrets controller: the manifests
                   of their Secrets; may be given more than once
@@ -575,6 +578,9 @@ mod tests {
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
+                  Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure
+                  goes to `sops`; keys of PGP are to be imported into gpg.
+
               --sealed-secrets-key <FILE>
                   A backup of the keys of the sealed-secrets controller: the manifests
                   of their Secrets; may be given more than once
@@ -765,6 +771,9 @@ mod tests {
 
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
+                  Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure
+                  goes to `sops`; keys of PGP are to be imported into gpg.
 
               --sealed-secrets-key <FILE>
                   A backup of the keys of the sealed-secrets controller: the manifests
@@ -973,6 +982,9 @@ mod tests {
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
 
+                  Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure
+                  goes to `sops`; keys of PGP are to be imported into gpg.
+
               --sealed-secrets-key <FILE>
                   A backup of the keys of the sealed-secrets controller: the manifests
                   of their Secrets; may be given more than once
@@ -1121,6 +1133,9 @@ mod tests {
 
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
+                  Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure
+                  goes to `sops`; keys of PGP are to be imported into gpg.
 
               --sealed-secrets-key <FILE>
                   A backup of the keys of the sealed-secrets controller: the manifests
@@ -1404,6 +1419,9 @@ mod tests {
 
                   Beside it those are used that `sops` finds: SOPS_AGE_KEY,
                   SOPS_AGE_KEY_FILE, its own file, and SSH keys without a passphrase.
+
+                  Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure
+                  goes to `sops`; keys of PGP are to be imported into gpg.
 
               --sealed-secrets-key <FILE>
                   A backup of the keys of the sealed-secrets controller: the manifests

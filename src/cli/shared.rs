@@ -88,6 +88,9 @@ pub struct SourceArgs {
     ///
     /// Beside it those are used that `sops` finds: SOPS_AGE_KEY, SOPS_AGE_KEY_FILE,
     /// its own file, and SSH keys without a passphrase.
+    ///
+    /// Of that Secret, what signs in with Vault, AWS, Google Cloud and Azure goes
+    /// to `sops`; keys of PGP are to be imported into gpg.
     #[arg(long, value_name = "FILE")]
     pub decryption_key: Vec<PathBuf>,
 
