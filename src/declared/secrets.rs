@@ -34,7 +34,7 @@ const ELSEWHERE: [(&str, &str); 6] = [
     ),
     (
         "Huawei KMS ",
-        "sign in to Huawei Cloud as one who may decrypt with this key",
+        "sign in to Huawei Cloud (HUAWEICLOUD_SDK_AK and what goes with it) as one who may decrypt with this key",
     ),
     (
         "Azure Key Vault ",

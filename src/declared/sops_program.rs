@@ -21,7 +21,7 @@ use crate::process::{BASIC_ENVIRONMENT, Output, Tool, which};
 /// Longest that it may take for a file: it may ask a service far away.
 const LONGEST: Duration = Duration::from_secs(60);
 /// By what it finds its keys and services, and with what it signs in there, beside what every program needs.
-const ENVIRONMENT: [&str; 51] = [
+const ENVIRONMENT: [&str; 61] = [
     "SOPS_AGE_KEY",
     "SOPS_AGE_KEY_FILE",
     "SOPS_DECRYPTION_ORDER",
@@ -63,6 +63,16 @@ const ENVIRONMENT: [&str; 51] = [
     "AZURE_CLIENT_CERTIFICATE_PATH",
     "AZURE_FEDERATED_TOKEN_FILE",
     "AZURE_AUTHORITY_HOST",
+    "HUAWEICLOUD_SDK_AK",
+    "HUAWEICLOUD_SDK_SK",
+    "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+    "HUAWEICLOUD_SDK_PROJECT_ID",
+    "HUAWEICLOUD_SDK_DOMAIN_ID",
+    "HUAWEICLOUD_SDK_IDP_ID",
+    "HUAWEICLOUD_SDK_ID_TOKEN_FILE",
+    "HUAWEICLOUD_SDK_IAM_ENDPOINT",
+    "HUAWEICLOUD_SDK_CREDENTIALS_FILE",
+    "HUAWEICLOUD_SDK_REGIONS_FILE",
     "SOPS_HC_VAULT_ALLOWLIST",
     "VAULT_ADDR",
     "VAULT_CACERT",

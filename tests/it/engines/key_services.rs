@@ -1,4 +1,4 @@
-//! What is encrypted for keys that Vault, AWS KMS or Google Cloud KMS hold: opened by `sops`, which asks them.
+//! What is encrypted for keys that Vault or KMS of AWS, Google Cloud and Huawei Cloud hold: opened by `sops`, which asks them.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -56,7 +56,13 @@ fn run(service: &KeyService, repo: &Repo, args: &[&str], with: impl Fn(Refloat) 
 
 #[test]
 fn what_services_hold_the_keys_of_is_opened_through_sops() {
-    for service in [KeyService::vault(), KeyService::kms(), KeyService::gcp()] {
+    let services = [
+        KeyService::vault(),
+        KeyService::kms(),
+        KeyService::gcp(),
+        KeyService::huawei(),
+    ];
+    for service in services {
         let repo = repository(&service);
         let before = service.asked();
         let masked = run(&service, &repo, &["render"], |run| service.known_to(run));
@@ -126,6 +132,12 @@ fn a_key_that_may_not_be_used_is_named_with_its_file_and_unit() {
             "could not find default credentials",
             "Permission 'cloudkms.cryptoKeyVersions.useToDecrypt' denied",
             "sign in to Google Cloud (GOOGLE_APPLICATION_CREDENTIALS)",
+        ),
+        (
+            KeyService::huawei(),
+            "failed to get HuaweiCloud credentials",
+            "You have no permission to use this key",
+            "sign in to Huawei Cloud (HUAWEICLOUD_SDK_AK and what goes with it)",
         ),
     ] {
         let repo = repository(&service);

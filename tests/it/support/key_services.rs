@@ -1,7 +1,8 @@
 //! Services on loopback that hold keys for SOPS and answer as their documentation says: the transit engine of HashiCorp Vault
 //! (<https://developer.hashicorp.com/vault/api-docs/secret/transit>), AWS KMS
-//! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>), and Google Cloud KMS
-//! (<https://docs.cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/decrypt>).
+//! (<https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html>), Google Cloud KMS
+//! (<https://docs.cloud.google.com/kms/docs/reference/rest/v1/projects.locations.keyRings.cryptoKeys/decrypt>), and Huawei Cloud KMS
+//! (<https://support.huaweicloud.com/intl/en-us/api-dew/DecryptData.html>).
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -36,6 +37,8 @@ pub struct KeyService {
     /// What a Secret of Flux has to sign in there.
     flux: Vec<(&'static str, String)>,
     state: Arc<Mutex<State>>,
+    /// Holds files that the environment names.
+    _folder: Option<tempfile::TempDir>,
 }
 
 #[derive(Default)]
@@ -69,6 +72,7 @@ impl KeyService {
             flux: vec![("sops.vault-token", format!("{TOKEN}\n"))],
             web,
             state,
+            _folder: None,
         }
     }
 
@@ -94,6 +98,7 @@ impl KeyService {
             )],
             web,
             state,
+            _folder: None,
         }
     }
 
@@ -114,6 +119,33 @@ impl KeyService {
             flux: Vec::new(),
             web,
             state,
+            _folder: None,
+        }
+    }
+
+    /// Huawei Cloud KMS; Flux does not sign in there. A file says where its region is.
+    pub fn huawei() -> Self {
+        let state: Arc<Mutex<State>> = Arc::default();
+        let of = state.clone();
+        let web = Web::start(move |asked| huawei(asked, &mut of.lock().unwrap_or_else(PoisonError::into_inner)));
+        let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+        let regions = folder.path().join("regions.yaml");
+        let text = format!("KMS:\n- id: eu-west-101\n  endpoint: {}\n", web.address);
+        std::fs::write(&regions, text).expect("because the folder is ours");
+        Self {
+            rule: "hckms: ['eu-west-101:0d5d7a7a']".to_owned(),
+            recipient: "Huawei KMS eu-west-101:0d5d7a7a".to_owned(),
+            env: vec![
+                ("HUAWEICLOUD_SDK_REGIONS_FILE", regions.display().to_string()),
+                ("HUAWEICLOUD_SDK_AK", "AKEXAMPLE".to_owned()),
+                ("HUAWEICLOUD_SDK_SK", TOKEN.to_owned()),
+                ("HUAWEICLOUD_SDK_PROJECT_ID", "shop".to_owned()),
+            ],
+            secret: &["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK"],
+            flux: Vec::new(),
+            web,
+            state,
+            _folder: Some(folder),
         }
     }
 
@@ -278,6 +310,33 @@ fn gcp(asked: &Asked, state: &mut State) -> Answer {
             }
         }
         _ => return refused(404, "NOT_FOUND", "Method not found."),
+    };
+    answer(Answer::ok(done.to_string()))
+}
+
+fn huawei(asked: &Asked, state: &mut State) -> Answer {
+    let answer = |answer: Answer| answer.with("content-type", "application/json");
+    let refused = |code: u16, name: &str, why: &str| {
+        let body = json!({"error": {"error_code": name, "error_msg": why}});
+        answer(Answer::status(code).body(body.to_string()))
+    };
+    if !asked.header("authorization").contains("Access=AKEXAMPLE,") {
+        return refused(401, "APIGW.0301", "Incorrect IAM authentication information");
+    }
+    if state.refuses {
+        return refused(403, "KMS.0303", "You have no permission to use this key");
+    }
+    let body = json_of(asked);
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    let done = match (&*text("key_id"), &*asked.path) {
+        ("0d5d7a7a", "/v1.0/shop/kms/encrypt-data") => {
+            json!({"key_id": "0d5d7a7a", "cipher_text": state.keep(&text("plain_text"))})
+        }
+        ("0d5d7a7a", "/v1.0/shop/kms/decrypt-data") => match state.kept.get(&text("cipher_text")) {
+            Some(plain) => json!({"key_id": "0d5d7a7a", "plain_text": plain}),
+            None => return refused(400, "KMS.0328", "The ciphertext is invalid"),
+        },
+        _ => return refused(404, "APIGW.0101", "The API does not exist"),
     };
     answer(Answer::ok(done.to_string()))
 }
