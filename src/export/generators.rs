@@ -164,7 +164,7 @@ impl Work<'_> {
                 .any(|named| named == file)
         };
         if self.tree.is_file(file) && !kustomizations.any(names) {
-            self.made.files.insert(file.to_owned(), None);
+            self.remove_file(file);
         }
     }
 }

@@ -11,7 +11,7 @@
 //! | `intend` | what has to change for a finding to be none |
 //! | `applied` | what differs because engines applied another commit last |
 //! | `layers`, `patches`, `replacements`, `common`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch, copy and give to all; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
-//! | `work`, `make`, `add` | changes made in documents, in what kustomizations say, as new files |
+//! | `work`, `make`, `add`, `remove` | changes made in documents, in what kustomizations say, as new files, and as files that go |
 //! | `template` | changes made in templates of the repository's own charts |
 //! | `homes` | folders for new objects: by app, by namespace, by kind |
 //! | `generators` | what generators make a value of, and how it is changed |
@@ -40,6 +40,7 @@ mod patches;
 mod path;
 mod proof;
 mod rehearse;
+mod remove;
 mod replacements;
 mod secret;
 mod spot;

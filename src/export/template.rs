@@ -46,7 +46,7 @@ impl Work<'_> {
                 let left = yaml_splice::remove_document(&masked.text, index).map_err(|error| error.to_string())?;
                 let is_empty = kube_yaml::parse(left.as_bytes()).is_empty() && !masked.defines();
                 if is_empty {
-                    self.made.files.insert(file.clone(), None);
+                    self.remove_file(file);
                     return Ok((
                         declared.provenance.place(),
                         "the template that made it alone is gone".to_owned(),

@@ -5,6 +5,7 @@ mod homes;
 mod places;
 mod stubs;
 mod values;
+mod whole;
 
 use std::path::Path;
 

@@ -6,14 +6,13 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 use yaml_splice::{Edit, Step};
 
-use super::layers::{items, texts};
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
 use crate::declared::{self, config_root, is_kustomization};
 use crate::object::{Declared, DeclaredSet, ObjectId, Place};
 use crate::source::Tree;
-use crate::source::path::{is_within, parent, resolve};
+use crate::source::path::{is_within, parent};
 
 /// What is declared, found by identity.
 pub(super) struct Known<'a> {
@@ -69,7 +68,9 @@ pub(super) struct Work<'a> {
     /// Rendered objects as they are meant to be by now, of those that change.
     meant: BTreeMap<ObjectId, Value>,
     /// Documents that are gone, by file: the indices that they had in the tree.
-    gone: BTreeMap<String, Vec<usize>>,
+    pub(super) gone: BTreeMap<String, Vec<usize>>,
+    /// What files were before the change that is being made, the latest last; `None`: it did not touch them.
+    undo: Vec<(String, Option<Option<Vec<u8>>>)>,
 }
 
 /// Where a change was made, and why there.
@@ -94,6 +95,7 @@ impl<'a> Work<'a> {
             before,
             meant: BTreeMap::new(),
             gone: BTreeMap::new(),
+            undo: Vec::new(),
         }
     }
 
@@ -108,7 +110,11 @@ impl<'a> Work<'a> {
     /// Makes a change at a place, or says why not; then nothing is changed.
     pub fn make(&mut self, index: usize, change: &Change, spot: &Spot) -> Result<(), String> {
         self.guard(change, spot)?;
-        let (place, why) = self.make_there(change, spot)?;
+        let reemitted = self.made.reemitted.len();
+        self.undo.clear();
+        let (place, why) = self
+            .make_there(change, spot)
+            .inspect_err(|_| self.take_back(reemitted))?;
         if let Some(id) = self.before.written(&change.object()) {
             self.shadow(&change.object());
             // What cannot be meant of the rendered object is found by the comparison.
@@ -120,6 +126,17 @@ impl<'a> Work<'a> {
             why,
         });
         Ok(())
+    }
+
+    /// Takes back what was made of a change before it failed.
+    fn take_back(&mut self, reemitted: usize) {
+        self.made.reemitted.truncate(reemitted);
+        for (file, before) in self.undo.drain(..).rev() {
+            match before {
+                Some(content) => self.made.files.insert(file, content),
+                None => self.made.files.remove(&file),
+            };
+        }
     }
 
     fn make_there(&mut self, change: &Change, spot: &Spot) -> Result<Made, String> {
@@ -184,7 +201,17 @@ impl<'a> Work<'a> {
     }
 
     pub fn put(&mut self, file: &str, text: String) {
-        self.made.files.insert(file.to_owned(), Some(text.into_bytes()));
+        self.becomes(file, Some(text.into_bytes()));
+    }
+
+    /// Removes a file.
+    pub fn remove_file(&mut self, file: &str) {
+        self.becomes(file, None);
+    }
+
+    fn becomes(&mut self, file: &str, content: Option<Vec<u8>>) {
+        let before = self.made.files.insert(file.to_owned(), content);
+        self.undo.push((file.to_owned(), before));
     }
 
     /// The declared object with its file, where that is a manifest that can be edited.
@@ -203,7 +230,7 @@ impl<'a> Work<'a> {
     }
 
     /// The document's index by now, and what it says; it must declare that very object.
-    fn document(&self, declared: &Declared) -> Result<(String, usize, Value), String> {
+    pub(super) fn document(&self, declared: &Declared) -> Result<(String, usize, Value), String> {
         let file = &declared.provenance.file;
         let (text, index) = (self.text(file)?, self.index_now(file, declared.provenance.document));
         let document = kube_yaml::parse(text.as_bytes()).into_iter().nth(index);
@@ -255,69 +282,13 @@ impl<'a> Work<'a> {
         Ok(edited.text)
     }
 
-    pub(super) fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
-        let declared = self.declared(object)?;
-        let (text, index, _) = self.document(declared)?;
-        let file = &declared.provenance.file;
-        let left = yaml_splice::remove_document(&text, index).map_err(|error| error.to_string())?;
-        let place = declared.provenance.place();
-        self.gone
-            .entry(file.clone())
-            .or_default()
-            .push(declared.provenance.document);
-        if !kube_yaml::parse(left.as_bytes()).is_empty() {
-            self.put(file, left);
-            return Ok((place, "the document that declared it is gone from the file".to_owned()));
-        }
-        self.made.files.insert(file.clone(), None);
-        self.unlist(file)?;
-        Ok((place, "the file that declared it alone is gone".to_owned()))
-    }
-
-    /// Takes a file or folder out of the lists of all kustomizations that name it. What is left with nothing to make goes too, where
-    /// another names it.
-    fn unlist(&mut self, path: &str) -> Result<(), String> {
-        for kustomization in self.kustomizations() {
-            let resources = self.resources(&kustomization);
-            let names = |item: &Value| item.as_str().and_then(|item| resolve(parent(&kustomization), item));
-            let Some(at) = items(&resources).position(|item| names(item).as_deref() == Some(path)) else {
-                continue;
-            };
-            let edit = Edit::remove(yaml_splice::path!["resources", at]);
-            self.splice(Place::file(&*kustomization), &kustomization, 0, &[edit])?;
-            let folder = parent(&kustomization);
-            let is_empty = items(&resources).count() == 1 && makes_nothing(&self.text(&kustomization)?);
-            if is_empty && self.is_part_of_another(folder) {
-                self.made.files.insert(kustomization.clone(), None);
-                self.unlist(folder)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn kustomizations(&self) -> Vec<String> {
+    pub(super) fn kustomizations(&self) -> Vec<String> {
         let files = self.tree.files().filter(|path| is_kustomization(path));
         files.filter(|path| !self.is_gone(path)).map(str::to_owned).collect()
     }
 
     fn is_gone(&self, path: &str) -> bool {
         matches!(self.made.files.get(path), Some(None))
-    }
-
-    /// Whether a kustomization names a folder, and nothing else is built of it: that would miss it.
-    fn is_part_of_another(&self, folder: &str) -> bool {
-        let names = |kustomization: &String, key: &str| {
-            let text = self.text(kustomization).unwrap_or_default();
-            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
-            texts(&value[key]).any(|item| resolve(parent(kustomization), item).as_deref() == Some(folder))
-        };
-        let all = self.kustomizations();
-        all.iter().any(|one| names(one, "resources"))
-            && !all.iter().any(|one| names(one, "bases") || names(one, "components"))
-            && !self.known.set.units.iter().any(|unit| unit.path == folder)
-            && !self
-                .entries
-                .contains_key(&self.kustomization(folder).unwrap_or_default())
     }
 
     /// The kustomization of a folder, by its file.
@@ -329,26 +300,6 @@ impl<'a> Work<'a> {
             .map(str::to_owned)
             .next()
     }
-}
-
-/// Whether a kustomization names nothing that it could make objects of.
-fn makes_nothing(text: &str) -> bool {
-    const SETTINGS: [&str; 11] = [
-        "apiVersion",
-        "kind",
-        "metadata",
-        "namespace",
-        "namePrefix",
-        "nameSuffix",
-        "labels",
-        "commonLabels",
-        "commonAnnotations",
-        "generatorOptions",
-        "sortOptions",
-    ];
-    let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
-    let mut left = value.as_object().into_iter().flatten();
-    left.all(|(key, value)| SETTINGS.contains(&&**key) || key == "resources" && items(value).count() == 0)
 }
 
 /// The SealedSecret that a Secret would come out of, by name.
