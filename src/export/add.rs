@@ -72,10 +72,22 @@ impl Work<'_> {
         if !fits || documents.len() < 2 {
             return None;
         }
-        let text = self.text(file).ok().filter(|text| !is_encrypted(text.as_bytes()))?;
-        let both = yaml_splice::append_document(&text, manifest.value()).ok()?;
+        self.add_behind(file, manifest, "at the end of the file with its like")
+            .ok()
+    }
+
+    /// Adds it behind what a file declares.
+    pub(super) fn add_behind(&mut self, file: &str, manifest: &Manifest, why: &str) -> Result<Made, String> {
+        if self.known.get(&manifest.id()).is_some() {
+            return Err("it is declared already".to_owned());
+        }
+        let text = self.text(file)?;
+        if is_encrypted(text.as_bytes()) {
+            return Err(format!("{file} is encrypted as a whole"));
+        }
+        let both = yaml_splice::append_document(&text, manifest.value()).map_err(|error| error.to_string())?;
         self.put(file, both);
-        Some((Place::file(file), "at the end of the file with its like".to_owned()))
+        Ok((Place::file(file), why.to_owned()))
     }
 
     fn add_file(&mut self, folder: &str, file: String, manifest: &Manifest) -> Result<Made, String> {

@@ -1,16 +1,16 @@
-//! Folders for new objects, by the habits of the repository: where the others of their app lie, of their namespace, of their kind.
+//! Places for new objects, by the habits of the repository: where the others of their app lie, of their namespace, of their kind.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::is_bootstrapped;
-use super::spot::Finder;
+use super::spot::{Finder, Spot};
 use super::template::is_of_template;
 use crate::declared::is_kustomization;
 use crate::object::{Declared, GroupKind, Manifest, Renderer};
 use crate::source::path::{is_within, parent};
 
-/// Folders that are tried for a new object at most.
+/// Places that are tried for a new object at most.
 const MOST: usize = 6;
 
 /// Labels that name an app.
@@ -24,6 +24,8 @@ pub(super) struct Homes<'a> {
     all: Vec<Home<'a>>,
     /// Folders of apps: those in which most objects are of the app for which the folder, or one around it, is named.
     apps: BTreeMap<String, Vec<OfApp>>,
+    /// Files of apps, named for them, where the files of a folder hold many objects each.
+    files: BTreeMap<String, Vec<OfApp>>,
     /// What was asked for already.
     known: RefCell<Likely>,
 }
@@ -38,10 +40,10 @@ struct Home<'a> {
     nearest: String,
 }
 
-/// A folder of an app.
+/// A folder or file of an app.
 struct OfApp {
-    folder: String,
-    /// Whether the folder itself is named for it, and not one around it.
+    place: String,
+    /// Whether it is named for it itself, and not a folder around it.
     named: bool,
     /// The namespaces of what lies there.
     namespaces: BTreeSet<String>,
@@ -78,42 +80,39 @@ impl<'a> Homes<'a> {
         };
         let all: Vec<Home<'a>> = set.objects.iter().filter_map(home).collect();
         Self {
-            apps: of_apps(&all),
+            apps: folders_of_apps(&all),
+            files: files_of_apps(&all),
             all,
             known: RefCell::default(),
         }
     }
 
-    /// Folders for a new object, the likeliest first: those of its app, then those with most objects of its namespace (of its kind, where
-    /// it has none).
-    pub fn folders(&self, manifest: &Manifest) -> Vec<String> {
+    /// Places for a new object, the likeliest first: the folder of its app, its file, folders in one of it, then those with most objects of
+    /// its namespace (of its kind, where it has none).
+    pub fn spots(&self, manifest: &Manifest) -> Vec<Spot> {
         let key = (manifest.namespace().map(str::to_owned), manifest.group_kind());
         let mut known = self.known.borrow_mut();
         let likely = known.entry(key).or_insert_with(|| self.likely(manifest));
-        let mut found: Vec<String> = Vec::new();
-        for folder in self
-            .of_app(manifest)
-            .into_iter()
-            .chain(likely.iter().map(String::as_str))
-        {
-            if found.len() < MOST && !found.iter().any(|known| known == folder) {
-                found.push(folder.to_owned());
-            }
-        }
-        found
-    }
-
-    fn of_app(&self, manifest: &Manifest) -> Vec<&str> {
-        let apps = apps(manifest);
-        let fits = |of: &&OfApp| {
-            manifest
-                .namespace()
-                .is_none_or(|namespace| of.namespaces.contains(namespace))
+        let folders = |folders: Vec<&str>| {
+            folders
+                .into_iter()
+                .map(|folder| Spot::NewFile {
+                    folder: folder.to_owned(),
+                })
+                .collect()
         };
-        let mut found = Vec::new();
-        for named in [true, false] {
-            let of = apps.iter().filter_map(|app| self.apps.get(*app)).flatten();
-            found.extend(of.filter(fits).filter(|of| of.named == named).map(|of| &*of.folder));
+        let files = of_app(&self.files, manifest, true).into_iter();
+        let places: [Vec<Spot>; 4] = [
+            folders(of_app(&self.apps, manifest, true)),
+            files.map(|file| Spot::Behind { file: file.to_owned() }).collect(),
+            folders(of_app(&self.apps, manifest, false)),
+            folders(likely.iter().map(String::as_str).collect()),
+        ];
+        let mut found: Vec<Spot> = Vec::new();
+        for spot in places.into_iter().flatten() {
+            if found.len() < MOST && !found.iter().any(|known| known.file() == spot.file()) {
+                found.push(spot);
+            }
         }
         found
     }
@@ -151,36 +150,87 @@ impl<'a> Homes<'a> {
     }
 }
 
-fn of_apps(all: &[Home<'_>]) -> BTreeMap<String, Vec<OfApp>> {
+/// The places of the apps of an object.
+fn of_app<'h>(places: &'h BTreeMap<String, Vec<OfApp>>, manifest: &Manifest, named: bool) -> Vec<&'h str> {
+    let fits = |of: &&OfApp| {
+        let namespace = manifest.namespace();
+        of.named == named && namespace.is_none_or(|namespace| of.namespaces.contains(namespace))
+    };
+    let apps = apps(manifest).into_iter();
+    let of = apps.filter_map(|app| places.get(app)).flatten();
+    of.filter(fits).map(|of| &*of.place).collect()
+}
+
+fn folders_of_apps(all: &[Home<'_>]) -> BTreeMap<String, Vec<OfApp>> {
     let mut folders: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
     for home in all {
         folders.entry(&home.nearest).or_default().push(home.declared);
     }
     let mut found: BTreeMap<String, Vec<OfApp>> = BTreeMap::new();
     for (folder, objects) in folders {
-        let is_namespace = |one: &&Declared| one.id.is("", "Namespace");
-        let namespaces = objects.iter().filter_map(|one| match is_namespace(one) {
-            true => Some(one.id.name.clone()),
-            false => one.id.namespace.clone(),
-        });
-        let namespaces: BTreeSet<String> = namespaces.collect();
         let names: BTreeSet<&str> = folder.split('/').filter(|name| !name.is_empty()).collect();
         for name in names {
-            let count = objects.iter().filter(|one| apps(&one.manifest).contains(&name)).count();
-            if count * 2 > objects.len() {
-                found.entry(name.to_owned()).or_default().push(OfApp {
-                    folder: folder.to_owned(),
-                    named: folder.rsplit('/').next() == Some(name),
-                    namespaces: namespaces.clone(),
-                    count,
-                });
-            }
+            let is_named = folder.rsplit('/').next() == Some(name);
+            let of = OfApp::new(folder, is_named, name, &objects);
+            found.entry(name.to_owned()).or_default().extend(of);
         }
     }
     for folders in found.values_mut() {
         folders.sort_by_key(|of| std::cmp::Reverse(of.count));
     }
     found
+}
+
+fn files_of_apps(all: &[Home<'_>]) -> BTreeMap<String, Vec<OfApp>> {
+    let mut files: BTreeMap<&str, Vec<&Declared>> = BTreeMap::new();
+    let own = all.iter().filter(|home| {
+        let provenance = &home.declared.provenance;
+        home.nearest == parent(&provenance.file) && provenance.renderer != Renderer::Helm
+    });
+    for home in own {
+        files
+            .entry(&home.declared.provenance.file)
+            .or_default()
+            .push(home.declared);
+    }
+    let holds_many = |objects: &[&Declared]| {
+        let documents: BTreeSet<usize> = objects.iter().map(|one| one.provenance.document).collect();
+        documents.len() > 1
+    };
+    // By folder: how many files, and how many of them hold many.
+    let mut habits: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (file, objects) in &files {
+        let (count, many) = habits.entry(parent(file)).or_default();
+        *count += 1;
+        *many += usize::from(holds_many(objects));
+    }
+    let mut found: BTreeMap<String, Vec<OfApp>> = BTreeMap::new();
+    for (file, objects) in &files {
+        let (count, many) = habits[parent(file)];
+        let name = file.rsplit('/').next().and_then(|name| name.rsplit_once('.'));
+        if let Some((name, _)) = name.filter(|_| holds_many(objects) && many * 2 > count) {
+            let of = OfApp::new(file, true, name, objects);
+            found.entry(name.to_owned()).or_default().extend(of);
+        }
+    }
+    found
+}
+
+impl OfApp {
+    /// A place with these objects, if most of them are of the app.
+    fn new(place: &str, named: bool, app: &str, objects: &[&Declared]) -> Option<Self> {
+        let count = objects.iter().filter(|one| apps(&one.manifest).contains(&app)).count();
+        let namespaces = objects.iter().filter_map(|one| match one.id.is("", "Namespace") {
+            true => Some(one.id.name.clone()),
+            false => one.id.namespace.clone(),
+        });
+        (count * 2 > objects.len()).then(|| Self {
+            place: place.to_owned(),
+            named,
+            namespaces: namespaces.collect(),
+            count,
+        })
+    }
 }
 
 /// The apps of which an object may be a part, the surest first: by its labels, by the workload that it scales or selects, by its name, and

@@ -24,6 +24,7 @@ impl Work<'_> {
             Spot::Document
             | Spot::Template
             | Spot::NewFile { .. }
+            | Spot::Behind { .. }
             | Spot::Setting { .. }
             | Spot::Sealed { .. }
             | Spot::Source { .. } => {

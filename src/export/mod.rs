@@ -13,7 +13,7 @@
 //! | `layers`, `patches`, `replacements`, `common`, `engine`, `values`, `spot` | the kustomizations of a tree; what they patch, copy and give to all; what engines add to them; the values of its charts; where a field could be decided, the likeliest first |
 //! | `work`, `make`, `add`, `remove` | changes made in documents, in what kustomizations say, as new files, and as files that go |
 //! | `template` | changes made in templates of the repository's own charts |
-//! | `homes` | folders for new objects: by app, by namespace, by kind |
+//! | `homes` | folders and files for new objects: by app, by namespace, by kind |
 //! | `generators` | what generators make a value of, and how it is changed |
 //! | `secret`, `external` | values of Secrets, encrypted with SOPS or sealed; where they are kept elsewhere, what names them |
 //! | `path` | a field as drift names it, found in a document |

@@ -81,6 +81,11 @@ pub(super) enum Spot {
         /// The folder.
         folder: String,
     },
+    /// The end of a file, for a new object of the app that the file is of.
+    Behind {
+        /// The file.
+        file: String,
+    },
     /// An entry of `images`.
     Image(Site),
     /// An entry of `replicas`.
@@ -142,6 +147,7 @@ impl Spot {
     pub fn words(&self) -> &'static str {
         match self {
             Self::NewFile { .. } => "a new file",
+            Self::Behind { .. } => "at the end of the file of its app",
             Self::Document => "the document that declares it",
             Self::Template => "the chart's template that declares it",
             Self::Image(_) => "the images entry that sets it",
@@ -160,7 +166,7 @@ impl Spot {
 
     fn site(&self) -> Option<&Site> {
         match self {
-            Self::Document | Self::Template | Self::NewFile { .. } => None,
+            Self::Document | Self::Template | Self::NewFile { .. } | Self::Behind { .. } => None,
             Self::Setting { .. } | Self::Sealed { .. } | Self::Source { .. } => None,
             Self::Value { becomes } => becomes.first().map(|(site, _)| site),
             Self::Image(site) | Self::Replicas(site) | Self::Patch(site) => Some(site),
@@ -173,6 +179,7 @@ impl Spot {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::NewFile { folder } => Some(folder),
+            Self::Behind { file } => Some(file),
             Self::Content { file, .. } | Self::Setting { file, .. } | Self::Sealed { file, .. } => Some(file),
             Self::Source { file, spot, .. } => Some(spot.file().unwrap_or(file)),
             _ => self.site().map(|site| &*site.file),
@@ -200,7 +207,7 @@ pub(super) struct Finder<'a> {
     pub layers: &'a Layers,
     pub known: &'a Known<'a>,
     pub reading: &'a declared::Options,
-    /// Folders for new objects.
+    /// Places for new objects.
     pub homes: OnceCell<Homes<'a>>,
 }
 
@@ -234,9 +241,7 @@ impl Finder<'_> {
     /// The places for a change; what is shared with other overlays last.
     pub fn spots(&self, change: &Change) -> Vec<Spot> {
         if let Change::Add { manifest } = change {
-            let homes = self.homes.get_or_init(|| Homes::of(self));
-            let folders = homes.folders(manifest).into_iter();
-            return folders.map(|folder| Spot::NewFile { folder }).collect();
+            return self.homes.get_or_init(|| Homes::of(self)).spots(manifest);
         }
         let Some(declared) = self.known.get(&change.object()) else {
             return vec![Spot::Document];

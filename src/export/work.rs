@@ -154,6 +154,7 @@ impl<'a> Work<'a> {
             (Change::Unset { object, path }, Spot::Document) => self.set_field(object, path, None),
             (Change::Remove { object }, Spot::Document) => self.remove(object),
             (Change::Add { manifest }, Spot::NewFile { folder }) => self.add(folder, manifest),
+            (Change::Add { manifest }, Spot::Behind { file }) => self.add_behind(file, manifest, spot.words()),
             _ => self.make_at(spot, change),
         }
     }

@@ -255,3 +255,108 @@ fn of_a_label_that_all_have_the_folder_further_in_is_taken() {
     let files = files_for(&case, &new("v1", "ConfigMap", "web-flags", labels));
     assert_eq!(files, ["shop/web/configmap.yaml"]);
 }
+
+/// A file for each app, with all that is of it.
+fn file_an_app(more: &[(&str, &str)]) -> Case {
+    let app = |kind: &str, name: &str| part(kind, name, name) + "---\n" + &part("Service", name, name);
+    let (web, db) = (app("Deployment", "web"), app("StatefulSet", "db"));
+    let files = [
+        ("apps/kustomization.yaml", "resources: [db.yaml, web.yaml, more]\n"),
+        ("apps/db.yaml", &db),
+        ("apps/web.yaml", &web),
+    ];
+    let list: String = more.iter().map(|(name, _)| format!("- {name}\n")).collect();
+    let list = format!("resources:\n{list}");
+    let more: Vec<(String, &str)> = more
+        .iter()
+        .map(|(name, text)| (format!("apps/more/{name}"), *text))
+        .collect();
+    let mut all = vec![("apps/more/kustomization.yaml", &*list)];
+    all.extend(files);
+    all.extend(more.iter().map(|(path, text)| (&**path, *text)));
+    Case::files(&all, "apps")
+}
+
+#[test]
+fn a_new_object_goes_to_the_file_of_its_app() {
+    let map = |name: &str| part("ConfigMap", name, name);
+    // Most of the namespace lies elsewhere.
+    let elsewhere = ["a", "b", "c", "d", "e"].map(map);
+    let names = ["a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml"];
+    let more: Vec<(&str, &str)> = names.into_iter().zip(elsewhere.iter().map(String::as_str)).collect();
+    let case = file_an_app(&more);
+    let config = |name: &str, more: Value| new("v1", "ConfigMap", name, more);
+    for object in [
+        config("web-flags", json!({})),
+        config("flags", json!({"metadata": {"labels": {"app": "web"}}})),
+        new(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            "peaks",
+            json!({"spec": {"scaleTargetRef": {"name": "web"}}}),
+        ),
+    ] {
+        assert_eq!(files_for(&case, &object), ["apps/web.yaml"], "{object}");
+    }
+    let made = case.place(&[Change::Add {
+        manifest: manifest(config("web-flags", json!({}))),
+    }]);
+    assert_eq!(made.placed[0].why, "at the end of the file of its app");
+    assert_eq!(
+        case.diff(&made),
+        [
+            "apps/web.yaml",
+            "+---",
+            "+apiVersion: v1",
+            "+kind: ConfigMap",
+            "+metadata:",
+            "+  name: web-flags",
+            "+  namespace: shop",
+        ]
+    );
+    // Of no app, and of an app in another namespace.
+    let other =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web-flags", "namespace": "bank"}});
+    for object in [config("flags", json!({})), other] {
+        let files = files_for(&case, &object);
+        assert!(
+            files.iter().all(|file| file.starts_with("apps/more/")),
+            "{object}: {files:?}"
+        );
+    }
+    // What has values is encrypted in a file of its own, or not written at all.
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": "shop"}, "data": {"a": "Yg=="}});
+    let made = case.place(&[Change::Add {
+        manifest: manifest(secret),
+    }]);
+    assert!(
+        made.files.is_empty() && reasons(&made)[0].1.starts_with("a Secret is not written in clear"),
+        "{made:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_named_for_an_app_among_files_of_one_object_each_is_left() {
+    let both = part("Deployment", "web", "web") + "---\n" + &part("Service", "web", "web");
+    let others = ["db", "mq"].map(|name| part("Service", name, name));
+    let files = [
+        ("apps/web.yaml", &*both),
+        ("apps/db.yaml", &others[0]),
+        ("apps/mq.yaml", &others[1]),
+    ];
+    let files = files_for(
+        &Case::files(&files, "apps"),
+        &new("v1", "ConfigMap", "web-flags", json!({})),
+    );
+    assert_eq!(files, ["apps/web-flags.yaml"]);
+    // Nor is one with more of others.
+    let mixed = both + "---\n" + &["a", "b", "c"].map(|name| part("Service", name, name)).join("---\n");
+    let files = files_for(
+        &Case::files(
+            &[("apps/web.yaml", &mixed), ("apps/db.yaml", &mixed.replace("web", "db"))],
+            "apps",
+        ),
+        &new("v1", "ConfigMap", "web-flags", json!({})),
+    );
+    assert_eq!(files, ["apps/web-flags.yaml"]);
+}
