@@ -5,15 +5,24 @@ use yaml_splice::Edit;
 
 use super::layers::{items, texts};
 use super::work::{Made, Work};
+use crate::declared::is_encrypted;
 use crate::object::{ObjectId, Place};
 use crate::source::path::{parent, resolve};
 
 impl Work<'_> {
     pub(super) fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
         let declared = self.declared(object)?;
-        let (text, index, _) = self.document(declared)?;
-        let file = &declared.provenance.file;
-        let left = yaml_splice::remove_document(&text, index).map_err(|error| error.to_string())?;
+        let (document, file) = (self.document(declared)?, &declared.provenance.file);
+        let text = &document.text;
+        if !document.steps.is_empty() && items(&document.value["items"]).count() > 1 {
+            if is_encrypted(text.as_bytes()) {
+                return Err(format!("{file} is encrypted as a whole, with others in it"));
+            }
+            let edit = Edit::remove(document.steps);
+            let place = self.splice(declared.provenance.place(), file, document.index, &[edit])?;
+            return Ok((place, "the item that declared it is gone from the list".to_owned()));
+        }
+        let left = yaml_splice::remove_document(text, document.index).map_err(|error| error.to_string())?;
         let why = match kube_yaml::parse(left.as_bytes()).is_empty() {
             true => {
                 self.remove_file(file);

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 use yaml_splice::{Edit, Step};
 
+use super::layers::items;
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
@@ -71,6 +72,18 @@ pub(super) struct Work<'a> {
     pub(super) gone: BTreeMap<String, Vec<usize>>,
     /// What files were before the change that is being made, the latest last; `None`: it did not touch them.
     undo: Vec<(String, Option<Option<Vec<u8>>>)>,
+}
+
+/// The document that declares an object.
+pub(super) struct Document {
+    /// The whole file.
+    pub text: String,
+    /// Its index in it, as it is by now.
+    pub index: usize,
+    /// What it says.
+    pub value: Value,
+    /// Steps to the object; none where it is the document.
+    pub steps: Vec<Step>,
 }
 
 /// Where a change was made, and why there.
@@ -230,27 +243,35 @@ impl<'a> Work<'a> {
         document - gone.filter(|gone| **gone < document).count()
     }
 
-    /// The document's index by now, and what it says; it must declare that very object.
-    pub(super) fn document(&self, declared: &Declared) -> Result<(String, usize, Value), String> {
+    /// The document that declares an object.
+    pub(super) fn document(&self, declared: &Declared) -> Result<Document, String> {
         let file = &declared.provenance.file;
         let (text, index) = (self.text(file)?, self.index_now(file, declared.provenance.document));
         let document = kube_yaml::parse(text.as_bytes()).into_iter().nth(index);
         let value = document.and_then(|document| document.value.ok());
         let value = value.ok_or_else(|| format!("{file} has no such document"))?;
-        if value["kind"] != declared.manifest.kind() {
-            return Err(format!(
-                "{file} declares it as a part of something else (a list, a generator)"
-            ));
-        }
-        Ok((text, index, value))
+        let steps = standing(&value, declared)
+            .ok_or_else(|| format!("{file} declares it as a part of something else (a list, a generator)"))?;
+        Ok(Document {
+            text,
+            index,
+            value,
+            steps,
+        })
     }
 
     pub(super) fn set_field(&mut self, object: &ObjectId, path: &str, new: Option<&Value>) -> Result<Made, String> {
         let declared = self.declared(object)?;
-        let (_, index, value) = self.document(declared)?;
-        let edit =
-            field_edit(&value, path, new).ok_or_else(|| format!("{} has no place {path}", declared.provenance.file))?;
-        let place = self.splice(declared.provenance.place(), &declared.provenance.file, index, &[edit])?;
+        let document = self.document(declared)?;
+        let edit = at(&document.value, &document.steps).and_then(|object| field_edit(object, path, new));
+        let edit = edit.ok_or_else(|| format!("{} has no place {path}", declared.provenance.file))?;
+        let edits = [edit.below(&document.steps)];
+        let place = self.splice(
+            declared.provenance.place(),
+            &declared.provenance.file,
+            document.index,
+            &edits,
+        )?;
         Ok((place, Spot::Document.words().to_owned()))
     }
 
@@ -300,6 +321,27 @@ impl<'a> Work<'a> {
             .filter(|path| !self.is_gone(path))
             .map(str::to_owned)
             .next()
+    }
+}
+
+/// Where an object stands in a document: it is all of it, or the one item of a list that bears its name.
+fn standing(document: &Value, declared: &Declared) -> Option<Vec<Step>> {
+    let kind = declared.manifest.kind();
+    if document["kind"] == kind {
+        return Some(Vec::new());
+    }
+    let of = document["kind"].as_str()?.strip_suffix("List")?;
+    let is_it = |item: &Value| {
+        let metadata = &item["metadata"];
+        let namespace = metadata["namespace"].as_str();
+        item["kind"].as_str().unwrap_or(of) == kind
+            && metadata["name"] == *declared.id.name
+            && (namespace.is_none() || namespace == declared.id.namespace.as_deref())
+    };
+    let mut found = items(&document["items"]).enumerate().filter(|(_, item)| is_it(item));
+    match (found.next(), found.next()) {
+        (Some((index, _)), None) => Some(yaml_splice::path!["items", index]),
+        _ => None,
     }
 }
 

@@ -128,6 +128,13 @@ impl Edit {
         Edit::Remove { path }
     }
 
+    /// The same, further in: its path is one from there.
+    pub fn below(mut self, above: &[Step]) -> Self {
+        let (Edit::Set { path, .. } | Edit::Insert { path, .. } | Edit::Remove { path }) = &mut self;
+        path.splice(0..0, above.iter().cloned());
+        self
+    }
+
     /// Where.
     pub fn path(&self) -> &[Step] {
         match self {

@@ -317,6 +317,38 @@ fn a_kustomization_goes_with_its_last_object() {
     assert!(made.files.is_empty());
 }
 
+#[test]
+fn an_item_of_a_list_is_edited_where_it_stands() {
+    let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a, namespace: shop}\n  data:\n    k: v # ours\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a, namespace: bank}\n  data: {k: v}\n# The accounts.\n- apiVersion: v1\n  kind: ServiceAccount\n  metadata: {name: a, namespace: shop}\n";
+    let typed = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- metadata: {name: c, namespace: shop}\n  data: {k: v}\n";
+    let files = [("apps/all.yaml", list), ("apps/typed.yaml", typed)];
+    let case = Case::files(&files, "apps");
+    let remove = |name: &str| Change::Remove { object: case.id(name) };
+    let made = case.place(&[
+        remove("ServiceAccount/shop/a"),
+        case.set("ConfigMap/shop/a", ".data.k", json!("w")),
+        case.set("ConfigMap/shop/c", ".data.k", json!("w")),
+    ]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    let new = made.files["apps/all.yaml"].as_deref().map(String::from_utf8_lossy);
+    let (kept, _) = list
+        .split_once("- apiVersion: v1\n  kind: ServiceAccount")
+        .expect("because it has one");
+    assert_eq!(new.as_deref(), Some(&*kept.replace("k: v # ours", "k: w # ours")));
+    assert_eq!(
+        case.diff(&made)[case.diff(&made).len() - 3..],
+        ["apps/typed.yaml", "-  data: {k: v}", "+  data: {k: w}"]
+    );
+    assert_eq!(made.placed[0].why, "the item that declared it is gone from the list");
+    // With its last item the list goes, and its file.
+    let made = case.place(&[remove("ConfigMap/shop/c")]);
+    assert_eq!(
+        made.files.into_iter().collect::<Vec<_>>(),
+        [("apps/typed.yaml".to_owned(), None)]
+    );
+}
+
 /// Lays aside what is live of a ConfigMap of which nothing has a place (or all has), in a repository with this entry.
 fn aside(entry: &str, unplaced: bool, there: &[(&str, &str)]) -> (Case, Changeset) {
     let text = text("a");
