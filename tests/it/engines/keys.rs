@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use crate::support::key_services::encrypt;
 use crate::support::repo::Repo;
 use crate::support::run::{cache_home, refloat};
+use crate::support::tools::at_hand;
 
 const CANARY: &str = "canary-7f3a";
 /// Made for the tests.
@@ -75,13 +76,10 @@ impl Drop for Gpg {
 
 #[test]
 fn a_key_of_pgp_opens_through_sops() {
-    let Some((gpg, fingerprint)) = Gpg::with_key() else {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: there is no gpg");
-        }
+    if !at_hand("gpg") {
         return;
-    };
+    }
+    let (gpg, fingerprint) = Gpg::with_key().expect("because gpg is there");
     let env = gpg.env();
     let repo = repository(&format!("pgp: {fingerprint}"), &env);
     let place = repo.path().display().to_string();
