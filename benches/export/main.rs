@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A fresh control plane is filled once. Each round is the whole of `refloat export --output`: the audit, a manifest of each object with
-//! its dry runs, the places in the repository, and the proof by rendering. The median is told; it may be 60 s.
+//! its dry runs, the places in the repository, and the proof by rendering. The median is told; where it is more than 60 s the bench fails.
 
 #[path = "../audit/cluster.rs"]
 #[allow(dead_code, reason = "some of it is for other measurements")]
@@ -14,6 +14,8 @@ mod cluster;
 #[path = "../shared/mod.rs"]
 #[allow(dead_code, reason = "some of it is for other measurements")]
 mod shared;
+
+use std::process::ExitCode;
 
 use cluster::Sizes;
 use shared::process::{command, run_to};
@@ -25,7 +27,7 @@ const BOUND: f64 = 60.0;
 /// Done, but something was left out: Secrets, for which the repository says nobody to encrypt them for.
 const LOOK: i32 = 3;
 
-fn main() {
+fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let quick = std::env::args().any(|arg| arg == "--quick");
     let (sizes, rounds) = match quick {
@@ -33,10 +35,16 @@ fn main() {
         false => (Sizes::new(5_100, 100), 3),
     };
     let runtime = tokio::runtime::Runtime::new().expect("because threads can be started");
-    runtime.block_on(measure(sizes, rounds));
+    let took = runtime.block_on(measure(sizes, rounds));
+    if took > BOUND {
+        say(&format!("bound missed: {took:.1} s are more than {BOUND} s"));
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
-async fn measure(sizes: Sizes, rounds: usize) {
+/// The median of some rounds, in seconds.
+async fn measure(sizes: Sizes, rounds: usize) -> f64 {
     let plane = control_plane().await;
     let server = Server::from_kubeconfig(plane.kubeconfig());
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
@@ -69,9 +77,10 @@ async fn measure(sizes: Sizes, rounds: usize) {
         times.push(ran.wall.as_secs_f64());
         peak = peak.max(ran.peak);
     }
+    let took = median(times);
     say(&format!(
-        "export              {:.1} s (bound {BOUND}), {peak:.0} MB at most",
-        median(times)
+        "export              {took:.1} s (bound {BOUND}), {peak:.0} MB at most"
     ));
     plane.stop().await;
+    took
 }
