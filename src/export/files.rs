@@ -177,6 +177,58 @@ mod tests {
         assert!(folder.path().join("out").is_dir() && !folder.path().join("out/last.yaml").exists());
     }
 
+    /// What somebody is at in a work tree is not written over; what has nothing to do with the change is nobody's business.
+    #[test]
+    fn a_tree_in_which_somebody_works_is_edited_beside_that() {
+        let changes = [("a.yaml", Some("new")), ("gone.yaml", None), ("made.yaml", Some("new"))];
+        let made = Changeset {
+            files: changes
+                .map(|(path, text)| (path.to_owned(), text.map(Into::into)))
+                .into(),
+            ..Changeset::default()
+        };
+        let edited = |path: &str, text: Option<&str>| {
+            let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+            let at = |path: &str| folder.path().join(path);
+            for path in ["a.yaml", "gone.yaml", "other.yaml"] {
+                fs::write(at(path), "old").expect("because the folder is ours");
+            }
+            let reference = folder.path().display().to_string();
+            let tree = crate::source::open(&reference, &crate::source::Options::default());
+            let tree = tree.expect("because it is a folder");
+            // As it was committed, whatever the folder holds by now.
+            let tree = tree.with(
+                &["a.yaml", "gone.yaml", "other.yaml"]
+                    .map(|path| (path.to_owned(), Some("old".into())))
+                    .into(),
+            );
+            match text {
+                Some(text) => fs::write(at(path), text),
+                None => fs::remove_file(at(path)),
+            }
+            .expect("because the folder is ours");
+            let said = edit(folder.path(), &tree, &made).map_err(|failure| failure.to_string());
+            let new = fs::read_to_string(at("a.yaml")).unwrap_or_default();
+            (said, new, at("gone.yaml").exists(), fs::read_to_string(at(path)).ok())
+        };
+        let (said, new, is_there, other) = edited("other.yaml", Some("work"));
+        assert_eq!(
+            (said, &*new, is_there, other.as_deref()),
+            (Ok(()), "new", false, Some("work"))
+        );
+        for (path, text) in [
+            ("a.yaml", Some("work")),
+            ("a.yaml", None),
+            ("gone.yaml", Some("work")),
+            ("made.yaml", Some("work")),
+        ] {
+            let (said, new, _, kept) = edited(path, text);
+            let said = said.expect_err("because somebody is at it");
+            assert!(said.contains(&format!("{path} is not as it was committed")), "{said}");
+            assert!(new != "new" && kept.as_deref() == text, "{path}: {kept:?}");
+        }
+    }
+
     #[test]
     fn what_is_written_by_then_is_said() {
         let files = [("a/new.yaml", Some("a")), ("b", Some("b")), ("c", None)];

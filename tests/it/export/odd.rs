@@ -332,7 +332,7 @@ fn clones_of_all_sorts_get_a_branch() {
                 .expect("because the file is ours");
         }
         let branch = format!("--branch=of-{name}");
-        let args = ["--path", "apps", "--only", space, &*branch, "--push"];
+        let args = ["--path", "apps", "--only", space, &*branch, "--push", "--sign-off"];
         let ran = super::run("export", plane(), &clone, &args);
         let commit = git(&clone, &["rev-parse", &format!("refs/heads/of-{name}")]);
         let committed = format!("Committed as {} on of-{name}, a new branch.\n", &commit[..12]);
@@ -341,6 +341,16 @@ fn clones_of_all_sorts_get_a_branch() {
             git(&clone, &["rev-parse", &format!("of-{name}~1")]),
             git(&clone, &["rev-parse", "HEAD"])
         );
+        let signed = git(
+            &clone,
+            &[
+                "log",
+                "-1",
+                "--format=%(trailers:key=Signed-off-by)",
+                &format!("of-{name}"),
+            ],
+        );
+        assert_eq!(signed.trim(), "Signed-off-by: Dev <dev@example.invalid>");
         if name == "refused" {
             assert_eq!(ran.code, 1, "{}", said(&ran));
             assert!(ran.stderr.contains("not from you"), "{}", said(&ran));
@@ -430,4 +440,41 @@ fn what_one_user_did_or_what_was_done_since_is_exported_alone() {
     assert_eq!(exported(&["--by", "refloat-admin as mallory"]), [false, true]);
     assert_eq!(exported(&["--by", "kubectl"]), [true, true]);
     assert_eq!(exported(&["--since", &between]), [false, true]);
+    plane.kubectl(&["label", "configmap", "two", "-n", space, "looked-at=yes"], "");
+    assert_eq!(exported(&["--except", "label=looked-at"]), [true, false]);
+    assert_eq!(exported(&["--except", "label=looked-at=yes"]), [true, false]);
+}
+
+/// What Jenkins X renders is written over at its next release: it is changed there on demand only.
+#[test]
+fn what_is_rendered_is_edited_on_demand_only() {
+    let space = "rendered";
+    if !at_hand("kubectl") {
+        return;
+    }
+    let own = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {space}}}\n");
+    let web = "config-root/namespaces/rendered/web/web.yaml";
+    let repo = Repo::with(&[
+        ("config-root/cluster/namespaces/rendered.yaml", &own),
+        (web, &config_map(space, "web")),
+    ]);
+    let path = ["--path", "config-root"];
+    super::secrets::make_live(space, &repo, &path, |run| run);
+    kubectl(space, "patch configmap web -p {\"data\":{\"a\":\"c\"}}");
+    let exported = |more: &[&str]| {
+        let args = [&path[..], &["--only", "ConfigMap/rendered/web", "--write"], more].concat();
+        run("export", &repo, &args, |run| run)
+    };
+    let ran = exported(&[]);
+    assert_eq!(ran.code, 3, "{}", said(&ran));
+    let why =
+        "config-root is rendered from helmfiles and written over: change the values there, or add --edit-rendered";
+    assert!(ran.stdout.contains(why), "{}", said(&ran));
+    assert_eq!(repo.git(&["diff", "--name-only"]), "", "{}", said(&ran));
+    repo.git(&["clean", "-fdq"]);
+    let ran = exported(&["--edit-rendered"]);
+    assert_eq!(ran.code, 0, "{}", said(&ran));
+    let diff = repo.git(&["diff", "-U0"]);
+    assert!(diff.contains("-  a: b\n+  a: c\n") && diff.contains(web), "{diff}");
+    assert_eq!(repo.git(&["diff", "--name-only"]).lines().count(), 1, "{diff}");
 }
