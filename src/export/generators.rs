@@ -154,7 +154,7 @@ impl Work<'_> {
     }
 
     /// Removes a file that no kustomization names any more.
-    fn drop_file(&mut self, file: &str) {
+    pub(super) fn drop_file(&mut self, file: &str) {
         let mut kustomizations = self.tree.files().filter(|path| is_kustomization(path));
         let names = |kustomization: &str| {
             let text = self.text(kustomization).unwrap_or_default();

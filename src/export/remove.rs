@@ -4,10 +4,13 @@ use serde_json::Value;
 use yaml_splice::Edit;
 
 use super::layers::{items, texts};
-use super::work::{Made, Work};
+use super::work::{Made, Work, at};
 use crate::declared::is_encrypted;
-use crate::object::{ObjectId, Place};
+use crate::object::{Declared, ObjectId, Place, Renderer};
 use crate::source::path::{parent, resolve};
+
+/// Lists of patches in a kustomization.
+const PATCHES: [&str; 3] = ["patches", "patchesJson6902", "patchesStrategicMerge"];
 
 impl Work<'_> {
     pub(super) fn remove(&mut self, object: &ObjectId) -> Result<Made, String> {
@@ -23,20 +26,85 @@ impl Work<'_> {
             return Ok((place, "the item that declared it is gone from the list".to_owned()));
         }
         let left = yaml_splice::remove_document(text, document.index).map_err(|error| error.to_string())?;
-        let why = match kube_yaml::parse(left.as_bytes()).is_empty() {
+        let written = at(&document.value, &document.steps).map(|object| object["metadata"]["name"].clone());
+        let mut why = match kube_yaml::parse(left.as_bytes()).is_empty() {
             true => {
                 self.remove_file(file);
                 self.unlist(file)?;
-                "the file that declared it alone is gone"
+                "the file that declared it alone is gone".to_owned()
             }
             false => {
                 self.put(file, left);
-                "the document that declared it is gone from the file"
+                "the document that declared it is gone from the file".to_owned()
             }
         };
         let gone = self.gone.entry(file.clone()).or_default();
         gone.push(declared.provenance.document);
-        Ok((declared.provenance.place(), why.to_owned()))
+        if self.spend_patches(declared, written.as_ref().and_then(Value::as_str)) {
+            why.push_str(", with its patches");
+        }
+        Ok((declared.provenance.place(), why))
+    }
+
+    /// Notes the patches of nothing but an object that goes, in the kustomizations that make it; whether there are some. Of no object they
+    /// would be an error, or a riddle. They go in the end: until then others are found by their place in the list.
+    fn spend_patches(&mut self, declared: &Declared, written: Option<&str>) -> bool {
+        if declared.provenance.renderer != Renderer::Kustomize {
+            return false;
+        }
+        let id = &declared.id;
+        let is_it = |kind: &Value, name: &Value| {
+            let names = [Some(&*id.name), written];
+            *kind == *id.kind && name.as_str().is_some_and(|name| names.contains(&Some(name)))
+        };
+        let unit = self.known.set.units.get(declared.unit.0).map_or("", |unit| &*unit.path);
+        let mut found = false;
+        for layer in self.layers.from(unit) {
+            let own = &layer.root.file;
+            for key in PATCHES {
+                for (index, item) in items(&layer.value[key]).enumerate() {
+                    let says = item.as_str().or_else(|| item["path"].as_str()).unwrap_or_default();
+                    let file = resolve(parent(own), says).filter(|file| self.tree.is_file(file));
+                    let text = match (&file, item["patch"].as_str().or_else(|| item.as_str())) {
+                        (Some(file), _) => self.text(file).unwrap_or_default(),
+                        (None, text) => text.unwrap_or_default().to_owned(),
+                    };
+                    let values = kube_yaml::parse(text.as_bytes()).into_iter();
+                    let values: Vec<Value> = values.map(|document| document.value.unwrap_or_default()).collect();
+                    let is_its = match &item["target"] {
+                        target @ Value::Object(_) => is_it(&target["kind"], &target["name"]),
+                        _ => {
+                            !values.is_empty() && values.iter().all(|one| is_it(&one["kind"], &one["metadata"]["name"]))
+                        }
+                    };
+                    if is_its {
+                        self.spent.entry((own.clone(), key)).or_default().insert(index, file);
+                        found = true;
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Takes them out of their lists, and the files that nothing else names.
+    pub(super) fn drop_patches(&mut self) {
+        for ((kustomization, key), patches) in std::mem::take(&mut self.spent) {
+            let Ok(text) = self.text(&kustomization) else { continue };
+            let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
+            let indices = patches.keys().rev();
+            let edits: Vec<Edit> = match items(&value[key]).count() == patches.len() {
+                true => vec![Edit::remove(yaml_splice::path![key])],
+                false => indices
+                    .map(|index| Edit::remove(yaml_splice::path![key, *index]))
+                    .collect(),
+            };
+            // Where that fails nothing is made of them, which the proof finds.
+            let _ = self.splice(Place::file(&*kustomization), &kustomization, 0, &edits);
+            for file in patches.into_values().flatten() {
+                self.drop_file(&file);
+            }
+        }
     }
 
     /// Takes a file or folder out of the lists of all kustomizations that name it. What is left with nothing to make goes too, where

@@ -114,9 +114,13 @@ impl Trials<'_> {
 
     fn work(&self) -> Work<'_> {
         let Finder {
-            tree, known, reading, ..
+            tree,
+            known,
+            layers,
+            reading,
+            ..
         } = self.finder;
-        Work::new(tree, known, reading, self.options, &self.before)
+        Work::new(tree, (known, layers), reading, self.options, &self.before)
     }
 
     fn attempted(&self, made: Changeset) -> Attempt {

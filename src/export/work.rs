@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use serde_json::Value;
 use yaml_splice::{Edit, Step};
 
-use super::layers::items;
+use super::layers::{Layers, items};
 use super::proof::{Rendered, intend};
 use super::spot::Spot;
 use super::{Change, Changeset, Options, Placed, path};
@@ -58,6 +58,7 @@ impl<'a> Known<'a> {
 pub(super) struct Work<'a> {
     pub tree: &'a Tree,
     pub known: &'a Known<'a>,
+    pub layers: &'a Layers,
     pub made: Changeset,
     pub reading: &'a declared::Options,
     pub(super) options: Options<'a>,
@@ -72,6 +73,8 @@ pub(super) struct Work<'a> {
     pub(super) gone: BTreeMap<String, Vec<usize>>,
     /// What files were before the change that is being made, the latest last; `None`: it did not touch them.
     undo: Vec<(String, Option<Option<Vec<u8>>>)>,
+    /// Patches of nothing but what is gone, as they were counted in the tree: kustomization and list → their indices, and the files.
+    pub(super) spent: BTreeMap<(String, &'static str), BTreeMap<usize, Option<String>>>,
 }
 
 /// The document that declares an object.
@@ -92,7 +95,7 @@ pub(super) type Made = (Place, String);
 impl<'a> Work<'a> {
     pub fn new(
         tree: &'a Tree,
-        known: &'a Known<'a>,
+        (known, layers): (&'a Known<'a>, &'a Layers),
         reading: &'a declared::Options,
         options: Options<'a>,
         before: &'a Rendered,
@@ -100,6 +103,7 @@ impl<'a> Work<'a> {
         Self {
             tree,
             known,
+            layers,
             made: Changeset::default(),
             reading,
             options,
@@ -109,11 +113,13 @@ impl<'a> Work<'a> {
             meant: BTreeMap::new(),
             gone: BTreeMap::new(),
             undo: Vec::new(),
+            spent: BTreeMap::new(),
         }
     }
 
     pub fn finish(mut self) -> Changeset {
         self.list_all();
+        self.drop_patches();
         let Changeset { files, reemitted, .. } = &mut self.made;
         // Of what goes in the end nothing is lost.
         reemitted.retain(|place| !matches!(files.get(&place.file), Some(None)));

@@ -318,6 +318,82 @@ fn a_kustomization_goes_with_its_last_object() {
 }
 
 #[test]
+fn patches_of_an_object_go_with_it() {
+    let deployment = |name: &str| {
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{replicas: 1}}\n")
+    };
+    let patch = |name: &str| deployment(name).replace("replicas: 1", "minReadySeconds: 5");
+    let kustomization = format!(
+        "namePrefix: my-\nresources: [../base]\npatches:\n- path: web.yaml # of the web\n- target: {{kind: Deployment, name: db}}\n  patch: '[{{\"op\": \"add\", \"path\": \"/spec/paused\", \"value\": true}}]'\n- path: both.yaml\n  target: {{kind: Deployment}}\n- target: {{kind: Deployment, name: web}}\n  patch: '[{{\"op\": \"add\", \"path\": \"/spec/paused\", \"value\": true}}]'\n- patch: |-\n{}",
+        patch("web-db")
+            .lines()
+            .map(|line| format!("    {line}\n"))
+            .collect::<String>()
+    );
+    let base = "resources:\n- db.yaml\n- web-db.yaml\n- web.yaml\n";
+    let [db, web_db, web] = ["db", "web-db", "web"].map(deployment);
+    let (of_web, of_both) = (patch("web"), "- {op: add, path: /metadata/labels, value: {a: b}}\n");
+    let files = [
+        ("base/kustomization.yaml", base),
+        ("base/db.yaml", &*db),
+        ("base/web-db.yaml", &web_db),
+        ("base/web.yaml", &web),
+        ("prod/kustomization.yaml", &kustomization),
+        ("prod/web.yaml", &of_web),
+        ("prod/both.yaml", of_both),
+    ];
+    let case = Case::files(&files, "prod");
+    // What is patched in a list from which others go is found all the same.
+    let made = case.place(&[
+        Change::Remove {
+            object: case.id("Deployment/my-web"),
+        },
+        case.set("Deployment/my-db", ".spec.paused", json!(false)),
+        case.set("Deployment/my-web-db", ".spec.minReadySeconds", json!(9)),
+    ]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    assert_eq!(
+        made.placed[0].why,
+        "the file that declared it alone is gone, with its patches"
+    );
+    let gone: Vec<&String> = made
+        .files
+        .iter()
+        .filter(|(_, text)| text.is_none())
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(gone, ["base/web.yaml", "prod/web.yaml"]);
+    let new = made.files["prod/kustomization.yaml"]
+        .as_deref()
+        .map(String::from_utf8_lossy);
+    let (head, rest) = kustomization
+        .split_once("- path: web.yaml # of the web\n")
+        .expect("because it is there");
+    let (middle, rest) = rest
+        .split_once("- target: {kind: Deployment, name: web}\n")
+        .expect("because it is there");
+    let (_, tail) = rest.split_once('\n').expect("because it is there");
+    let expected = [head, &middle.replace("true", "false"), tail]
+        .concat()
+        .replace("minReadySeconds: 5", "minReadySeconds: 9");
+    assert_eq!(new.as_deref(), Some(&*expected));
+    // The list goes with its last one.
+    let alone = (
+        "prod/kustomization.yaml",
+        "namePrefix: my-\nresources: [../base]\npatches: [{path: web.yaml}]\n",
+    );
+    let files = [&files[..4], &[alone, files[5]]].concat();
+    let case = Case::files(&files, "prod");
+    let made = case.place(&[Change::Remove {
+        object: case.id("Deployment/my-web"),
+    }]);
+    assert_eq!(reasons(&made), []);
+    let new = made.files["prod/kustomization.yaml"].as_deref();
+    assert_eq!(new, Some(&b"namePrefix: my-\nresources: [../base]\n"[..]));
+}
+
+#[test]
 fn an_item_of_a_list_is_edited_where_it_stands() {
     let list = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a, namespace: shop}\n  data:\n    k: v # ours\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {name: a, namespace: bank}\n  data: {k: v}\n# The accounts.\n- apiVersion: v1\n  kind: ServiceAccount\n  metadata: {name: a, namespace: shop}\n";
     let typed = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- metadata: {name: c, namespace: shop}\n  data: {k: v}\n";

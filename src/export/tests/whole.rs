@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::layers::Layers;
 use super::super::proof::Rendered;
 use super::super::spot::{Site, Spot};
 use super::super::work::{Known, Work};
@@ -16,9 +17,10 @@ fn left(case: &Case, change: &Change, spot: &Spot) -> (String, Changeset) {
         Known::of(&case.set),
         Rendered::of(&case.tree, &case.options).expect("because it can be read"),
     );
+    let layers = Layers::of(&case.tree);
     let mut work = Work::new(
         &case.tree,
-        &known,
+        (&known, &layers),
         &case.options,
         super::super::Options::default(),
         &before,
