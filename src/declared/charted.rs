@@ -231,7 +231,7 @@ impl Charted {
                 return self.done(unit, Vec::new(), problems);
             }
         };
-        match files.and_then(|files| self.record(&files, &objects, read.others, time)) {
+        match files.and_then(|files| self.record(&files, &objects, &read.others, time)) {
             Ok(record) => unit.record = Some(Arc::new(record)),
             Err(why) => problems.push(Problem::warning(
                 self.origin.place(),
@@ -265,7 +265,7 @@ impl Charted {
         &self,
         files: &Files,
         objects: &[Released],
-        others: Vec<Released>,
+        others: &[Released],
         time: Timestamp,
     ) -> Result<ReleaseRecord, String> {
         let call = &self.call;
@@ -302,6 +302,7 @@ impl Charted {
         Ok(ReleaseRecord {
             release: call.release.clone(),
             secret: record.secret(storage)?,
+            varies: objects.iter().chain(others).any(|one| !one.generated.is_empty()),
             status: self
                 .release
                 .as_ref()

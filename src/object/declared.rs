@@ -105,6 +105,8 @@ pub struct ReleaseRecord {
     pub release: String,
     /// The Secret that is Helm's record of its first revision.
     pub secret: Manifest,
+    /// The chart makes values anew at each rendering: a record that was made before has others.
+    pub varies: bool,
     /// What the unit's object gets as its status, for generation 0.
     pub status: Option<Value>,
 }

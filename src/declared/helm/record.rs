@@ -20,7 +20,7 @@ use super::go_json;
 use super::recorded_chart;
 use super::values::Values;
 use crate::declared::release;
-use crate::object::Manifest;
+use crate::object::{Manifest, ReleaseRecord};
 
 /// What the API server takes of a Secret.
 const LARGEST_SECRET: usize = 1 << 20;
@@ -169,10 +169,15 @@ impl Record {
     }
 }
 
-/// The release in a record that the target has, where it is the one in a record that would be made now, but for when.
-pub(super) fn made_before(own: &Manifest, live: &Value) -> Option<Record> {
+/// The release in a record that the target has, where it is the one in a record that would be made now, but for when. Of a chart that makes
+/// values anew each time its chart and the values given to it tell.
+pub(super) fn made_before(own: &ReleaseRecord, live: &Value) -> Option<Record> {
     let release = unpacked(live)?;
-    let is_same = timeless(release.clone()) == timeless(unpacked(own.value())?);
+    let compared = |release: Map<String, Value>| match own.varies {
+        true => unrendered(timeless(release)),
+        false => timeless(release),
+    };
+    let is_same = compared(release.clone()) == compared(unpacked(own.secret.value())?);
     is_same.then(|| Record {
         release,
         labels: BTreeMap::new(),
@@ -193,6 +198,16 @@ fn timeless(mut release: Map<String, Value>) -> Map<String, Value> {
     let hooks = release.get_mut("hooks").and_then(Value::as_array_mut);
     for hook in hooks.into_iter().flatten() {
         without(&mut hook["last_run"], &["started_at", "completed_at"]);
+    }
+    release
+}
+
+/// The release without what its chart rendered.
+fn unrendered(mut release: Map<String, Value>) -> Map<String, Value> {
+    release.shift_remove("manifest");
+    let hooks = release.get_mut("hooks").and_then(Value::as_array_mut);
+    for hook in hooks.into_iter().flatten().filter_map(Value::as_object_mut) {
+        hook.shift_remove("manifest");
     }
     release
 }

@@ -118,12 +118,12 @@ fn observed(release: &Map<String, Value>, oci_digest: Option<&str>) -> String {
     format!("{}\n", go_json::encode(&observed))
 }
 
-/// A HelmRelease's status for the record that the target has, where that is the one which would be made now, but for when: a run made
-/// it that was stopped before it told of it.
+/// A HelmRelease's status for the record that the target has, where that is the one which would be made now, but for when and for what is
+/// made anew each time: a run made it that was stopped before it told of it.
 pub fn status_of_known(own: &ReleaseRecord, live: &Value) -> Option<Value> {
     let told = own.status.as_ref()?;
     let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty());
-    let record = record::made_before(&own.secret, live)?;
+    let record = record::made_before(own, live)?;
     Some(status(
         &record,
         text("storageNamespace")?,

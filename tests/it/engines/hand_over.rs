@@ -444,6 +444,32 @@ fn what_a_killed_run_did_not_tell_of_a_release_the_next_one_tells() {
     );
 }
 
+/// Values that a chart makes anew at each rendering are others in the record than in one that would be made now; its values are not.
+#[test]
+fn a_release_with_values_that_are_made_anew_is_known_again() {
+    const RANDOM: &str =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: random}\nstringData: {password: '{{ randAlphaNum 24 }}'}\n";
+    let (plane, repo) = (fresh(), one_release(""));
+    repo.write("charts/web/templates/random.yaml", RANDOM);
+    repo.commit("random");
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    let history = || found(&plane, &release_path("web"))["status"]["history"].clone();
+    let secret = || found(&plane, "/api/v1/namespaces/shop/secrets/random")["data"].clone();
+    let (first, password) = (history(), secret());
+    let forget = || plane.kubectl(&["--namespace", "shop", "delete", "helmrelease", "web"], "");
+    forget();
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    assert_eq!(suspended(&plane, &release_path("web")), (false, false));
+    assert_eq!(history(), first, "as it was told of when the record was made");
+    assert_eq!(secret(), password, "what is there stays");
+    // Values of its own are another matter.
+    forget();
+    repo.write("apps/web.yaml", &release("web", "{replicas: 3}"));
+    repo.commit("another release");
+    let _ = returns(0, run(&plane, &repo, "restore", &[]));
+    assert_eq!(suspended(&plane, &release_path("web")), (true, true));
+}
+
 #[test]
 fn a_release_of_which_no_record_can_be_made_is_not_let_go() {
     let (plane, repo) = (fresh(), one_release(""));
