@@ -157,17 +157,21 @@ fn extend(fields: &mut Map<String, Value>, files: &dyn Files, folder: &str, spec
         }
     }
     append(fields, "components", found);
-    // Of earlier API versions.
-    let merges = each(spec, "patchesStrategicMerge").map(|one| one.to_string().into());
-    append(fields, "patchesStrategicMerge", merges.collect());
-    let json6902 = each(spec, "patchesJson6902");
-    let json6902 = json6902.map(|one| aimed(one["patch"].to_string().into(), &one["target"]));
-    append(fields, "patchesJson6902", json6902.collect());
+    earlier_patches(fields, spec);
     images(fields, spec);
     if each(spec, "buildMetadata").next().is_some() {
         fields.insert("buildMetadata".to_owned(), spec["buildMetadata"].clone());
     }
     Ok(())
+}
+
+/// Patches as earlier API versions write them.
+pub(super) fn earlier_patches(fields: &mut Map<String, Value>, spec: &Value) {
+    let merges = each(spec, "patchesStrategicMerge").map(|one| one.to_string().into());
+    append(fields, "patchesStrategicMerge", merges.collect());
+    let json6902 = each(spec, "patchesJson6902");
+    let json6902 = json6902.map(|one| aimed(one["patch"].to_string().into(), &one["target"]));
+    append(fields, "patchesJson6902", json6902.collect());
 }
 
 fn each<'v>(spec: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {

@@ -13,6 +13,7 @@ use super::super::helm::{Values, ValuesFrom};
 use super::super::kustomize::{Outside, render};
 use super::super::release::{Released, adopt};
 use super::super::releases::Lack;
+use super::generate::earlier_patches;
 use super::ready::{Dependencies, health_checks};
 use super::source::SourceRef;
 use super::{depends_on, merge_strings};
@@ -70,12 +71,14 @@ impl ChartOf {
         let namespace = text("/sourceRef/namespace").unwrap_or(namespace);
         let kind = text("/sourceRef/kind").unwrap_or("HelmRepository");
         let files = at["valuesFiles"].as_array().into_iter().flatten();
+        // Earlier API versions have one of its own, which goes first.
+        let files = text("/valuesFile").into_iter().chain(files.filter_map(Value::as_str));
         Some(Self::Named {
             source: SourceRef::new(kind, namespace, text("/sourceRef/name")?),
             chart: text("/chart")?.to_owned(),
             version: text("/version").unwrap_or("*").to_owned(),
             values_files: (
-                files.filter_map(Value::as_str).map(str::to_owned).collect(),
+                files.map(str::to_owned).collect(),
                 at["ignoreMissingValuesFiles"] == true,
             ),
         })
@@ -274,13 +277,16 @@ fn post_render(
         input.push_str("---\n");
         input.push_str(&kube_yaml::to_string(&value));
     }
-    let build = json!({
+    let mut build = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": ["helm-output.yaml"],
         "patches": kustomize.get("patches").cloned().unwrap_or_else(|| json!([])),
         "images": kustomize.get("images").cloned().unwrap_or_else(|| json!([])),
     });
+    if let Some(fields) = build.as_object_mut() {
+        earlier_patches(fields, kustomize);
+    }
     let build = kube_yaml::to_string(&build);
     let files = Memory::from([("kustomization.yaml", &*build), ("helm-output.yaml", &*input)]);
     let options = kustomize::Options {

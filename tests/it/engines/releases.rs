@@ -246,6 +246,26 @@ fn charts_from_elsewhere_see_the_apis_of_the_whole_set() {
     ");
 }
 
+/// What only earlier versions of the API have (helm-controller, `api/v2beta1`).
+#[test]
+fn older_versions_of_the_api_are_followed_too() {
+    let spec = "  chart: {spec: {chart: ./charts/web, valuesFile: charts/web/first.yaml, valuesFiles: [charts/web/second.yaml], sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}\n\
+        \x20 postRenderers:\n  - kustomize:\n      patchesStrategicMerge:\n      - {apiVersion: v1, kind: ConfigMap, metadata: {name: web-config}, data: {merged: 'yes'}}\n\
+        \x20     patchesJson6902:\n      - target: {version: v1, kind: ConfigMap, name: web-config}\n        patch: [{op: add, path: /data/added, value: 'yes'}]\n";
+    let release = release("web", spec).replace("/v2\n", "/v2beta1\n");
+    let repo = repository(&[
+        ("apps/web.yaml", &release),
+        ("charts/web/first.yaml", "colour: green\nsize: medium\npassword: none\n"),
+        ("charts/web/second.yaml", "size: large\n"),
+    ]);
+    let set = read(&repo, Known::new());
+    assert_eq!(problems(&set), Vec::<String>::new());
+    assert_eq!(
+        objects(&set)["ConfigMap/shop/web-config"]["data"],
+        json!({"colour": "green", "size": "large", "chart": "web-0.1.0", "merged": "yes", "added": "yes"})
+    );
+}
+
 #[test]
 fn a_chart_that_looks_something_up_is_noted_and_nothing_wrong() {
     const LOOKUP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: found}\n\
