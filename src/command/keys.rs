@@ -201,6 +201,39 @@ mod tests {
         assert!(found(&[&commented], &[]).is_ok_and(|shown| shown.contains("age1")));
     }
 
+    /// Keys of the library's own tests.
+    #[test]
+    fn keys_of_ssh_are_found_where_they_are_given_named_or_usual() {
+        let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/sops/tests/keys");
+        let home = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let folder = home.path().join(".ssh");
+        std::fs::create_dir(&folder).expect("because the folder is ours");
+        let at_home = home.path().display().to_string();
+        for name in ["ssh_ed25519", "ssh_rsa"] {
+            let key = keys.join(name);
+            let public = std::fs::read_to_string(keys.join(format!("{name}.pub"))).expect("because it is there");
+            let public = public.split(' ').take(2).collect::<Vec<_>>().join(" ");
+            let file = key.display().to_string();
+            let usual = folder.join(name.replace("ssh_", "id_"));
+            std::fs::copy(&key, &usual).expect("because the folder is ours");
+            for (given, variables) in [
+                (vec![&*key], vec![]),
+                (vec![], vec![("SOPS_AGE_SSH_PRIVATE_KEY_FILE", &*file)]),
+                (vec![], vec![("HOME", &*at_home)]),
+            ] {
+                let shown = found(&given, &variables).expect("because the key is good");
+                assert!(shown.contains(&public), "{variables:?}: {shown}");
+            }
+            std::fs::remove_file(usual).expect("because the folder is ours");
+        }
+        // A locked one: an error where somebody named it, and of no use where it only lies there.
+        let locked = keys.join("ssh_ed25519_locked");
+        let error = found(&[&locked], &[]).expect_err("because nobody can be asked");
+        assert!(error.contains("passphrase"), "{error}");
+        std::fs::copy(&locked, folder.join("id_ed25519")).expect("because the folder is ours");
+        assert!(found(&[], &[("HOME", &at_home)]).is_ok_and(|shown| !shown.contains("ssh-")));
+    }
+
     #[test]
     fn a_secret_of_flux_gives_what_can_be_used_and_tells_what_cannot() {
         let folder = tempfile::tempdir().expect("because the tests need a temporary folder");

@@ -6,7 +6,7 @@ use refloat::declared::helm::{Charts, Configuration};
 use refloat::declared::{Known, Options};
 use refloat::object::{DeclaredSet, ObjectId, Turn, Writer};
 use refloat::plan::{self, PlanOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{facts, load_with, objects, problems};
 use crate::charts::packed;
@@ -604,6 +604,41 @@ fn hooks_get_their_names_and_what_is_replaced_carries_no_copy() {
     };
     assert_eq!(writer("large"), Writer::ServerSide("argocd-controller".to_owned()));
     assert_eq!(writer("small"), Writer::ClientSide("argocd-controller".to_owned()));
+}
+
+/// Source: `docs/user-guide/resource_tracking.md`. The settings may be declared by an Application themselves.
+#[test]
+fn objects_are_marked_as_the_settings_say() {
+    let marks = |settings: &str| {
+        let config = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: argocd-cm}}\ndata: {{{settings}}}\n");
+        let itself = application("argo", &source("argo", "")).replace("namespace: shop}", "namespace: argocd}");
+        let repo = Repo::with(&[
+            ("apps/a-shop.yaml", &application("shop", &source("shop", ""))),
+            ("apps/b-argo.yaml", &itself),
+            ("shop/map.yaml", &config_map("shop", "")),
+            ("argo/settings.yaml", &config),
+        ]);
+        let set = read(&repo, "apps");
+        assert_eq!(problems(&set), Vec::<String>::new());
+        let metadata = &objects(&set)["ConfigMap/shop/shop"]["metadata"];
+        let of = |kind: &str, key: &str| metadata[kind][key].clone();
+        let tracking = of("annotations", "argocd.argoproj.io/tracking-id");
+        [
+            tracking,
+            of("labels", "app.kubernetes.io/instance"),
+            of("labels", "example.com/app"),
+        ]
+    };
+    let (id, name) = (json!("shop:/ConfigMap:shop/shop"), json!("shop"));
+    let method = "application.resourceTrackingMethod";
+    let key = "application.instanceLabelKey: example.com/app";
+    for (settings, expected) in [
+        ("".to_owned(), [id.clone(), Value::Null, Value::Null]),
+        (format!("{method}: label"), [Value::Null, name.clone(), Value::Null]),
+        (format!("{method}: annotation+label, {key}"), [id, Value::Null, name]),
+    ] {
+        assert_eq!(marks(&settings), expected, "{settings}");
+    }
 }
 
 #[test]
