@@ -124,6 +124,66 @@ fn a_source_is_read_from_the_address_that_is_given() {
     );
 }
 
+/// Where nobody gives it, a source is fetched from its own address, at what it names.
+/// Source: source-controller, `api/v1/gitrepository_types.go`.
+#[test]
+fn a_source_is_fetched_from_its_own_address() {
+    let data = |value: &str| map("at").replace("{a: b}", &format!("{{at: {value}}}"));
+    let other = Repo::with(&[("apps/map.yaml", &data("one"))]);
+    let first = other.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    other.git(&["tag", "v1.0.0"]);
+    other.git(&["branch", "staging"]);
+    other.write("apps/map.yaml", &data("two"));
+    other.commit("two");
+    other.git(&["tag", "v1.1.0"]);
+    other.git(&["tag", "v2.0.0-rc.1"]);
+    other.write("apps/map.yaml", &data("three"));
+    other.commit("three");
+    let branch = other.git(&["branch", "--show-current"]).trim().to_owned();
+    let bare = tempfile::tempdir().expect("because a temporary folder can be made");
+    let clone = bare.path().join("other.git").display().to_string();
+    other.git(&["clone", "-q", "--bare", ".", &clone]);
+    let cases = [
+        ("branch", format!("branch: {branch}"), Some("three")),
+        ("staging", "branch: staging".to_owned(), Some("one")),
+        ("tag", "tag: v1.1.0".to_owned(), Some("two")),
+        ("range", "semver: 1.x, tag: v1.0.0".to_owned(), Some("two")),
+        ("name", "name: refs/tags/v1.0.0".to_owned(), Some("one")),
+        ("commit", format!("commit: {first}, branch: {branch}"), Some("one")),
+        ("missing", "tag: v9".to_owned(), None),
+        ("unsatisfied", "semver: '>=9'".to_owned(), None),
+    ];
+    let repo = Repo::with(&[("README.md", "")]);
+    repo.git(&["remote", "add", "origin", "git@git.example.com:fleet.git"]);
+    for (name, reference, _) in &cases {
+        let unit = kustomization(name, "./apps", &format!("  namePrefix: {name}-\n"));
+        let source = format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: {name}, namespace: flux-system}}\n\
+             spec: {{interval: 1m, url: 'file://{clone}', ref: {{{reference}}}}}\n"
+        );
+        let unit = unit.replace("name: flux-system}\n", &format!("name: {name}}}\n"));
+        repo.write(&format!("cluster/{name}.yaml"), &format!("{unit}---\n{source}"));
+    }
+    repo.commit("units");
+    let set = load_with(&repo, "cluster", Options::default());
+    let (all, told) = (objects(&set), problems(&set));
+    for (name, _, expected) in &cases {
+        let map = all.get(&format!("ConfigMap/shop/{name}-at"));
+        assert_eq!(
+            map.and_then(|map| map["data"]["at"].as_str()),
+            *expected,
+            "{name}: {told:?}"
+        );
+        let about = format!("Kustomization/flux-system/{name}: nothing of this Kustomization is restored");
+        assert_eq!(
+            told.iter().any(|one| one.contains(&about)),
+            expected.is_none(),
+            "{told:?}"
+        );
+    }
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
 /// Alerts, webhooks and the automation of images are objects like others: nothing is rendered of them, and nothing is wrong with them. That
 /// one of them acts outside of the cluster is the plan's to say.
 #[test]
