@@ -121,27 +121,18 @@ impl Work<'_> {
         Ok(place)
     }
 
-    /// Takes a generator out, and the files that nothing else names.
+    /// Has a generator taken out in the end, with the files that nothing else names: until then others are found by their place in the list.
     pub fn generator(&mut self, site: &Site) -> Result<Place, String> {
         let value = self.document_value(site)?;
-        let generator = at(&value, &site.steps).cloned().ok_or("the generator is gone")?;
-        let (Some((Step::Index(index), list)), Some(all)) = (
-            site.steps.split_last(),
-            at(&value, &site.steps[..site.steps.len() - 1]).and_then(Value::as_array),
-        ) else {
+        let generator = at(&value, &site.steps).ok_or("the generator is gone")?;
+        let [Step::Key(list), Step::Index(index)] = &site.steps[..] else {
             return Err("the generator is gone".to_owned());
         };
-        let list = Site {
-            steps: list.to_vec(),
-            ..site.clone()
-        };
-        let place = self.take_out(&list, *index, all.len())?;
-        for item in texts(&generator["files"]).chain(texts(&generator["envs"])) {
-            if let Some(file) = resolve(parent(&site.file), named_file(item).1) {
-                self.drop_file(&file);
-            }
-        }
-        Ok(place)
+        let named = texts(&generator["files"]).chain(texts(&generator["envs"]));
+        let files = named.filter_map(|item| resolve(parent(&site.file), named_file(item).1));
+        let spent = self.spent.entry((site.file.clone(), list.clone())).or_default();
+        spent.insert(*index, files.collect());
+        Ok(Place::file(&site.file))
     }
 
     /// Takes an item out of a list, and the list with its last one.

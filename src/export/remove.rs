@@ -78,7 +78,8 @@ impl Work<'_> {
                         }
                     };
                     if is_its {
-                        self.spent.entry((own.clone(), key)).or_default().insert(index, file);
+                        let list = self.spent.entry((own.clone(), key.to_owned())).or_default();
+                        list.insert(index, file.into_iter().collect());
                         found = true;
                     }
                 }
@@ -87,21 +88,21 @@ impl Work<'_> {
         found
     }
 
-    /// Takes them out of their lists, and the files that nothing else names.
-    pub(super) fn drop_patches(&mut self) {
-        for ((kustomization, key), patches) in std::mem::take(&mut self.spent) {
+    /// Takes generators and patches that are spent out of their lists, and the files that nothing else names.
+    pub(super) fn drop_spent(&mut self) {
+        for ((kustomization, key), spent) in std::mem::take(&mut self.spent) {
             let Ok(text) = self.text(&kustomization) else { continue };
             let value = kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();
-            let indices = patches.keys().rev();
-            let edits: Vec<Edit> = match items(&value[key]).count() == patches.len() {
-                true => vec![Edit::remove(yaml_splice::path![key])],
+            let indices = spent.keys().rev();
+            let edits: Vec<Edit> = match items(&value[&key]).count() == spent.len() {
+                true => vec![Edit::remove(yaml_splice::path![&*key])],
                 false => indices
-                    .map(|index| Edit::remove(yaml_splice::path![key, *index]))
+                    .map(|index| Edit::remove(yaml_splice::path![&*key, *index]))
                     .collect(),
             };
             // Where that fails nothing is made of them, which the proof finds.
             let _ = self.splice(Place::file(&*kustomization), &kustomization, 0, &edits);
-            for file in patches.into_values().flatten() {
+            for file in spent.into_values().flatten() {
                 self.drop_file(&file);
             }
         }

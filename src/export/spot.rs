@@ -285,7 +285,7 @@ impl Finder<'_> {
             for layer in engines.iter().chain(layers.iter().copied()) {
                 self.deciders(layer, field, &mut spots);
             }
-        } else if declared.id.is("", "ConfigMap") {
+        } else if declared.id.is("", "ConfigMap") || declared.id.is("", "Secret") {
             let generators = layers.iter().flat_map(|layer| self.generators(layer, &declared.id));
             spots.extend(generators.map(|(site, _)| Spot::Generator(site)));
         }

@@ -73,8 +73,9 @@ pub(super) struct Work<'a> {
     pub(super) gone: BTreeMap<String, Vec<usize>>,
     /// What files were before the change that is being made, the latest last; `None`: it did not touch them.
     undo: Vec<(String, Option<Option<Vec<u8>>>)>,
-    /// Patches of nothing but what is gone, as they were counted in the tree: kustomization and list → their indices, and the files.
-    pub(super) spent: BTreeMap<(String, &'static str), BTreeMap<usize, Option<String>>>,
+    /// Generators and patches of nothing but what is gone, as they were counted in the tree: kustomization and list → their indices, and
+    /// the files that they name.
+    pub(super) spent: BTreeMap<(String, String), BTreeMap<usize, Vec<String>>>,
 }
 
 /// The document that declares an object.
@@ -119,7 +120,7 @@ impl<'a> Work<'a> {
 
     pub fn finish(mut self) -> Changeset {
         self.list_all();
-        self.drop_patches();
+        self.drop_spent();
         let Changeset { files, reemitted, .. } = &mut self.made;
         // Of what goes in the end nothing is lost.
         reemitted.retain(|place| !matches!(files.get(&place.file), Some(None)));

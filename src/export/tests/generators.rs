@@ -105,6 +105,21 @@ fn a_generator_goes_with_what_it_made() {
             "-x",
         ]
     );
+    // Several of one list.
+    let made = case.place(&[remove("settings-"), remove("unused-")]);
+    assert_eq!(reasons(&made), []);
+    let new = made.files["kustomization.yaml"].as_deref().map(String::from_utf8_lossy);
+    assert_eq!(
+        new.as_deref(),
+        Some("resources: [web.yaml]\nconfigMapGenerator:\n- name: single\n  literals: [a=b]\n  files: [shared.txt]\n")
+    );
+    let gone: Vec<&String> = made
+        .files
+        .iter()
+        .filter(|(_, text)| text.is_none())
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(gone, ["motd.txt", "only.txt"]);
     // What still names it would be rendered otherwise, which is told.
     let made = case.place(&[remove("single-")]);
     assert_eq!(reasons(&made), []);
@@ -118,4 +133,28 @@ fn a_generator_goes_with_what_it_made() {
     assert_eq!(reasons(&made), []);
     assert_eq!(made.side_effects, Vec::<String>::new());
     assert_eq!(case.diff(&made).last().map(String::as_str), Some("+      value: z"));
+}
+
+#[test]
+fn a_generator_of_a_secret_goes_with_it() {
+    let kustomization = "resources: [web.yaml]\nsecretGenerator:\n- name: login\n  envs: [login.env]\n  files: [key=shared.bin]\n- name: other\n  files: [shared.bin]\n";
+    let files = [
+        ("kustomization.yaml", kustomization),
+        ("web.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n"),
+        ("login.env", "PASSWORD=canary-4711\n"),
+        ("shared.bin", "canary-4711"),
+    ];
+    let case = Case::files(&files, "");
+    let made = case.place(&[Change::Remove {
+        object: case.id(&named(&case, "login-")),
+    }]);
+    assert_eq!(reasons(&made), []);
+    assert_eq!(made.side_effects, Vec::<String>::new());
+    assert_eq!(made.placed[0].why, "the generator that made it is gone");
+    let left = kustomization.replace("- name: login\n  envs: [login.env]\n  files: [key=shared.bin]\n", "");
+    let expected = [
+        ("kustomization.yaml".to_owned(), Some(left.into_bytes())),
+        ("login.env".to_owned(), None),
+    ];
+    assert_eq!(made.files.into_iter().collect::<Vec<_>>(), expected);
 }
