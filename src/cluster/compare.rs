@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::StreamExt;
 use http::{Method as Verb, StatusCode};
 use serde_json::Value;
 
@@ -61,6 +60,9 @@ pub(super) struct Question<'a> {
     scaled: bool,
 }
 
+/// How an object compares, and whether [by half](is_half) only; `None` if it is not there; an error says why it could not be read.
+pub(super) type Answer = Result<Option<(Comparison, bool)>, String>;
+
 /// Why the server does not say what a write would do.
 enum NoWord {
     /// The object is not there, or not as it was read.
@@ -109,12 +111,8 @@ impl Cluster {
                 scaled: scaled.contains(&(served.kind.clone(), id.namespace.clone(), id.name.clone())),
             });
         }
-        let asked = self.told(questions, live).map(|(question, told)| async move {
-            let answer = self.compare_one(&question, told, options).await;
-            (question, answer)
-        });
         let (mut comparisons, mut gone) = (BTreeMap::new(), BTreeSet::new());
-        for (question, answer) in asked.buffer_unordered(self.in_flight()).collect::<Vec<_>>().await {
+        for (question, answer) in self.answers(questions, live, options).await {
             match answer {
                 Ok(Some((comparison, is_half))) => {
                     if is_half {
@@ -133,13 +131,8 @@ impl Cluster {
         }
     }
 
-    /// `None` if it is not there; an error says why it could not be read. With whether it could be compared by [half](is_half) only.
-    async fn compare_one(
-        &self,
-        question: &Question<'_>,
-        mut told: Told,
-        options: CompareOptions,
-    ) -> Result<Option<(Comparison, bool)>, String> {
+    /// How an object compares with what is declared; it may have come with others.
+    pub(super) async fn compare_one(&self, question: &Question<'_>, mut told: Told, options: CompareOptions) -> Answer {
         let Question { declared, at, scaled } = question;
         let secret = write::secret(&declared.manifest);
         let mut round = 0;

@@ -17,6 +17,7 @@ mod endpoint;
 mod engines;
 mod facts;
 mod foreign;
+mod lanes;
 mod lease;
 mod listed;
 mod live;
