@@ -7,7 +7,7 @@ use super::managed::{Known, Unit, Units};
 use super::owner::{Owned, Owners};
 use super::remedy::{Commands, unusable};
 use super::rules::{Ruled, Rules};
-use super::tally::place;
+use super::tally::in_order_of_report;
 use super::tools::{Hands, hands};
 use super::unread::Unread;
 use super::was::{Namesakes, Was, was};
@@ -83,18 +83,15 @@ pub fn classify<'a>(
         namesakes: Namesakes::new(past, live),
         commands: Commands::new(declared, options.reach),
     };
+    let others = in_order_of_report(&undeclared(live, &by_id));
+    let share = others.len().div_ceil(threads()).max(AT_ONCE);
     let mut audit = Audit::new(&all);
-    let mut others = undeclared(live, &by_id);
-    let count = others.len();
-    let share = count.div_ceil(threads()).max(AT_ONCE);
     std::thread::scope(|scope| {
         let all = &all;
-        let parts = others.chunks_mut(share).enumerate().map(|(number, part)| {
+        let parts = others.chunks(share).enumerate().map(|(number, part)| {
             // The first takes in the others.
-            let most = if number == 0 { count } else { part.len() };
+            let most = if number == 0 { others.len() } else { part.len() };
             scope.spawn(move || {
-                // In the order of the report: references are put in order more easily than findings.
-                part.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)));
                 let mut audit = Audit::new(all);
                 audit.found.findings.reserve_exact(most);
                 part.iter().for_each(|(id, object)| audit.undeclared(id, object));
@@ -103,8 +100,9 @@ pub fn classify<'a>(
         });
         let parts: Vec<_> = parts.collect();
         let compared = compare();
+        let mut of_declared = Audit::new(all);
         for one in by_id.values() {
-            audit.declared(one, compared);
+            of_declared.declared(one, compared);
         }
         for part in parts {
             match part.join() {
@@ -112,6 +110,7 @@ pub fn classify<'a>(
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
+        audit.take_in(of_declared);
     });
     audit.units();
     audit.found.sort();

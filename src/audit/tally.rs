@@ -1,7 +1,7 @@
 //! Adding up findings.
 
 use super::{Finding, Findings};
-use crate::object::{GroupKind, ObjectId};
+use crate::object::{GroupKind, LiveObject, ObjectId};
 
 impl Findings {
     /// So many objects more have a verdict.
@@ -74,4 +74,54 @@ impl Findings {
 /// Where an object stands among those of its verdict.
 pub(super) fn place(id: &ObjectId) -> (Option<&str>, &str, &str, &str) {
     (id.namespace.as_deref(), &id.kind, &id.name, &id.group)
+}
+
+/// Objects in the order in which a report has them, so that findings need not be put in order, which are large. Those of a kind in a
+/// namespace stand together and are in order.
+pub(super) fn in_order_of_report<'a>(
+    objects: &[(&'a ObjectId, &'a LiveObject)],
+) -> Vec<(&'a ObjectId, &'a LiveObject)> {
+    let beside = |id: &'a ObjectId| (id.namespace.as_deref(), id.kind.as_str());
+    let mut runs: Vec<_> = objects
+        .chunk_by(|(a, _), (b, _)| beside(a) == beside(b) && a.group == b.group)
+        .collect();
+    runs.sort_by_key(|run| beside(run[0].0));
+    let mut ordered = Vec::with_capacity(objects.len());
+    for of_one in runs.chunk_by(|a, b| beside(a[0].0) == beside(b[0].0)) {
+        let first = ordered.len();
+        of_one.iter().for_each(|run| ordered.extend_from_slice(run));
+        if of_one.len() > 1 {
+            ordered[first..].sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)));
+        }
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_put_in_the_order_of_a_report() {
+        let mut ids = Vec::new();
+        for group in ["", "apps", "example.com"] {
+            for kind in ["Deployment", "Ingress"] {
+                for namespace in [None, Some("a"), Some("b")] {
+                    ids.extend(["x", "y"].map(|name| ObjectId::new(group, kind, namespace, name)));
+                }
+            }
+        }
+        ids.sort();
+        let object = LiveObject::default();
+        let given: Vec<_> = ids.iter().map(|id| (id, &object)).collect();
+        let ordered: Vec<&ObjectId> = in_order_of_report(&given).into_iter().map(|(id, _)| id).collect();
+        let mut expected: Vec<&ObjectId> = ids.iter().collect();
+        assert!(
+            !expected.is_sorted_by_key(|id| place(id)),
+            "the order of the set is another one"
+        );
+        expected.sort_by(|a, b| place(a).cmp(&place(b)));
+        assert_eq!(ordered, expected);
+        assert!(in_order_of_report(&[]).is_empty());
+    }
 }
