@@ -11,8 +11,9 @@ use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, Client, ClientBuilder, ConfigExt};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError, LoadDataError};
 use serde::Deserialize;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt};
 
+use super::buffered::Buffered;
 use super::wire::{Ask, Break, Broken, METADATA_LIST, NOT_ACCEPTED, Trouble, broken};
 use crate::error::{Failure, Kind};
 use crate::object::{Context, KubeVersion};
@@ -244,7 +245,7 @@ fn client(config: Config) -> Result<Client, kube::Error> {
     tcp.set_keepalive(Some(Duration::from_secs(30)));
     tcp.set_keepalive_interval(Some(Duration::from_secs(10)));
     tcp.set_keepalive_retries(Some(3));
-    let tls = config.rustls_https_connector_with_connector(tcp)?;
+    let tls = config.rustls_https_connector_with_connector(tcp.map_response(Buffered::around))?;
     let http: Http<_, Body> = Http::builder(TokioExecutor::new()).build(tls);
     let stack = ServiceBuilder::new()
         .layer(config.base_uri_layer())

@@ -7,6 +7,7 @@
 mod again;
 mod ask;
 mod batch;
+mod buffered;
 mod clean;
 mod client_side;
 mod compare;
