@@ -321,6 +321,30 @@ mod tests {
         assert_eq!(fresh.skipped, [("not in this clone".to_owned(), 1)].into());
     }
 
+    /// Contents are read by their number, in whichever files and commits they are.
+    #[test]
+    fn a_content_is_read_once() {
+        let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+        let options = Options {
+            cache: Some(folder.path().to_owned()),
+            ..Options::default()
+        };
+        let repo = repository(&[
+            &[File("a.yaml", A)],
+            &[File("a.yaml", B), File("copy.yaml", A), File("again.yaml", A)],
+            &[File("a.yaml", A), File("copy.yaml", B)],
+        ]);
+        for rev in ["HEAD~2", "HEAD~1", "HEAD"] {
+            let tree = at(repo.path(), rev);
+            let history = tree.history().expect("because it is a repository");
+            let view = build::view(&history, &options).expect("because the repository is whole");
+            let contents = view.index.contents.iter().map(|content| content.id);
+            let different: std::collections::BTreeSet<_> = contents.collect();
+            let count = if rev == "HEAD~2" { 1 } else { 2 };
+            assert_eq!((view.index.contents.len(), different.len()), (count, count), "{rev}");
+        }
+    }
+
     #[test]
     fn a_broken_cache_is_not_used() {
         let repo = sample();
