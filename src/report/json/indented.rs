@@ -48,7 +48,13 @@ pub(super) fn list<'a, T: Sync, M: Serialize, S: Serializer>(
             let (send, receive) = sync_channel(AHEAD);
             let blocks = items.chunks(BLOCK).skip(first).step_by(threads);
             scope.spawn(move || {
-                let mut texts = blocks.map(|block| text(block, made));
+                let mut size = 0;
+                let mut texts = blocks.map(|block| {
+                    let text = text(block, made, size);
+                    // The next one is about as long, and to grow it would be to copy it.
+                    size = text.as_ref().map_or(0, |text| text.len() + text.len() / 8);
+                    text
+                });
                 texts.try_for_each(|text| send.send(text))
             });
             receive
@@ -63,9 +69,9 @@ pub(super) fn list<'a, T: Sync, M: Serialize, S: Serializer>(
     list.end()
 }
 
-/// Items of a list, all but the beginning of the first one's line.
-fn text<'a, T, M: Serialize>(items: &'a [T], made: impl Fn(&'a T) -> M) -> serde_json::Result<Vec<u8>> {
-    let mut text = Vec::new();
+/// Items of a list, all but the beginning of the first one's line; of about this size in bytes.
+fn text<'a, T, M: Serialize>(items: &'a [T], made: impl Fn(&'a T) -> M, size: usize) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::with_capacity(size);
     for item in items {
         if !text.is_empty() {
             text.extend_from_slice(line(OF_A_LIST, true));
