@@ -5,6 +5,7 @@
 
 use prost::Message;
 use prost::bytes::Bytes;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
 use super::Endpoint;
 use super::live::LivePage;
@@ -29,14 +30,6 @@ struct Envelope {
 struct TypeMeta {
     #[prost(string, tag = "2")]
     kind: String,
-}
-
-#[derive(Message)]
-struct List {
-    #[prost(message, optional, tag = "1")]
-    metadata: Option<ListMeta>,
-    #[prost(message, repeated, tag = "2")]
-    items: Vec<Partial>,
 }
 
 #[derive(Message)]
@@ -125,12 +118,36 @@ pub(super) fn page(body: &Bytes, at: &Endpoint) -> Option<LivePage> {
     if envelope.type_meta?.kind != "PartialObjectMetadataList" {
         return None;
     }
-    let list = List::decode(envelope.raw).ok()?;
-    let objects = list.items.into_iter().filter_map(|item| item.metadata);
-    Some(LivePage {
-        next: list.metadata.map(|metadata| metadata.next).unwrap_or_default(),
-        objects: objects.map(|metadata| metadata.into_live(at)).collect(),
-    })
+    list(envelope.raw, at)
+}
+
+/// The fields of a list (1: its metadata, 2: an item), each item made an object as it comes: there may be thousands.
+fn list(mut raw: Bytes, at: &Endpoint) -> Option<LivePage> {
+    let mut page = LivePage {
+        next: String::new(),
+        objects: Vec::new(),
+    };
+    while !raw.is_empty() {
+        let (tag, form) = decode_key(&mut raw).ok()?;
+        if form != WireType::LengthDelimited {
+            skip_field(form, tag, &mut raw, DecodeContext::default()).ok()?;
+            continue;
+        }
+        let length = usize::try_from(decode_varint(&mut raw).ok()?).ok()?;
+        if length > raw.len() {
+            return None;
+        }
+        let field = raw.split_to(length);
+        match tag {
+            1 => page.next = ListMeta::decode(field).ok()?.next,
+            2 => {
+                let metadata = Partial::decode(field).ok()?.metadata;
+                page.objects.extend(metadata.map(|metadata| metadata.into_live(at)));
+            }
+            _ => {}
+        }
+    }
+    Some(page)
 }
 
 impl Metadata {
@@ -242,17 +259,19 @@ mod tests {
             }],
             ..Metadata::default()
         };
-        let list = List {
-            metadata: Some(ListMeta {
-                next: "more".to_owned(),
-            }),
-            items: vec![Partial {
-                metadata: Some(metadata),
-            }],
+        let next = ListMeta {
+            next: "more".to_owned(),
         };
+        let item = Partial {
+            metadata: Some(metadata),
+        };
+        // A field that is not known, a number, goes before.
+        let mut list = vec![3 << 3, 150, 1];
+        prost::encoding::message::encode(1, &next, &mut list);
+        prost::encoding::message::encode(2, &item, &mut list);
         let envelope = Envelope {
             type_meta: Some(TypeMeta { kind: kind.to_owned() }),
-            raw: list.encode_to_vec().into(),
+            raw: list.into(),
         };
         [MAGIC, &envelope.encode_to_vec()].concat().into()
     }
