@@ -1,6 +1,6 @@
 //! The verdicts: declared, past and live in, findings out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::author::Records;
 use super::managed::{Known, Unit, Units};
@@ -153,8 +153,8 @@ pub(super) struct Audit<'a> {
     pub undeclared: BTreeMap<Unit, Vec<&'a ObjectId>>,
     /// What Git knows of a unit, and how many objects are silent for it.
     pub known: BTreeMap<Unit, (Known, usize)>,
-    /// How many objects of which kinds belong to a top owner.
-    pub owned: BTreeMap<ObjectId, BTreeMap<GroupKind, usize>>,
+    /// What belongs to a top owner.
+    pub owned: HashMap<ObjectId, Vec<&'a ObjectId>>,
     pub found: Findings,
 }
 
@@ -164,7 +164,7 @@ impl<'a> Audit<'a> {
             all,
             undeclared: BTreeMap::new(),
             known: BTreeMap::new(),
-            owned: BTreeMap::new(),
+            owned: HashMap::new(),
             found: Findings::default(),
         }
     }
@@ -177,11 +177,8 @@ impl<'a> Audit<'a> {
         for (unit, (_, silent)) in part.known {
             self.tell_unit(&unit, silent);
         }
-        for (top, kinds) in part.owned {
-            let of_top = self.owned.entry(top).or_default();
-            kinds
-                .into_iter()
-                .for_each(|(kind, number)| *of_top.entry(kind).or_default() += number);
+        for (top, objects) in part.owned {
+            self.owned.entry(top).or_default().extend(objects);
         }
         self.found.take_in(part.found);
     }
@@ -343,6 +340,8 @@ impl<'a> Audit<'a> {
         let mut finding = Finding::new(id.clone(), verdict);
         finding.authors = self.all.records.of_live(id, object);
         finding.evidence = evidence;
+        // As large as it has to be: most have nothing else.
+        finding.evidence.reserve_exact(1);
         if !object.created.is_empty() {
             finding.evidence.push(format!("created {}", object.created));
         }

@@ -1,13 +1,15 @@
 //! What units made: silent for a unit that Git declares, one finding for each of the others. What owners made: the top one tells of it.
 
+use std::collections::BTreeMap;
+
 use super::classify::{Audit, until};
 use super::managed::{Known, Unit};
 use super::tally::place;
 use super::tools::Hands;
 use super::{Finding, MadeBy, Match, Verdict};
-use crate::object::{LiveObject, ObjectId};
+use crate::object::{GroupKind, LiveObject, ObjectId};
 
-impl Audit<'_> {
+impl<'a> Audit<'a> {
     /// What Git knows of a unit, asked once for each, and how many objects are silent for it.
     pub(super) fn git_has(&mut self, unit: &Unit) -> &mut (Known, usize) {
         // Looked up first: most objects are of a unit that others are of, too.
@@ -87,15 +89,17 @@ impl Audit<'_> {
     }
 
     /// An object that has no verdict of its own, since its top owner has.
-    pub(super) fn owned_by(&mut self, top: ObjectId, id: &ObjectId) {
-        let kinds = self.owned.entry(top.clone()).or_default();
-        *kinds.entry(id.group_kind()).or_default() += 1;
-        self.silent(id, &Verdict::Owned(top));
+    pub(super) fn owned_by(&mut self, top: ObjectId, id: &'a ObjectId) {
+        let verdict = Verdict::Owned(top);
+        self.silent(id, &verdict);
+        if let Verdict::Owned(top) = verdict {
+            self.owned.entry(top).or_default().push(id);
+        }
     }
 
     /// Findings about what Git does not declare tell what goes and stays with them. They must be in order.
     pub(super) fn tell_owned(&mut self) {
-        for (top, kinds) in std::mem::take(&mut self.owned) {
+        for (top, objects) in std::mem::take(&mut self.owned) {
             let of_top = (0..Verdict::FINDINGS.len()).find_map(|rank| {
                 let at = |one: &Finding| (one.verdict.rank(), place(&one.id)).cmp(&(rank, place(&top)));
                 self.found.findings.binary_search_by(at).ok()
@@ -106,14 +110,16 @@ impl Audit<'_> {
             if matches!(finding.verdict, Verdict::Drifted { .. }) {
                 continue;
             }
-            let objects = match kinds.values().sum() {
+            let mut kinds: BTreeMap<GroupKind, usize> = BTreeMap::new();
+            for id in &objects {
+                *kinds.entry(id.group_kind()).or_default() += 1;
+            }
+            let count = match objects.len() {
                 1 => "1 object".to_owned(),
                 count => format!("{count} objects"),
             };
             let kinds: Vec<String> = kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-            finding
-                .evidence
-                .push(format!("it owns {objects}: {}", kinds.join(", ")));
+            finding.evidence.push(format!("it owns {count}: {}", kinds.join(", ")));
         }
     }
 

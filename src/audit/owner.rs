@@ -67,9 +67,10 @@ impl<'a> Owners<'a> {
             Step::Unread(owner) => return Owned::ByUnread(owner),
             Step::Up(owner) => owner,
         };
-        let mut seen: BTreeSet<ObjectId> = BTreeSet::from([id.clone()]);
+        // Chains are short.
+        let mut seen = vec![id.clone()];
         loop {
-            if !seen.insert(top.clone()) {
+            if seen.contains(&top) {
                 return Owned::Ring(top);
             }
             // What is declared answers for itself, whoever owns it.
@@ -83,7 +84,7 @@ impl<'a> Owners<'a> {
                 // An owner whose own owner is gone is the top one.
                 Step::None | Step::Gone(_) => return Owned::By(top),
                 Step::Unread(owner) => return Owned::ByUnread(owner),
-                Step::Up(owner) => top = owner,
+                Step::Up(owner) => seen.push(std::mem::replace(&mut top, owner)),
             }
         }
     }
@@ -112,6 +113,10 @@ impl<'a> Owners<'a> {
             |group: &str, namespace: Option<&str>| ObjectId::new(group, &*owner.kind.kind, namespace, &*owner.name);
         let same = |found: &LiveObject| found.uid.is_empty() || owner.uid.is_empty() || found.uid == owner.uid;
         let beside = owner.beside(id.namespace.as_deref());
+        // Most are just as they are named.
+        if self.live.objects.get(&beside).is_some_and(|found| same(found)) {
+            return Step::Up(beside);
+        }
         let mut groups = vec![owner.kind.group.as_str()];
         for group in earlier_groups(&beside).chain(later_groups(&owner.kind)) {
             groups.push(group);

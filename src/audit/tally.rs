@@ -23,13 +23,12 @@ impl Findings {
     pub(super) fn cover(&mut self, namespace: Option<&str>, in_sync: bool) {
         let namespace = namespace.unwrap_or_default();
         // Looked up first: there are few namespaces, and an entry would want a name of its own each time.
-        if !self.coverage.contains_key(namespace) {
-            self.coverage.insert(namespace.to_owned(), super::Coverage::default());
-        }
-        if let Some(coverage) = self.coverage.get_mut(namespace) {
-            coverage.counted += 1;
-            coverage.in_sync += usize::from(in_sync);
-        }
+        let coverage = match self.coverage.get_mut(namespace) {
+            Some(coverage) => coverage,
+            None => self.coverage.entry(namespace.to_owned()).or_default(),
+        };
+        coverage.counted += 1;
+        coverage.in_sync += usize::from(in_sync);
     }
 
     /// Takes in what was found of other objects.

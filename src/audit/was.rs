@@ -46,7 +46,7 @@ pub(super) struct Namesakes<'a> {
     live: &'a LiveSet,
     /// Names that the past knows. Most of what was never in Git has none of them.
     past: HashSet<&'a str>,
-    /// How many live objects have a group, a kind and a name, in whatever namespaces. Counted when it is first asked.
+    /// How many live objects have a group, a kind and such a name, in whatever namespaces. Counted when it is first asked.
     counted: OnceLock<HashMap<(&'a str, &'a str, &'a str), usize>>,
 }
 
@@ -61,8 +61,10 @@ impl<'a> Namesakes<'a> {
 
     fn are(&self, id: &ObjectId) -> usize {
         let counted = self.counted.get_or_init(|| {
-            let mut counted = HashMap::with_capacity(self.live.objects.len());
-            for id in self.live.objects.keys() {
+            let mut counted = HashMap::new();
+            // Nobody asks about a name that the past does not know.
+            let known = |id: &&ObjectId| self.past.contains(id.name.as_str());
+            for id in self.live.objects.keys().filter(known) {
                 *counted.entry((&*id.group, &*id.kind, &*id.name)).or_default() += 1;
             }
             counted
