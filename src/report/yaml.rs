@@ -64,7 +64,7 @@ pub fn json_lines(set: &DeclaredSet, how: Rendering, out: &mut dyn Write) -> io:
             false => serde_json::to_string(&object),
         };
         let text = text.map_err(io::Error::other)?;
-        writeln!(out, "{}", json::escaped(text))?;
+        writeln!(out, "{}", json::escaped(&text))?;
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) fn write(audited: &Audited<'_>, out: &mut dyn Write) -> io::Result<()
         "runs": [run],
     });
     let text = serde_json::to_string_pretty(&document).map_err(io::Error::other)?;
-    writeln!(out, "{}", escaped(text))
+    writeln!(out, "{}", escaped(&text))
 }
 
 fn level(verdict: &str) -> &'static str {

@@ -186,6 +186,7 @@ mod snapshot;
 mod summary;
 mod watch;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -240,6 +241,11 @@ impl<'o> Escaping<'o> {
 
 impl Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What is long already goes through as it is.
+        if bytes.len() >= CHUNK {
+            self.flush()?;
+            return through(bytes, self.out).map(|()| bytes.len());
+        }
         self.chunk.extend_from_slice(bytes);
         if self.chunk.len() >= CHUNK {
             self.flush()?;
@@ -253,33 +259,36 @@ impl Write for Escaping<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let text = String::from_utf8(std::mem::take(&mut self.chunk)).map_err(io::Error::other)?;
-        let text = escaped(text);
-        self.out.write_all(text.as_bytes())?;
-        self.chunk = text.into_bytes();
+        through(&self.chunk, self.out)?;
         self.chunk.clear();
         Ok(())
     }
 }
 
+fn through(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+    out.write_all(escaped(text).as_bytes())
+}
+
 /// JSON text in which DEL and the C1 controls are escaped. They can only stand in strings.
-pub(super) fn escaped(text: String) -> String {
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     let raw = |c: char| c.is_control() && c != '\n';
     // The C1 controls are U+0080 to U+009F: two bytes, of which the first is this.
     let may_be = |byte: u8| byte < b' ' && byte != b'\n' || byte == 0x7f || byte == 0xc2;
     // By blocks, of which every byte is looked at: that takes many bytes at a time, and there is nearly never one.
     let in_block = |block: &[u8]| block.iter().fold(false, |found, byte| found | may_be(*byte));
     if !text.as_bytes().chunks(256).any(in_block) || !text.contains(raw) {
-        return text;
+        return text.into();
     }
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+    let escaped = text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         if raw(c) {
             out.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
             out.push(c);
         }
         out
-    })
+    });
+    escaped.into()
 }
 
 #[cfg(test)]
@@ -290,10 +299,10 @@ mod tests {
     fn control_characters_are_escaped_wherever_they_stand() {
         for before in [0, 1, 255, 256, 257, 1000] {
             let text = |c: &str| format!("{}{c}é\n", "a".repeat(before));
-            assert_eq!(escaped(text("\u{7f}")), text("\\u007f"));
-            assert_eq!(escaped(text("\u{9b}")), text("\\u009b"));
-            assert_eq!(escaped(text("\t")), text("\\u0009"));
-            assert_eq!(escaped(text("b")), text("b"));
+            assert_eq!(escaped(&text("\u{7f}")), text("\\u007f"));
+            assert_eq!(escaped(&text("\u{9b}")), text("\\u009b"));
+            assert_eq!(escaped(&text("\t")), text("\\u0009"));
+            assert_eq!(escaped(&text("b")), text("b"));
         }
     }
 }
