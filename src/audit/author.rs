@@ -34,10 +34,10 @@ impl Records<'_> {
             requests.drain(..=last);
         }
         requests.retain(|request| !request.is_of_the_cluster());
-        let mut authors: Vec<Author> = requests
-            .iter()
-            .map(|request| said(request, Confidence::Certain))
-            .collect();
+        let certain = requests.iter().map(|request| said(request, Confidence::Certain));
+        // Exactly as large as it has to be: every finding of a large cluster keeps one.
+        let mut authors = Vec::with_capacity(requests.len() + live.managers.len());
+        authors.extend(certain);
         let mut managers: Vec<&Manager> = live.managers.iter().filter(|one| one.subresource != "status").collect();
         // By hand before engines before the cluster, then by time.
         managers.sort_by_key(|one| (rank(one), one.time.clone()));
@@ -253,8 +253,11 @@ fn wrote(manager: &Manager) -> Author {
     }
 }
 
-fn without_repeats(authors: Vec<Author>) -> Vec<Author> {
-    // Exactly as large as it has to be: every finding of a large cluster keeps one.
+fn without_repeats(mut authors: Vec<Author>) -> Vec<Author> {
+    if authors.len() < 2 {
+        authors.shrink_to_fit();
+        return authors;
+    }
     let mut kept: Vec<Author> = Vec::with_capacity(authors.len().min(AT_MOST));
     for author in authors {
         if kept.len() < AT_MOST && !kept.iter().any(|one| one.evidence == author.evidence) {

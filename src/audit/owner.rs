@@ -31,9 +31,10 @@ pub(super) struct Owners<'a> {
 }
 
 /// One step up.
-enum Step {
+enum Step<'a> {
     None,
-    Up(ObjectId),
+    /// The owner, and what is live of it if that was looked up.
+    Up(ObjectId, Option<&'a LiveObject>),
     Unread(ObjectId),
     Gone(ObjectId),
 }
@@ -61,11 +62,11 @@ impl<'a> Owners<'a> {
 
     /// Follows the owners to the top one.
     pub(super) fn of(&self, id: &ObjectId, object: &LiveObject) -> Owned {
-        let mut top = match self.step(id, object) {
+        let (mut top, mut found) = match self.step(id, object) {
             Step::None => return Owned::No,
             Step::Gone(owner) => return Owned::Gone(owner),
             Step::Unread(owner) => return Owned::ByUnread(owner),
-            Step::Up(owner) => owner,
+            Step::Up(owner, object) => (owner, object),
         };
         // Chains are short.
         let mut seen = vec![id.clone()];
@@ -77,21 +78,26 @@ impl<'a> Owners<'a> {
             if self.declared.contains_key(&top) {
                 return Owned::By(top);
             }
-            let Some(object) = self.live.objects.get(&top) else {
+            let live = || self.live.objects.get(&top).map(|object| &**object);
+            let Some(object) = found.or_else(live) else {
                 return Owned::By(top);
             };
             match self.step(&top, object) {
                 // An owner whose own owner is gone is the top one.
                 Step::None | Step::Gone(_) => return Owned::By(top),
                 Step::Unread(owner) => return Owned::ByUnread(owner),
-                Step::Up(owner) => seen.push(std::mem::replace(&mut top, owner)),
+                Step::Up(owner, object) => {
+                    seen.push(std::mem::replace(&mut top, owner));
+                    found = object;
+                }
             }
         }
     }
 
-    fn step(&self, id: &ObjectId, object: &LiveObject) -> Step {
+    fn step(&self, id: &ObjectId, object: &LiveObject) -> Step<'a> {
         if object.owners.is_empty() {
-            return self.without_reference(id, object).map_or(Step::None, Step::Up);
+            let owner = self.without_reference(id, object);
+            return owner.map_or(Step::None, |owner| Step::Up(owner, None));
         }
         let mut owners: Vec<&Owner> = object.owners.iter().collect();
         owners.sort_by_key(|owner| !owner.controller);
@@ -103,19 +109,19 @@ impl<'a> Owners<'a> {
             }
         }
         if let Some(owner) = self.without_reference(id, object) {
-            return Step::Up(owner);
+            return Step::Up(owner, None);
         }
         missing.map_or(Step::None, Step::Gone)
     }
 
-    fn find(&self, id: &ObjectId, owner: &Owner) -> Step {
+    fn find(&self, id: &ObjectId, owner: &Owner) -> Step<'a> {
         let named =
             |group: &str, namespace: Option<&str>| ObjectId::new(group, &*owner.kind.kind, namespace, &*owner.name);
         let same = |found: &LiveObject| found.uid.is_empty() || owner.uid.is_empty() || found.uid == owner.uid;
         let beside = owner.beside(id.namespace.as_deref());
         // Most are just as they are named.
-        if self.live.objects.get(&beside).is_some_and(|found| same(found)) {
-            return Step::Up(beside);
+        if let Some(found) = self.live.objects.get(&beside).filter(|found| same(found)) {
+            return Step::Up(beside, Some(found));
         }
         let mut groups = vec![owner.kind.group.as_str()];
         for group in earlier_groups(&beside).chain(later_groups(&owner.kind)) {
@@ -124,8 +130,8 @@ impl<'a> Owners<'a> {
         for group in &groups {
             for namespace in [id.namespace.as_deref(), None] {
                 let found = named(group, namespace);
-                if self.live.objects.get(&found).is_some_and(|found| same(found)) {
-                    return Step::Up(found);
+                if let Some(object) = self.live.objects.get(&found).filter(|found| same(found)) {
+                    return Step::Up(found, Some(object));
                 }
             }
         }
