@@ -52,10 +52,7 @@ impl<'a> Audit<'a> {
     /// one tells of what it manages.
     pub(super) fn units(&mut self) {
         for (unit, members) in std::mem::take(&mut self.undeclared) {
-            let manages = match members.len() {
-                1 => "it manages 1 object".to_owned(),
-                count => format!("it manages {count} objects"),
-            };
+            let manages = format!("it manages {}", objects(members.len()));
             let verdict = match &self.git_has(&unit).0 {
                 Known::Otherwise(verdict) => verdict.clone(),
                 Known::Declared | Known::Never => Verdict::Managed {
@@ -99,7 +96,7 @@ impl<'a> Audit<'a> {
 
     /// Findings about what Git does not declare tell what goes and stays with them. They must be in order.
     pub(super) fn tell_owned(&mut self) {
-        for (top, objects) in std::mem::take(&mut self.owned) {
+        for (top, owned) in std::mem::take(&mut self.owned) {
             let of_top = (0..Verdict::FINDINGS.len()).find_map(|rank| {
                 let at = |one: &Finding| (one.verdict.rank(), place(&one.id)).cmp(&(rank, place(&top)));
                 self.found.findings.binary_search_by(at).ok()
@@ -111,15 +108,13 @@ impl<'a> Audit<'a> {
                 continue;
             }
             let mut kinds: BTreeMap<GroupKind, usize> = BTreeMap::new();
-            for id in &objects {
+            for id in &owned {
                 *kinds.entry(id.group_kind()).or_default() += 1;
             }
-            let count = match objects.len() {
-                1 => "1 object".to_owned(),
-                count => format!("{count} objects"),
-            };
             let kinds: Vec<String> = kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
-            finding.evidence.push(format!("it owns {count}: {}", kinds.join(", ")));
+            finding
+                .evidence
+                .push(format!("it owns {}: {}", objects(owned.len()), kinds.join(", ")));
         }
     }
 
@@ -150,6 +145,13 @@ impl<'a> Audit<'a> {
                 self.found.cover(id.namespace.as_deref(), false);
             }
         }
+    }
+}
+
+fn objects(count: usize) -> String {
+    match count {
+        1 => "1 object".to_owned(),
+        count => format!("{count} objects"),
     }
 }
 

@@ -119,15 +119,12 @@ impl<'a> Owners<'a> {
             |group: &str, namespace: Option<&str>| ObjectId::new(group, &*owner.kind.kind, namespace, &*owner.name);
         let same = |found: &LiveObject| found.uid.is_empty() || owner.uid.is_empty() || found.uid == owner.uid;
         let beside = owner.beside(id.namespace.as_deref());
-        // Most are just as they are named.
-        if let Some(found) = self.live.objects.get(&beside).filter(|found| same(found)) {
-            return Step::Up(beside, Some(found));
-        }
-        let mut groups = vec![owner.kind.group.as_str()];
-        for group in earlier_groups(&beside).chain(later_groups(&owner.kind)) {
-            groups.push(group);
-        }
-        for group in &groups {
+        // Most are of the first.
+        let groups = || {
+            let others = earlier_groups(&beside).chain(later_groups(&owner.kind));
+            std::iter::once(&*owner.kind.group).chain(others.map(|group| -> &str { group }))
+        };
+        for group in groups() {
             for namespace in [id.namespace.as_deref(), None] {
                 let found = named(group, namespace);
                 if let Some(object) = self.live.objects.get(&found).filter(|found| same(found)) {
@@ -136,10 +133,8 @@ impl<'a> Owners<'a> {
             }
         }
         // A kind that is not served has no objects.
-        match groups
-            .iter()
-            .any(|group| self.unread.is(&named(group, id.namespace.as_deref())))
-        {
+        let is_unread = groups().any(|group| self.unread.is(&named(group, id.namespace.as_deref())));
+        match is_unread {
             true => Step::Unread(beside),
             false => Step::Gone(beside),
         }

@@ -25,11 +25,10 @@ const MIGRATED: &[(&str, &str, &str)] = &[
 ];
 
 /// Groups that objects of this kind may have been declared in before.
-pub(super) fn earlier_groups(id: &ObjectId) -> impl Iterator<Item = &'static str> + use<> {
-    let (kind, group) = (id.kind.clone(), id.group.clone());
+pub(super) fn earlier_groups(id: &ObjectId) -> impl Iterator<Item = &'static str> {
     MIGRATED
         .iter()
-        .filter(move |(of, live, _)| (*of == "*" || *of == kind) && *live == group)
+        .filter(|(of, live, _)| (*of == "*" || *of == id.kind) && *live == id.group)
         .map(|(_, _, earlier)| *earlier)
 }
 
