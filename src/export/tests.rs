@@ -132,6 +132,12 @@ fn manifest(value: Value) -> Manifest {
     Manifest::new(value).expect("because it is complete")
 }
 
+/// The files that go.
+fn gone(made: &Changeset) -> Vec<&str> {
+    let gone = made.files.iter().filter(|(_, text)| text.is_none());
+    gone.map(|(path, _)| &**path).collect()
+}
+
 fn reasons(made: &Changeset) -> Vec<(usize, &str)> {
     made.unplaced
         .iter()

@@ -113,13 +113,7 @@ fn a_generator_goes_with_what_it_made() {
         new.as_deref(),
         Some("resources: [web.yaml]\nconfigMapGenerator:\n- name: single\n  literals: [a=b]\n  files: [shared.txt]\n")
     );
-    let gone: Vec<&String> = made
-        .files
-        .iter()
-        .filter(|(_, text)| text.is_none())
-        .map(|(path, _)| path)
-        .collect();
-    assert_eq!(gone, ["motd.txt", "only.txt"]);
+    assert_eq!(gone(&made), ["motd.txt", "only.txt"]);
     // What still names it would be rendered otherwise, which is told.
     let made = case.place(&[remove("single-")]);
     assert_eq!(reasons(&made), []);

@@ -292,14 +292,8 @@ fn a_kustomization_goes_with_its_last_object() {
     let remove = |case: &Case, name: &str| Change::Remove { object: case.id(name) };
     let made = case.place(&[remove(&case, "ConfigMap/shop/web")]);
     assert_eq!(reasons(&made), []);
-    let gone: Vec<&str> = made
-        .files
-        .iter()
-        .filter(|(_, text)| text.is_none())
-        .map(|(path, _)| &**path)
-        .collect();
     assert_eq!(
-        gone,
+        gone(&made),
         [
             "top/mid/kustomization.yaml",
             "top/web/kustomization.yaml",
@@ -357,13 +351,7 @@ fn patches_of_an_object_go_with_it() {
         made.placed[0].why,
         "the file that declared it alone is gone, with its patches"
     );
-    let gone: Vec<&String> = made
-        .files
-        .iter()
-        .filter(|(_, text)| text.is_none())
-        .map(|(path, _)| path)
-        .collect();
-    assert_eq!(gone, ["base/web.yaml", "prod/web.yaml"]);
+    assert_eq!(gone(&made), ["base/web.yaml", "prod/web.yaml"]);
     let new = made.files["prod/kustomization.yaml"]
         .as_deref()
         .map(String::from_utf8_lossy);
