@@ -74,8 +74,8 @@ pub struct DeclaredBy<'m> {
 /// What asks for an object to stay: its mark, live or where it was declared, or an option of the Application that it was of, for people:
 /// `it says helm.sh/resource-policy: keep`.
 pub fn kept_by(live: &LiveObject, declared: &Manifest, by: DeclaredBy<'_>) -> Option<String> {
-    let counting = MARKS.iter().filter(|mark| by.is_gone || !mark.with_unit);
-    counting.into_iter().find_map(|mark| {
+    let mut counting = MARKS.iter().filter(|mark| by.is_gone || !mark.with_unit);
+    counting.find_map(|mark| {
         let annotations = [
             live.annotations.get(mark.key).map(String::as_str),
             declared.annotation(mark.key),
@@ -88,8 +88,8 @@ pub fn kept_by(live: &LiveObject, declared: &Manifest, by: DeclaredBy<'_>) -> Op
             return Some(format!("it says {}: {}", mark.key, mark.value));
         }
         let (name, _) = mark.value.split_once('=').filter(|_| mark.key == SYNC_OPTIONS)?;
-        let own = said.iter().filter_map(|part| part.split_once('='));
-        if own.into_iter().any(|(own, _)| own == name) {
+        let mut own = said.iter().filter_map(|part| part.split_once('='));
+        if own.any(|(own, _)| own == name) {
             return None;
         }
         let application = by.unit.filter(|unit| unit.id().is("argoproj.io", "Application"))?;

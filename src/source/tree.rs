@@ -376,6 +376,7 @@ impl std::fmt::Debug for Tree {
 fn make_parent(path: &Path) -> std::io::Result<()> {
     path.parent().map_or(Ok(()), std::fs::create_dir_all)
 }
+
 /// Whether a blob lies in a file of its own that is so small that it cannot be too large: deflate makes at most 1,032 bytes of one. To ask
 /// for its size first would be to open it twice.
 fn is_small_on_disk(repository: &gix::Repository, id: gix::ObjectId) -> bool {
