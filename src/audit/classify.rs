@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde_json::Value;
+
 use super::author::Records;
 use super::managed::{Known, Unit, Units};
 use super::owner::{Owned, Owners};
@@ -30,6 +32,8 @@ pub struct Options<'a> {
     pub ignore: &'a Ignore,
     /// The audit log of the API server, if one was given.
     pub log: Option<&'a Log>,
+    /// The [units that were read](super::units_to_read).
+    pub units: &'a BTreeMap<ObjectId, Value>,
     /// Plural resource names of the kinds that are served: the log names objects by them.
     pub plurals: &'a BTreeMap<GroupKind, String>,
     /// The version that the server tells, with what distributions put behind it.
@@ -77,7 +81,7 @@ pub fn classify<'a>(
             plurals: options.plurals,
         },
         owners: Owners::new(live, &by_id, Unread::new(live, options.plurals)),
-        units: Units::new(live, &by_id, past),
+        units: Units::new(live, &by_id, past, options.units),
         unread: Unread::new(live, options.plurals),
         rules: Rules::of(options.release, live, options.plurals.keys()),
         namesakes: Namesakes::new(past, live),

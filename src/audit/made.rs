@@ -43,6 +43,13 @@ impl<'a> Audit<'a> {
                 ));
                 None
             }
+            Some(unit) if self.all.units.disowns(&unit, id, object) => {
+                let (tool, name) = (unit.tool, &unit.name);
+                evidence.push(format!(
+                    "it has the marks of {tool} {name}, which does not list it in its inventory"
+                ));
+                None
+            }
             Some(unit) => Some(unit),
             None => self.all.units.earlier_generation(id).filter(|_| hands != Hands::Only),
         }

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use super::Verdict;
 use super::glob::fits;
+use super::inventory::Inventories;
 use super::namespaces::Namespaces;
 use super::release::{past_release, release, releases_of};
 use super::was::{is_in, past_of};
@@ -72,13 +75,17 @@ pub(super) struct Units<'a> {
     apps: Vec<&'a ObjectId>,
     /// Namespaces that units make.
     namespaces: Namespaces,
+    /// What Kustomizations list as theirs.
+    inventories: Inventories,
 }
 
 impl<'a> Units<'a> {
+    /// `read` are the [units that were read](super::units_to_read).
     pub(super) fn new(
         live: &'a LiveSet,
         declared: &'a BTreeMap<&'a ObjectId, &'a Declared>,
         past: &'a PastSet,
+        read: &BTreeMap<ObjectId, Value>,
     ) -> Self {
         let applications = live.of_kind(APPLICATION.0, APPLICATION.1).map(|(id, _)| id);
         let releases: BTreeSet<(String, String)> = declared.values().flat_map(|one| releases_of(one)).collect();
@@ -101,20 +108,20 @@ impl<'a> Units<'a> {
                 .map(|(id, _)| id)
                 .collect(),
             applications: applications.map(|id| (id.name.as_str(), id)).collect(),
+            inventories: Inventories::of(read),
         }
     }
 
-    /// The unit that an object names, if any; labels that were copied along with a manifest are the caller's to tell.
+    /// The unit that lists an object or that it names, if any; labels that were copied along with a manifest are the caller's to tell.
     pub(super) fn of(&self, id: &ObjectId, object: &LiveObject) -> Option<Unit> {
+        if let Some(unit) = self.inventories.unit_of(id) {
+            return Some(of_flux(unit.clone()));
+        }
         let label = |key: &str| object.labels.get(key).map(String::as_str);
         let annotation = |key: &str| object.annotations.get(key).map(String::as_str);
         for ((group, kind), [of_namespace, of_name]) in FLUX_LABELS {
             if let (Some(namespace), Some(name)) = (label(of_namespace), label(of_name)) {
-                return Some(Unit {
-                    tool: "Flux",
-                    name: format!("{kind}/{namespace}/{name}"),
-                    object: Some(ObjectId::new(*group, *kind, Some(namespace), name)),
-                });
+                return Some(of_flux(ObjectId::new(*group, *kind, Some(namespace), name)));
             }
         }
         if let Some(application) = annotation("argocd.argoproj.io/tracking-id").and_then(|text| tracked_by(text, id)) {
@@ -147,6 +154,12 @@ impl<'a> Units<'a> {
             name: format!("{namespace}/{release}"),
             object: self.release_object(namespace, release),
         })
+    }
+
+    /// Whether a unit says of an object that names it that it did not make it.
+    pub(super) fn disowns(&self, unit: &Unit, id: &ObjectId, object: &LiveObject) -> bool {
+        let stands = unit.object.as_ref();
+        stands.is_some_and(|stands| self.inventories.disown(stands, id, object))
     }
 
     fn sets(&self) -> &BTreeMap<&'a str, &'a ObjectId> {
@@ -255,6 +268,11 @@ impl<'a> Units<'a> {
         }
     }
 
+    /// Whether Git stands behind an object: it declares or declared it, or what it stands or falls with.
+    pub(super) fn is_backed(&self, id: &ObjectId) -> bool {
+        !matches!(self.stands(id, &mut BTreeSet::new()), Known::Never)
+    }
+
     /// What Git knows of an object, or of what it stands or falls with.
     fn stands(&self, id: &ObjectId, seen: &mut BTreeSet<ObjectId>) -> Known {
         if !seen.insert(id.clone()) {
@@ -303,6 +321,14 @@ impl Known {
 
 pub(super) fn is(id: &ObjectId, (group, kind): (&str, &str)) -> bool {
     id.is(group, kind)
+}
+
+fn of_flux(object: ObjectId) -> Unit {
+    Unit {
+        tool: "Flux",
+        name: object.to_string(),
+        object: Some(object),
+    }
 }
 
 /// The label in which a declared Argo CD puts the name of the Application, where it is told.

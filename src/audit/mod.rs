@@ -7,7 +7,7 @@
 //! | `unread` | what was not listed, so that nothing can be said of it |
 //! | `standing` | what an object is by itself: somebody's, owned, built in |
 //! | `owner`, `managed`, `namespaces`, `was` | whom an object belongs to, which unit made it, what Git knew of it |
-//! | `release`, `made` | Helm's releases; the findings of units |
+//! | `release`, `inventory`, `made` | Helm's releases; what Flux lists as its own; the findings of units |
 //! | `rules` + `rules.yaml` | what a cluster makes by itself |
 //! | `tools` + `managers.yaml` | which tool is behind a field manager |
 //! | `log`, `request`, `author` | the audit log of the API server; who did it |
@@ -20,6 +20,7 @@ mod classify;
 mod difference;
 mod glob;
 mod ignore;
+mod inventory;
 mod log;
 mod made;
 mod managed;

@@ -33,6 +33,7 @@ struct World {
     live: LiveSet,
     compared: BTreeMap<ObjectId, Comparison>,
     gone: BTreeSet<ObjectId>,
+    units: BTreeMap<ObjectId, Value>,
     plurals: BTreeMap<GroupKind, String>,
     ignore: Ignore,
 }
@@ -65,6 +66,7 @@ impl World {
             live: LiveSet::default(),
             compared: BTreeMap::new(),
             gone: BTreeSet::new(),
+            units: BTreeMap::new(),
             plurals: BTreeMap::new(),
             ignore: Ignore::default(),
         }
@@ -165,6 +167,7 @@ impl World {
         let options = Options {
             ignore: &self.ignore,
             log: None,
+            units: &self.units,
             plurals: &self.plurals,
             release: "v1.37.2",
             reach: &Reach {

@@ -45,11 +45,11 @@ enum About {
     Selected(Option<Target>),
 }
 
-/// The objects that stand for units of declared objects and that Git does not declare itself, although it stands behind them (an
-/// ApplicationSet's Application): what they say has to be read in the cluster.
+/// The units to read in the cluster: Flux's Kustomizations, for what they list as theirs; and what stands for units of declared objects
+/// and is not declared itself, although Git stands behind it (an ApplicationSet's Application), for what it says.
 pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTreeSet<ObjectId> {
     let by_id = by_id(set);
-    let units = Units::new(live, &by_id, past);
+    let units = Units::new(live, &by_id, past, &BTreeMap::new());
     let mut known: BTreeMap<ObjectId, bool> = BTreeMap::new();
     for id in by_id.keys() {
         let unit = live.objects.get(*id).and_then(|object| units.of(id, object));
@@ -62,7 +62,9 @@ pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTree
             .entry(object)
             .or_insert_with(|| there && !matches!(units.known(&unit), Known::Never));
     }
-    known.into_iter().filter(|(_, read)| *read).map(|(id, _)| id).collect()
+    let kustomizations = live.of_kind(KUSTOMIZATION.0, KUSTOMIZATION.1).map(|(id, _)| id.clone());
+    let known = known.into_iter().filter(|(_, read)| *read).map(|(id, _)| id);
+    known.chain(kustomizations).collect()
 }
 
 /// Notes on each declared object what its engine is told not to compare. `read` are the [units that were read](units_to_read).
@@ -74,10 +76,11 @@ pub fn waive(set: &mut DeclaredSet, past: &PastSet, live: &LiveSet, read: &BTree
     let mut gaps = BTreeSet::new();
     {
         let by_id = by_id(set);
-        let units = Units::new(live, &by_id, past);
+        let units = Units::new(live, &by_id, past, read);
         let mut rules = Rules {
             declared: &by_id,
-            read,
+            // What Git does not stand behind could hide what was done by hand.
+            read: read.iter().filter(|(id, _)| units.is_backed(id)).collect(),
             of_argo: Vec::new(),
             of_units: BTreeMap::new(),
             gaps: &mut gaps,
@@ -118,7 +121,7 @@ fn marks(declared: &Declared) -> impl Iterator<Item = Waiver> {
 /// What all units say, read once each.
 struct Rules<'a> {
     declared: &'a BTreeMap<&'a ObjectId, &'a Declared>,
-    read: &'a BTreeMap<ObjectId, Value>,
+    read: BTreeMap<&'a ObjectId, &'a Value>,
     /// Argo CD's settings, for the objects of every Application.
     of_argo: Vec<Rule>,
     of_units: BTreeMap<ObjectId, Vec<Rule>>,

@@ -130,6 +130,7 @@ pub(super) async fn audit(
     let judging = audit::Options {
         ignore,
         log: log.as_ref(),
+        units: &units,
         plurals: &plurals,
         release: cluster.release(),
         reach: &reach,

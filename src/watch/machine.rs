@@ -184,6 +184,8 @@ impl Machine {
             Input::Compared(asked, compared) => self.compared(asked, compared, now, &mut commands),
             Input::Units(units, gaps) => {
                 self.waivers.read(units);
+                // Another inventory may make another unit's of an object.
+                self.judge_soon(now);
                 for gap in gaps {
                     self.gap(gap, &mut commands);
                 }
@@ -357,6 +359,7 @@ impl Machine {
         let options = audit::Options {
             ignore: &self.basis.ignore,
             log: self.log.as_ref(),
+            units: self.waivers.units(),
             plurals: &self.plurals,
             release: &self.release,
             reach: &self.reach,

@@ -392,6 +392,88 @@ fn a_unit_made_by_hand_answers_for_what_it_made() {
     );
 }
 
+const APPS: &str = "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps";
+
+/// A world with the Kustomization, declared, and as it was read when it had applied everything at 03:04:10.
+fn with_inventory(entries: &[&str]) -> World {
+    let mut world = World::new();
+    world.declare(APPS).compare(APPS, &[], &["kustomize-controller"]);
+    let entries: Vec<Value> = entries.iter().map(|id| json!({"id": id, "v": "v1"})).collect();
+    let unit = json!({"metadata": {"generation": 2, "managedFields": [
+            {"manager": "kubectl", "time": "2026-01-02T03:09:00Z"},
+            {"manager": "gotk", "subresource": "status", "time": "2026-01-02T03:04:10Z"}]},
+        "status": {"observedGeneration": 2, "conditions": [{"type": "Ready", "status": "True"}], "inventory": {"entries": entries}}});
+    world.units.insert(id(APPS), unit);
+    world
+}
+
+/// What is in an inventory is of that unit, be its labels there or not; labels without the inventory's word are copies.
+#[test]
+fn the_inventory_of_a_kustomization_goes_before_labels() {
+    let mut world = with_inventory(&["shop_kept__ConfigMap", "shop_bare__ConfigMap", "shop_made__ConfigMap"]);
+    let labels = MARKS[1].2;
+    marked(
+        &mut world,
+        "ConfigMap/shop/kept",
+        &["kustomize-controller"],
+        labels,
+        &[],
+    );
+    marked(&mut world, "ConfigMap/shop/copied", &["ci"], labels, &[]);
+    world.live("ConfigMap/shop/bare", &["kustomize-controller", "kubectl-label"]);
+    // Deleted, and made by hand since.
+    world.live("ConfigMap/shop/made", &["kubectl-create"]);
+    assert_eq!(
+        world.told(),
+        [
+            "never-in-git ConfigMap/shop/copied: it has the marks of Flux Kustomization/flux-system/apps, which does not list it in its inventory",
+            "never-in-git ConfigMap/shop/made: it has the marks of Flux Kustomization/flux-system/apps, and only a person's tool wrote it",
+        ]
+    );
+    assert_eq!(world.audit().counts["managed"], 2);
+}
+
+/// An inventory says what is not in it only where it is whole: nobody is told of what the engine is about to list.
+#[test]
+fn an_inventory_that_is_not_whole_denies_nothing() {
+    let labels = MARKS[1].2;
+    let denied = |change: &dyn Fn(&mut World)| {
+        let mut world = with_inventory(&[]);
+        marked(&mut world, "ConfigMap/shop/x", &["kustomize-controller"], labels, &[]);
+        change(&mut world);
+        !world.told().is_empty()
+    };
+    let unit = |pointer: &'static str, value: Value| {
+        move |world: &mut World| {
+            let unit = world.units.get_mut(&id(APPS)).expect("because it was read");
+            *unit.pointer_mut(pointer).expect("because it is there") = value.clone();
+        }
+    };
+    assert!(denied(&|_| {}));
+    assert!(!denied(&unit("/status/conditions/0/status", json!("Unknown"))));
+    assert!(!denied(&unit("/status/observedGeneration", json!(1))));
+    assert!(!denied(&unit("/status/inventory", Value::Null)), "nothing applied yet");
+    assert!(!denied(&unit("/metadata/managedFields", Value::Null)));
+    assert!(!denied(&|world| world.units.clear()), "it may not be read");
+    assert!(
+        !denied(&|world| {
+            let live = world.live.objects.get_mut(&id("ConfigMap/shop/x"));
+            live.expect("because it is live").managers[0].time = "2026-01-02T03:05:00Z".to_owned();
+        }),
+        "applied since"
+    );
+}
+
+/// The inventory of a Kustomization for another cluster is about that one.
+#[test]
+fn an_inventory_of_another_cluster_says_nothing() {
+    let mut world = with_inventory(&["shop_x__ConfigMap"]);
+    let unit = world.units.get_mut(&id(APPS)).expect("because it was read");
+    unit["spec"] = json!({"kubeConfig": {"secretRef": {"name": "edge"}}});
+    world.live("ConfigMap/shop/x", &["ci"]);
+    assert_eq!(world.told(), ["never-in-git ConfigMap/shop/x"]);
+}
+
 #[test]
 fn earlier_generations_of_a_generator() {
     let mut world = World::new();

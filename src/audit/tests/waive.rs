@@ -108,6 +108,27 @@ fn an_application_that_git_does_not_declare_is_read_where_git_stands_behind_it()
     assert_eq!(told(&mut world, &read).0, NOTHING);
 }
 
+/// Every Kustomization is read, for its inventory; what one says that Git does not stand behind would hide what was done by hand.
+#[test]
+fn a_kustomization_made_by_hand_leaves_nothing_alone() {
+    let kustomization = "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps";
+    let mut world = deployment(OF_FLUX);
+    world.live(kustomization, &["kubectl-create"]);
+    let ids = units_to_read(&world.declared, &world.past, &world.live);
+    assert_eq!(
+        ids.iter().map(ObjectId::with_group).collect::<Vec<_>>(),
+        [kustomization]
+    );
+    let spec = json!({"spec": {"ignore": [{"paths": ["/spec/replicas"]}]}});
+    let read = BTreeMap::from([(id(kustomization), spec)]);
+    assert_eq!(told(&mut world, &read).0, NOTHING);
+    world.remember(kustomization, "old.yaml", true);
+    assert_eq!(
+        told(&mut world, &read).0,
+        ["Kustomization/flux-system/apps: /spec/replicas"]
+    );
+}
+
 #[test]
 fn settings_of_argo_cd_are_for_all_applications() {
     let data = json!({

@@ -185,3 +185,52 @@ fn what_units_leave_alone_is_no_drift() {
         );
     }
 }
+
+/// What Flux lists as its own is its own, in the words of the real API server: labels that came along with a copy are not.
+#[test]
+fn what_a_kustomization_lists_is_its_own() {
+    let plane = fresh();
+    let kustomization = json!({"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+        "metadata": {"name": "apps", "namespace": "shop"}, "spec": {"path": "./apps"}});
+    let repo = Repo::with(&[("apps/shop.yaml", NAMESPACE)]);
+    super::restore(&plane, repo.path(), &["apps"]);
+    plane.serve_with_status("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    repo.write("apps/flux.yaml", &kustomization.to_string());
+    repo.commit("declare the unit");
+    let path = "/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/shop/kustomizations";
+    send(&plane, "POST", path, "application/json", &kustomization);
+    let labels = json!({"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "shop"});
+    for (name, manager, labels) in [
+        ("kept", "kustomize-controller", json!({})),
+        ("copied", "pipeline", labels.clone()),
+    ] {
+        let path = format!("/api/v1/namespaces/shop/configmaps?fieldManager={manager}");
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}});
+        send(&plane, "POST", &path, "application/json", &map);
+    }
+    let told = || {
+        let told = report(&audit(&plane, &repo, &["--path", "apps"]));
+        let findings = told["findings"].as_array().expect("because a report lists them");
+        let one = |one: &Value| format!("{}: {}", one["object"]["name"], one["evidence"][0]);
+        let maps = findings.iter().filter(|one| one["object"]["kind"] == "ConfigMap");
+        (maps.map(one).collect::<Vec<_>>(), told["by_unit"].clone())
+    };
+    let labelled = || json!([{"tool": "Flux", "name": "Kustomization/shop/apps", "objects": 1}]);
+    let (found, units) = told();
+    assert_eq!((found.len(), &units), (1, &labelled()), "{found:?}");
+    assert!(found[0].starts_with("\"kept\": "), "by labels: {found:?}");
+
+    let status = json!({"status": {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}],
+        "inventory": {"entries": [{"id": "shop_kept__ConfigMap", "v": "v1"}]}}});
+    send(
+        &plane,
+        "PATCH",
+        &format!("{path}/apps/status?fieldManager=gotk"),
+        "application/merge-patch+json",
+        &status,
+    );
+    let (found, units) = told();
+    let copied =
+        "\"copied\": \"it has the marks of Flux Kustomization/shop/apps, which does not list it in its inventory\"";
+    assert_eq!((found, units), (vec![copied.to_owned()], labelled()));
+}

@@ -129,10 +129,20 @@ impl Plane {
 
     /// Makes it serve a namespaced kind that takes everything: an engine's, without the engine.
     pub fn serve(&self, group: &str, version: &str, kind: &str, plural: &str) {
+        self.serve_as(group, version, kind, plural, json!({}));
+    }
+
+    /// Likewise, with a status that is written by itself.
+    pub fn serve_with_status(&self, group: &str, version: &str, kind: &str, plural: &str) {
+        self.serve_as(group, version, kind, plural, json!({"status": {}}));
+    }
+
+    fn serve_as(&self, group: &str, version: &str, kind: &str, plural: &str, subresources: Value) {
         let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
         let names =
             json!({"plural": plural, "singular": kind.to_lowercase(), "kind": kind, "listKind": format!("{kind}List")});
-        let versions = json!([{"name": version, "served": true, "storage": true, "schema": schema}]);
+        let versions = json!([{"name": version, "served": true, "storage": true, "schema": schema,
+            "subresources": subresources}]);
         let crd = json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
