@@ -14,7 +14,8 @@
 //! - **large pages**: the same in pages of 2,500, as the tool lists, of which most kinds need one: for comparison
 //! - **offline**: the whole of `refloat audit --no-dry-run`: the process, its connections, discovery, the repository and its history,
 //!   the lists (in the server's binary form, in pages of its own), the declared objects in full, the report in JSON
-//! - **ask**: a dry-run apply of each declared object, over 8 to 64 connections, made in that time; the best of them is the ceiling
+//! - **ask**: a dry-run apply of each declared object, with the server's validation of fields as it is unless asked for (the tool reads no
+//!   such warnings, and asks for none), over 8 to 64 connections, made in that time; the best of them is the ceiling
 //! - **dry runs**: the whole of `refloat audit`
 //!
 //! Lists, questions and audits come several times in a round, one right after the other, and count as their mean: the server collects its

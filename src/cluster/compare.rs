@@ -23,6 +23,10 @@ const ROUNDS: u32 = 6;
 /// The first of those pauses; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Warnings of unknown fields and of keys that come twice are not read here: without them the server parses what it is sent once, not twice
+/// (`applyPatcher` in apiserver's `endpoints/handlers/patch.go`).
+const QUERY: &str = "dryRun=All&fieldValidation=Ignore";
+
 /// Why a comparison is not whole.
 const HALF: &str = "without managedFields and without dry runs, added fields are not known";
 
@@ -215,7 +219,7 @@ impl Cluster {
         let manager = segment(declared.writer.manager());
         let reply = match &declared.writer {
             Writer::ServerSide(_) => {
-                let path = format!("{path}?dryRun=All&fieldManager={manager}&force=true");
+                let path = format!("{path}?{QUERY}&fieldManager={manager}&force=true");
                 let ask = |body| Ask::with(Verb::PATCH, &*path, write::APPLY_PATCH, body);
                 let sent = || async { unknown::send(self, &wanted, false, ask).await.0 };
                 self.patiently(sent).await
@@ -228,7 +232,7 @@ impl Cluster {
                 if patch.as_object().is_some_and(serde_json::Map::is_empty) {
                     return Ok(None);
                 }
-                let path = format!("{path}?dryRun=All&fieldManager={manager}");
+                let path = format!("{path}?{QUERY}&fieldManager={manager}");
                 let ask = Ask::with(Verb::PATCH, path, client_side::form(strategic), patch.to_string());
                 let sent = || async { self.send(&ask).await.map_err(Trouble::from) };
                 self.patiently(sent).await
@@ -242,7 +246,7 @@ impl Cluster {
         let Question { declared, at, .. } = question;
         let path = at.object(declared.id.namespace.as_deref(), &declared.id.name);
         let manager = segment(declared.writer.manager());
-        let path = format!("{path}?dryRun=All&fieldManager={manager}");
+        let path = format!("{path}?{QUERY}&fieldManager={manager}");
         let ask = Ask::with(Verb::PUT, path, JSON, value.to_string());
         let sent = || async { self.send(&ask).await.map_err(Trouble::from) };
         word(self.patiently(sent).await, at.is_secret().then_some(value))
