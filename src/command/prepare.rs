@@ -116,10 +116,11 @@ async fn gather(
 ) -> Result<(DeclaredSet, Facts), Failure> {
     console.say(&Event::Progress("asking the cluster what it serves".to_owned()));
     let (kinds, _) = cluster.discover().await?;
-    let (set, addresses) = declared(source, &kinds, options, cluster, console)?;
+    let (mut set, addresses) = declared(source, &kinds, options, cluster, console)?;
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
     let mut facts = cluster.facts(&set, FactsOptions::default()).await?;
     engines::of_repository(&set, &addresses, &mut facts.engines);
+    releases::take_values(&mut set, &mut facts, cluster).await;
     releases::look_up(&set, &mut facts, cluster).await;
     Ok((set, facts))
 }

@@ -1,11 +1,55 @@
-//! Releases of which the target has a record that their engine does not know: left by a run that was killed between the two.
+//! What runs that were killed left of releases: a record that its engine does not know of, or objects without a record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::declared::helm;
-use crate::object::{DeclaredSet, Facts, ObjectId, ReleaseRecord, Unit};
+use crate::object::{DeclaredSet, Facts, ObjectId, ReleaseRecord, Scope, Unit};
 use crate::plan;
 
-/// Looks up these records, and whether they are those that this run would make.
+/// Has the records that are to be made tell of what the target has, where a chart makes values anew at each rendering: an object that
+/// is there keeps those that it has.
+pub(super) async fn take_values(set: &mut DeclaredSet, facts: &mut Facts, cluster: &Cluster) {
+    for unit in &mut set.units {
+        let Some(record) = &unit.record else { continue };
+        if !plan::revisions(record, facts).is_empty() {
+            continue;
+        }
+        // By how the server knows them, with how the record does.
+        let there: BTreeMap<ObjectId, &ObjectId> = record
+            .generated
+            .iter()
+            .map(|(id, _)| (live_id(id, facts), id))
+            .filter(|(live, _)| facts.existing.get(live).is_some_and(|existing| !existing.terminating))
+            .collect();
+        if there.is_empty() {
+            continue;
+        }
+        let (found, gaps) = cluster.get_all(&facts.kinds, there.keys().cloned()).await;
+        facts.gaps.extend(gaps);
+        let named = |(live, value)| Some(((*there.get(&live)?).clone(), value));
+        let found: BTreeMap<ObjectId, Value> = found.into_iter().filter_map(named).collect();
+        match helm::with_live_values(record, &found) {
+            Ok(with) => unit.record = Some(Arc::new(with)),
+            // As without a record: its engine must not take the release for its own.
+            Err(_) => unit.record = None,
+        }
+    }
+}
+
+fn live_id(id: &ObjectId, facts: &Facts) -> ObjectId {
+    let served = facts.kinds.get(&id.group_kind());
+    let is_of_cluster = served.is_some_and(|served| served.scope == Scope::Cluster);
+    ObjectId {
+        namespace: id.namespace.clone().filter(|_| !is_of_cluster),
+        ..id.clone()
+    }
+}
+
+/// Looks up records that their engine does not know of, and whether they are those that this run would make.
 pub(super) async fn look_up(set: &DeclaredSet, facts: &mut Facts, cluster: &Cluster) {
     let unknown: Vec<(ObjectId, &ReleaseRecord)> = set
         .units

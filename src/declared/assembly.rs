@@ -473,6 +473,15 @@ fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Pr
         problems.push(problem(place, remark));
         return None;
     }
+    let moved = |pointer: String| match pointer
+        .strip_prefix("/stringData/")
+        .filter(|_| value["kind"] == "Secret")
+    {
+        // Where it stands once the object is clean.
+        Some(key) => format!("/data/{key}"),
+        None => pointer,
+    };
+    let generated = item.generated.into_iter().map(moved).collect();
     let (value, remarks) = normalize::clean(value, keep_status);
     let kind = value["kind"].as_str().unwrap_or("object").to_owned();
     let manifest = match Manifest::new(value) {
@@ -496,7 +505,7 @@ fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Pr
         unit,
         writer: item.writer,
         namespace: item.namespace,
-        generated: item.generated,
+        generated,
         waivers: Vec::new(),
         hook: item.hook,
         turn: item.turn,

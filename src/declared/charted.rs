@@ -17,7 +17,7 @@ use super::releases;
 use super::renderings::Made;
 use super::template::{Call, Output, Target};
 use super::{Options, in_parallel};
-use crate::object::{Problem, Provenance, ReleaseRecord, Unit, Writer};
+use crate::object::{Manifest, Problem, Provenance, ReleaseRecord, Unit, Writer};
 
 /// A chart that is to be rendered.
 pub(super) struct Charted {
@@ -295,6 +295,11 @@ impl Charted {
             labels: &BTreeMap::new(),
             server_side: true,
         })?;
+        let of_values = |one: &Released| {
+            let mut id = Manifest::new(one.found.value.clone()).ok()?.id();
+            id.namespace.get_or_insert_with(|| call.namespace.clone());
+            (!one.generated.is_empty()).then(|| (id, one.generated.clone()))
+        };
         let storage = self
             .release
             .as_ref()
@@ -302,11 +307,12 @@ impl Charted {
         Ok(ReleaseRecord {
             release: call.release.clone(),
             secret: record.secret(storage)?,
-            varies: objects.iter().chain(others).any(|one| !one.generated.is_empty()),
-            status: self
-                .release
-                .as_ref()
-                .map(|_| status(&record, storage, 0, self.oci_digest.as_deref())),
+            generated: objects.iter().chain(others).filter_map(of_values).collect(),
+            status: self.release.as_ref().map(|release| {
+                let mut status = status(&record, storage, 0, self.oci_digest.as_deref());
+                release.observe(&mut status);
+                status
+            }),
         })
     }
 }

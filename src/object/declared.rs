@@ -105,8 +105,9 @@ pub struct ReleaseRecord {
     pub release: String,
     /// The Secret that is Helm's record of its first revision.
     pub secret: Manifest,
-    /// The chart makes values anew at each rendering: a record that was made before has others.
-    pub varies: bool,
+    /// What the chart makes anew at each rendering: JSON pointers into objects as the record holds them, each object named with the
+    /// release's namespace where it names none.
+    pub generated: Vec<(ObjectId, Vec<String>)>,
     /// What the unit's object gets as its status, for generation 0.
     pub status: Option<Value>,
 }

@@ -254,7 +254,7 @@ mod tests {
             Arc::new(ReleaseRecord {
                 release: "web".to_owned(),
                 secret: Manifest::new(secret).expect("because it is whole"),
-                varies: false,
+                generated: Vec::new(),
                 status: Some(json!({})),
             })
         });

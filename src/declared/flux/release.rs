@@ -9,7 +9,7 @@ use kustomize::{Kustomize, LoadRestriction, Memory};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::super::helm::{Values, ValuesFrom};
+use super::super::helm::{Values, ValuesFrom, observe};
 use super::super::kustomize::{Outside, render};
 use super::super::release::{Released, adopt};
 use super::super::releases::Lack;
@@ -188,6 +188,11 @@ impl HelmRelease {
             !self.is("/install/disableHooks"),
             !self.is("/install/disableSchemaValidation"),
         )
+    }
+
+    /// Adds to its status what its controller notes of what is done to the chart's objects.
+    pub fn observe(&self, status: &mut Value) {
+        observe(status, &self.spec);
     }
 
     /// What its engine knows of it.

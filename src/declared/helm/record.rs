@@ -5,12 +5,11 @@
 //! (Helm does not keep them either), and so neither are the values that they bring: `helm get values --all` shows those of the chart.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
-use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -20,12 +19,10 @@ use super::go_json;
 use super::recorded_chart;
 use super::values::Values;
 use crate::declared::release;
-use crate::object::{Manifest, ReleaseRecord};
+use crate::object::Manifest;
 
 /// What the API server takes of a Secret.
 const LARGEST_SECRET: usize = 1 << 20;
-/// More than any release has that packs into that.
-const LARGEST_RELEASE: u64 = 64 << 20;
 
 /// One document that a chart rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +52,12 @@ pub fn documents(output: &str) -> Vec<Document> {
         }
     }
     documents
+}
+
+/// A document as it stands in a release's manifest.
+pub(super) fn in_manifest(document: &Document) -> String {
+    let text = document.text.trim_end_matches('\n');
+    format!("---\n# Source: {}\n{text}\n", document.path)
 }
 
 /// A release that was installed.
@@ -87,8 +90,8 @@ pub struct Release<'a> {
 pub struct Record {
     /// The release as Helm encodes it.
     pub(super) release: Map<String, Value>,
-    labels: BTreeMap<String, String>,
-    seconds: i64,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) seconds: i64,
 }
 
 impl Record {
@@ -100,10 +103,7 @@ impl Record {
         let (mut manifest, mut hooks) = (String::new(), Vec::new());
         for document in release.documents.iter().filter(|document| !is_of_crds(&document.path)) {
             match hook(document, &time) {
-                Kept::Manifest => {
-                    let text = document.text.trim_end_matches('\n');
-                    manifest.push_str(&format!("---\n# Source: {}\n{text}\n", document.path));
-                }
+                Kept::Manifest => manifest.push_str(&in_manifest(document)),
                 Kept::Hook(hook) => hooks.push(hook),
                 Kept::Not => {}
             }
@@ -142,14 +142,7 @@ impl Record {
     /// When it is larger than a Secret may be.
     pub fn secret(&self, storage_namespace: &str) -> Result<Manifest, String> {
         let name = self.release["name"].as_str().unwrap_or_default();
-        let plain = go_json::encode(&Value::Object(self.release.clone()));
-        let packed = pack(plain.as_bytes()).map_err(|cause| cause.to_string())?;
-        if packed.len() > LARGEST_SECRET {
-            let size = packed.len() >> 10;
-            return Err(format!(
-                "the record of the release {name} has {size} KiB, and a Secret holds 1024 at most"
-            ));
-        }
+        let packed = packed(name, &self.release)?;
         let mut labels = self.labels.clone();
         let own = [
             ("modifiedAt", self.seconds.to_string()),
@@ -164,64 +157,25 @@ impl Record {
             "kind": "Secret",
             "metadata": {"name": format!("sh.helm.release.v1.{name}.v1"), "namespace": storage_namespace, "labels": labels},
             "type": "helm.sh/release.v1",
-            "data": {"release": BASE64_STANDARD.encode(packed)},
+            "data": {"release": packed},
         }))
     }
 }
 
-/// The release in a record that the target has, where it is the one in a record that would be made now, but for when. Of a chart that makes
-/// values anew each time its chart and the values given to it tell.
-pub(super) fn made_before(own: &ReleaseRecord, live: &Value) -> Option<Record> {
-    let release = unpacked(live)?;
-    let compared = |release: Map<String, Value>| match own.varies {
-        true => unrendered(timeless(release)),
-        false => timeless(release),
-    };
-    let is_same = compared(release.clone()) == compared(unpacked(own.secret.value())?);
-    is_same.then(|| Record {
-        release,
-        labels: BTreeMap::new(),
-        seconds: 0,
-    })
-}
-
-/// The release without when it was installed.
-fn timeless(mut release: Map<String, Value>) -> Map<String, Value> {
-    let without = |value: &mut Value, times: &[&str]| {
-        if let Some(map) = value.as_object_mut() {
-            map.retain(|key, _| !times.contains(&&**key));
-        }
-    };
-    if let Some(info) = release.get_mut("info") {
-        without(info, &["first_deployed", "last_deployed"]);
+/// The release as it stands in the Secret.
+///
+/// # Errors
+/// When it is larger than a Secret may be.
+pub(super) fn packed(name: &str, release: &Map<String, Value>) -> Result<String, String> {
+    let plain = go_json::encode(&Value::Object(release.clone()));
+    let packed = pack(plain.as_bytes()).map_err(|cause| cause.to_string())?;
+    if packed.len() > LARGEST_SECRET {
+        let size = packed.len() >> 10;
+        return Err(format!(
+            "the record of the release {name} has {size} KiB, and a Secret holds 1024 at most"
+        ));
     }
-    let hooks = release.get_mut("hooks").and_then(Value::as_array_mut);
-    for hook in hooks.into_iter().flatten() {
-        without(&mut hook["last_run"], &["started_at", "completed_at"]);
-    }
-    release
-}
-
-/// The release without what its chart rendered.
-fn unrendered(mut release: Map<String, Value>) -> Map<String, Value> {
-    release.shift_remove("manifest");
-    let hooks = release.get_mut("hooks").and_then(Value::as_array_mut);
-    for hook in hooks.into_iter().flatten().filter_map(Value::as_object_mut) {
-        hook.shift_remove("manifest");
-    }
-    release
-}
-
-/// The release in a record.
-fn unpacked(secret: &Value) -> Option<Map<String, Value>> {
-    let encoded = secret["data"]["release"].as_str()?;
-    let packed = BASE64_STANDARD.decode(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
-    let mut plain = Vec::new();
-    MultiGzDecoder::new(&*packed)
-        .take(LARGEST_RELEASE)
-        .read_to_end(&mut plain)
-        .ok()?;
-    serde_json::from_slice(&plain).ok()
+    Ok(BASE64_STANDARD.encode(packed))
 }
 
 /// Helm packs a release and encodes it; the API encodes what is in a Secret once more.

@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::go_json;
-use super::record::{self, Record};
+use super::observed::OBSERVED;
+use super::record::Record;
 use super::values::Values;
 use super::version::Version;
-use crate::object::ReleaseRecord;
 
 /// `sha256:…` of a text.
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     let sum = Sha256::digest(text.as_bytes());
     sum.iter()
         .fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
@@ -118,18 +118,17 @@ fn observed(release: &Map<String, Value>, oci_digest: Option<&str>) -> String {
     format!("{}\n", go_json::encode(&observed))
 }
 
-/// A HelmRelease's status for the record that the target has, where that is the one which would be made now, but for when and for what is
-/// made anew each time: a run made it that was stopped before it told of it.
-pub fn status_of_known(own: &ReleaseRecord, live: &Value) -> Option<Value> {
-    let told = own.status.as_ref()?;
+/// A HelmRelease's status that tells of another record of its release, and else what this one does.
+pub(super) fn status_like(told: &Value, record: &Record) -> Value {
     let text = |key: &str| told[key].as_str().filter(|text| !text.is_empty());
-    let record = record::made_before(own, live)?;
-    Some(status(
-        &record,
-        text("storageNamespace")?,
-        0,
-        text("lastAttemptedRevisionDigest"),
-    ))
+    let oci_digest = text("lastAttemptedRevisionDigest");
+    let mut status = status(record, text("storageNamespace").unwrap_or_default(), 0, oci_digest);
+    for key in OBSERVED {
+        if let Some(digest) = told.get(key) {
+            status[key] = digest.clone();
+        }
+    }
+    status
 }
 
 /// A HelmRelease's status after refloat installed its release: `generation` is that of the HelmRelease.

@@ -1,7 +1,7 @@
 //! Charts from repositories and registries on loopback, and the records of releases, with Helm itself.
 
 mod dependencies;
-mod records;
+pub mod records;
 pub mod registries;
 mod rendering;
 mod repositories;

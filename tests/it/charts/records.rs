@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use refloat::declared::helm::{
-    Document, Files, Record, Release, Values, documents, snapshot, status, version_of_artifact,
+    Document, Files, Record, Release, Values, documents, observe, snapshot, status, version_of_artifact,
 };
 use serde_json::{Value, json};
 
@@ -126,18 +126,22 @@ fn installed(namespace: &str) -> Installed {
 }
 
 /// What Helm's and Flux's code make of a Secret that holds a release.
+pub fn read_back(secret: &Value, oci_digest: Option<&str>) -> Value {
+    let release = secret["data"]["release"].as_str().expect("it has data");
+    let release =
+        String::from_utf8(BASE64_STANDARD.decode(release).expect("it is base64")).expect("it is base64 again");
+    asked(&json!({"ask": "release", "release": release, "ociDigest": oci_digest.unwrap_or_default()}))
+}
+
+/// What Helm's and Flux's code answer.
 #[expect(clippy::disallowed_methods, reason = "tests run Helm's own code")]
-fn read_back(secret: &Value, oci_digest: Option<&str>) -> Value {
+pub fn asked(question: &Value) -> Value {
     let program = tool_folder("helm-oracle").join("helm-oracle");
     let mut child = Command::new(program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("it was built");
-    let release = secret["data"]["release"].as_str().expect("it has data");
-    let release =
-        String::from_utf8(BASE64_STANDARD.decode(release).expect("it is base64")).expect("it is base64 again");
-    let question = json!({"ask": "release", "release": release, "ociDigest": oci_digest.unwrap_or_default()});
     writeln!(child.stdin.take().expect("it is a pipe"), "{question}").expect("it reads");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("it is a pipe"))
@@ -147,6 +151,26 @@ fn read_back(secret: &Value, oci_digest: Option<&str>) -> Value {
     let answer: Value = serde_json::from_str(&line).expect("it is JSON");
     assert_eq!(answer["error"], Value::Null);
     answer["value"].clone()
+}
+
+/// As Go writes the types of Flux, whatever the order of what is written.
+#[test]
+fn what_is_observed_of_a_spec_is_what_the_controller_observes() {
+    let patch = json!({"target": {"labelSelector": "a=b", "kind": "Deployment", "group": "apps", "name": ""}, "patch": "- <op>: remove\n"});
+    let images = json!([{"digest": "sha256:00", "name": "web", "newTag": "", "unknown": 1}, {"newName": "b", "newTag": "2", "name": "a"}]);
+    for spec in [
+        json!({}),
+        json!({"postRenderers": []}),
+        json!({"postRenderers": [{}, {"kustomize": {}}, {"kustomize": {"patches": [], "images": []}}]}),
+        json!({"postRenderers": [{"kustomize": {"images": images, "patches": [patch, {"patch": "a: b & c"}, {"patch": "x", "target": {}}]}}]}),
+        json!({"commonMetadata": {}}),
+        json!({"commonMetadata": {"labels": {"z": "1", "a": "<ä>"}, "annotations": {}}, "postRenderers": null}),
+        json!({"commonMetadata": {"labels": {"a": ""}, "annotations": {"b": "c"}}}),
+    ] {
+        let mut own = json!({});
+        observe(&mut own, &spec);
+        assert_eq!(own, asked(&json!({"ask": "observed", "spec": spec})), "{spec}");
+    }
 }
 
 #[test]

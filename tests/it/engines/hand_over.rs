@@ -28,7 +28,7 @@ const HOOK: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Releas
 const TEST: &str =
     "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}-test, annotations: {helm.sh/hook: test}}\n";
 
-fn release(name: &str, values: &str) -> String {
+pub(super) fn release(name: &str, values: &str) -> String {
     format!(
         "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  interval: 1h\n\
          \x20 chart: {{spec: {{chart: ./charts/web, sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}}}}}\n  values: {values}\n"
@@ -65,7 +65,7 @@ fn repository() -> Repo {
     ])
 }
 
-fn run(plane: &Plane, repo: &Repo, command: &str, more: &[&str]) -> Ran {
+pub(super) fn run(plane: &Plane, repo: &Repo, command: &str, more: &[&str]) -> Ran {
     let (kubeconfig, place) = (plane.kubeconfig(), repo.path().display().to_string());
     let mut args = vec![command];
     if command == "restore" {
@@ -80,11 +80,11 @@ fn kustomization_path(name: &str) -> String {
     format!("/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/flux-system/kustomizations/{name}")
 }
 
-fn release_path(name: &str) -> String {
+pub(super) fn release_path(name: &str) -> String {
     format!("/apis/helm.toolkit.fluxcd.io/v2/namespaces/shop/helmreleases/{name}")
 }
 
-fn secret_path(name: &str) -> String {
+pub(super) fn secret_path(name: &str) -> String {
     format!("/api/v1/namespaces/shop/secrets/sh.helm.release.v1.{name}.v1")
 }
 
@@ -93,7 +93,7 @@ pub(super) fn found(plane: &Plane, path: &str) -> Value {
 }
 
 /// Whether an engine's object is suspended, and whether refloat marked it so.
-fn suspended(plane: &Plane, path: &str) -> (bool, bool) {
+pub(super) fn suspended(plane: &Plane, path: &str) -> (bool, bool) {
     let object = found(plane, path);
     let mark = object.pointer("/metadata/annotations/refloat.dev~1suspended");
     (object["spec"]["suspend"] == true, mark.is_some())
@@ -112,7 +112,7 @@ fn tried(plane: &Plane, args: &[&str]) -> Result<String, String> {
     }
 }
 
-fn helm(plane: &Plane, args: &[&str]) -> String {
+pub(super) fn helm(plane: &Plane, args: &[&str]) -> String {
     tried(plane, args).unwrap_or_else(|said| panic!("{args:?}: {said}"))
 }
 
@@ -298,7 +298,7 @@ fn a_chart_of_no_engine_is_a_release_of_helm() {
 }
 
 /// A repository with one release, whose HelmRelease says more.
-fn one_release(more: &str) -> Repo {
+pub(super) fn one_release(more: &str) -> Repo {
     let repo = repository();
     let web = release("web", "{replicas: 2}");
     repo.write("apps/web.yaml", &format!("{web}{more}"));
@@ -312,7 +312,7 @@ fn through(proxy: &FaultProxy, repo: &Repo) -> Ran {
     restore_through(proxy, repo, folder.path()).run()
 }
 
-fn restore_through(proxy: &FaultProxy, repo: &Repo, folder: &Path) -> Refloat {
+pub(super) fn restore_through(proxy: &FaultProxy, repo: &Repo, folder: &Path) -> Refloat {
     let kubeconfig = folder.join("kubeconfig");
     std::fs::write(&kubeconfig, proxy.kubeconfig()).expect("because the folder is ours");
     let (kubeconfig, place) = (kubeconfig.display().to_string(), repo.path().display().to_string());
@@ -442,32 +442,6 @@ fn what_a_killed_run_did_not_tell_of_a_release_the_next_one_tells() {
         record,
         "a record is never written again"
     );
-}
-
-/// Values that a chart makes anew at each rendering are others in the record than in one that would be made now; its values are not.
-#[test]
-fn a_release_with_values_that_are_made_anew_is_known_again() {
-    const RANDOM: &str =
-        "apiVersion: v1\nkind: Secret\nmetadata: {name: random}\nstringData: {password: '{{ randAlphaNum 24 }}'}\n";
-    let (plane, repo) = (fresh(), one_release(""));
-    repo.write("charts/web/templates/random.yaml", RANDOM);
-    repo.commit("random");
-    let _ = returns(0, run(&plane, &repo, "restore", &[]));
-    let history = || found(&plane, &release_path("web"))["status"]["history"].clone();
-    let secret = || found(&plane, "/api/v1/namespaces/shop/secrets/random")["data"].clone();
-    let (first, password) = (history(), secret());
-    let forget = || plane.kubectl(&["--namespace", "shop", "delete", "helmrelease", "web"], "");
-    forget();
-    let _ = returns(0, run(&plane, &repo, "restore", &[]));
-    assert_eq!(suspended(&plane, &release_path("web")), (false, false));
-    assert_eq!(history(), first, "as it was told of when the record was made");
-    assert_eq!(secret(), password, "what is there stays");
-    // Values of its own are another matter.
-    forget();
-    repo.write("apps/web.yaml", &release("web", "{replicas: 3}"));
-    repo.commit("another release");
-    let _ = returns(0, run(&plane, &repo, "restore", &[]));
-    assert_eq!(suspended(&plane, &release_path("web")), (true, true));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What engines would make of a repository, without the engines.
 
+mod anew;
 mod argo;
 mod argo_clusters;
 mod argo_engine;

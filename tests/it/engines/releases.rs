@@ -488,10 +488,7 @@ fn no_chart_is_rendered_again_that_would_come_out_the_same() {
         .objects
         .iter()
         .find(|one| one.id.name == "random" && one.id.kind == "Secret");
-    assert_eq!(
-        random.expect("because it is declared").generated,
-        ["/stringData/password"]
-    );
+    assert_eq!(random.expect("because it is declared").generated, ["/data/password"]);
     let ran = || {
         let text = std::fs::read_to_string(&log).expect("because helm ran");
         let mut times = BTreeMap::new();

@@ -169,6 +169,24 @@ func release(r request) (any, error) {
 	return map[string]any{"snapshot": snapshot, "observed": text.String()}, nil
 }
 
+// What helm-controller notes of post-renderers and common metadata, as internal/reconcile.summarize does.
+func observed(r request) (any, error) {
+	sum := func(value any) (string, error) {
+		var text bytes.Buffer
+		err := json.NewEncoder(&text).Encode(value)
+		return digest.SHA256.FromBytes(text.Bytes()).String(), err
+	}
+	noted := map[string]string{}
+	var err error
+	if r.Spec.PostRenderers != nil {
+		noted["observedPostRenderersDigest"], err = sum(r.Spec.PostRenderers)
+	}
+	if r.Spec.CommonMetadata != nil && err == nil {
+		noted["observedCommonMetadataDigest"], err = sum(r.Spec.CommonMetadata)
+	}
+	return noted, err
+}
+
 func isTest(hook *helmrelease.Hook) bool {
 	for _, event := range hook.Events {
 		if event == helmrelease.HookTest {

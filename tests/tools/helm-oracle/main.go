@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"github.com/Masterminds/semver/v3"
+	v2 "github.com/fluxcd/helm-controller/api/v2"
 	"helm.sh/helm/v4/pkg/strvals"
 )
 
@@ -27,7 +28,9 @@ type request struct {
 	From []source `json:"from"`
 	// Data of a Secret that holds a release.
 	Release string `json:"release"`
-	// What to do: range, set, compose, values, release.
+	// A HelmRelease's spec.
+	Spec v2.HelmReleaseSpec `json:"spec"`
+	// What to do: range, set, compose, values, release, observed.
 	Ask string `json:"ask"`
 	// The digest of the OCI artifact, for a release.
 	OCIDigest string `json:"ociDigest"`
@@ -79,6 +82,8 @@ func reply(line []byte) (a answer) {
 		value = digestValues(r.Values)
 	case "release":
 		value, err = release(r)
+	case "observed":
+		value, err = observed(r)
 	default:
 		err = fmt.Errorf("unknown question %q", r.Ask)
 	}
