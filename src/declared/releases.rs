@@ -385,7 +385,7 @@ impl Prepared<'_> {
             call: call(made.folder, made.chart, made.named),
             release: Some(release.clone()),
             app: None,
-            remarks: made.remarks,
+            remarks: [made.remarks, release.remarks()].concat(),
             oci_digest: made.oci_digest,
             _kept: made.kept,
         })

@@ -190,6 +190,17 @@ impl HelmRelease {
         )
     }
 
+    /// What it says that its controller does not act on.
+    pub fn remarks(&self) -> Vec<String> {
+        let skips = self.is("/install/skipCRDs").then(|| {
+            format!(
+                "spec.install.skipCRDs of {} is not acted on, as by its controller: `crds: Skip` in its place leaves out the chart's crds folder",
+                self.id
+            )
+        });
+        skips.into_iter().collect()
+    }
+
     /// Adds to its status what its controller notes of what is done to the chart's objects.
     pub fn observe(&self, status: &mut Value) {
         observe(status, &self.spec);
@@ -412,6 +423,17 @@ mod tests {
         );
         assert!(release(json!({})).chart().is_err());
         assert!(release(json!({"values": ["a"]})).values().is_err());
+    }
+
+    #[test]
+    fn what_its_controller_does_not_act_on_is_told() {
+        let remarks = |spec: Value| release(json!({"install": spec})).remarks();
+        let told = remarks(json!({"skipCRDs": true}));
+        assert!(
+            told[0].starts_with("spec.install.skipCRDs of HelmRelease/shop/web is not acted on"),
+            "{told:?}"
+        );
+        assert!(remarks(json!({"skipCRDs": false, "crds": "Skip"})).is_empty());
     }
 
     #[test]
