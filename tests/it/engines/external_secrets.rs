@@ -4,7 +4,7 @@ use refloat::control_plane::Options;
 use serde_json::Value;
 
 use super::hand_over::definition;
-use crate::rollback::returns;
+use crate::rollback::{live, returns};
 use crate::support::plane::fresh_with;
 use crate::support::repo::Repo;
 use crate::support::run::refloat;
@@ -58,10 +58,10 @@ fn an_external_secret_waits_until_its_store_is_ready() {
     ])
     .run();
     let ran = returns(0, ran);
-    assert!(
-        ran.stdout.contains("ExternalSecret") || ran.stderr.contains("ExternalSecret/shop/db  ready"),
-        "{ran:?}"
-    );
+    assert!(ran.stderr.contains("ExternalSecret/shop/db  ready"), "{ran:?}");
+    let path = "/apis/external-secrets.io/v1/namespaces/shop/externalsecrets/db";
+    let status = live(&plane, path).expect("because it was restored")["status"].clone();
+    assert_eq!(status["conditions"][0]["message"], "it answers");
 
     let log = plane.requests();
     let first = |resource: &str, subresource: &str| {
