@@ -69,8 +69,8 @@ pub(super) struct Units<'a> {
     sets: OnceLock<BTreeMap<&'a str, &'a ObjectId>>,
     /// Live Argo CD Applications, by name.
     applications: BTreeMap<&'a str, &'a ObjectId>,
-    /// Labels in which Argo CD puts the name of the Application: of those that Git declares, and by itself before version 3.
-    instance_keys: Vec<&'a str>,
+    /// Labels in which Argo CD puts the name of the Application: as its settings say, and by itself before version 3.
+    instance_keys: Vec<String>,
     /// ConfigMaps of kapp's apps.
     apps: Vec<&'a ObjectId>,
     /// Namespaces that units make.
@@ -98,9 +98,12 @@ impl<'a> Units<'a> {
             generated: declared.iter().filter_map(|(id, one)| generated_as(id, one)).collect(),
             sets: OnceLock::new(),
             instance_keys: declared
-                .values()
-                .filter_map(|one| instance_key(one))
+                .iter()
+                .map(|(id, one)| (*id, one.manifest.value()))
+                .chain(read)
+                .filter_map(|(id, value)| instance_key(id, value))
                 .chain(["app.kubernetes.io/instance"])
+                .map(str::to_owned)
                 .collect(),
             apps: live
                 .of_kind("", "ConfigMap")
@@ -331,9 +334,8 @@ fn of_flux(object: ObjectId) -> Unit {
     }
 }
 
-/// The label in which a declared Argo CD puts the name of the Application, where it is told.
-fn instance_key(declared: &Declared) -> Option<&str> {
-    let (id, value) = (&declared.id, declared.manifest.value());
+/// The label in which an Argo CD puts the name of the Application, where its settings say.
+fn instance_key<'v>(id: &ObjectId, value: &'v Value) -> Option<&'v str> {
     let key = if id.is("", "ConfigMap") && id.name == "argocd-cm" {
         value.get("data")?.get("application.instanceLabelKey")
     } else if id.is("argoproj.io", "ArgoCD") {

@@ -26,6 +26,8 @@ const MARKS: &[(&str, &str, Waived)] = &[
     ("helm.toolkit.fluxcd.io/driftDetection", "disabled", Waived::All),
 ];
 
+/// Argo CD's ConfigMap.
+const SETTINGS: &str = "argocd-cm";
 /// The prefix of settings in Argo CD's ConfigMap that say what is not compared, of a group and kind each.
 const IGNORE_DIFFERENCES: &str = "resource.customizations.ignoreDifferences.";
 /// Where the ConfigMap has them all in one.
@@ -46,7 +48,8 @@ enum About {
 }
 
 /// The units to read in the cluster: Flux's Kustomizations, for what they list as theirs; and what stands for units of declared objects
-/// and is not declared itself, although Git stands behind it (an ApplicationSet's Application), for what it says.
+/// and is not declared itself, although Git stands behind it (an ApplicationSet's Application), for what it says. So are the settings of an
+/// Argo CD that was installed by hand.
 pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTreeSet<ObjectId> {
     let by_id = by_id(set);
     let units = Units::new(live, &by_id, past, &BTreeMap::new());
@@ -64,7 +67,29 @@ pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTree
     }
     let kustomizations = live.of_kind(KUSTOMIZATION.0, KUSTOMIZATION.1).map(|(id, _)| id.clone());
     let known = known.into_iter().filter(|(_, read)| *read).map(|(id, _)| id);
-    known.chain(kustomizations).collect()
+    known
+        .chain(kustomizations)
+        .chain(settings_to_read(&by_id, live))
+        .collect()
+}
+
+/// The settings that Argo CD goes by where nobody declares any: where it usually is, else where its Applications are.
+fn settings_to_read(declared: &BTreeMap<&ObjectId, &Declared>, live: &LiveSet) -> Option<ObjectId> {
+    if declared.keys().any(|id| is_settings(id)) {
+        return None;
+    }
+    let applications = || {
+        live.of_kind(APPLICATION.0, APPLICATION.1)
+            .map(|(id, _)| id.namespace.as_deref())
+    };
+    applications().next()?;
+    let settings = |home| ObjectId::new("", "ConfigMap", home, SETTINGS);
+    let mut homes = std::iter::once(Some("argocd")).chain(applications()).map(settings);
+    homes.find(|id| live.objects.contains_key(id))
+}
+
+fn is_settings(id: &ObjectId) -> bool {
+    id.is("", "ConfigMap") && id.name == SETTINGS
 }
 
 /// Notes on each declared object what its engine is told not to compare. `read` are the [units that were read](units_to_read).
@@ -79,8 +104,11 @@ pub fn waive(set: &mut DeclaredSet, past: &PastSet, live: &LiveSet, read: &BTree
         let units = Units::new(live, &by_id, past, read);
         let mut rules = Rules {
             declared: &by_id,
-            // What Git does not stand behind could hide what was done by hand.
-            read: read.iter().filter(|(id, _)| units.is_backed(id)).collect(),
+            // What Git does not stand behind could hide what was done by hand. Settings are Argo CD's own, and told as never in Git.
+            read: read
+                .iter()
+                .filter(|(id, _)| units.is_backed(id) || is_settings(id))
+                .collect(),
             of_argo: Vec::new(),
             of_units: BTreeMap::new(),
             gaps: &mut gaps,
@@ -223,15 +251,18 @@ impl Rules<'_> {
         })
     }
 
-    /// What Argo CD's ConfigMap says for all Applications, where Git declares it.
+    /// What Argo CD's ConfigMap says for all Applications.
     fn read_settings(&mut self) {
-        let maps = self
-            .declared
-            .values()
-            .filter(|one| one.id.is("", "ConfigMap") && one.id.name == "argocd-cm");
-        for map in maps.copied().collect::<Vec<_>>() {
-            let by = map.id.to_string();
-            let data = map.manifest.value()["data"].as_object();
+        let (declared, read) = (self.declared, self.read.clone());
+        let declared = declared.iter().filter(|(id, _)| is_settings(id));
+        let declared: Vec<(&ObjectId, &Value)> = declared.map(|(id, map)| (*id, map.manifest.value())).collect();
+        // Git's word counts, where there is one.
+        let read = read
+            .into_iter()
+            .filter(|(id, _)| declared.is_empty() && is_settings(id));
+        for (id, map) in declared.iter().copied().chain(read) {
+            let by = id.to_string();
+            let data = map["data"].as_object();
             for (key, text) in data.into_iter().flatten() {
                 let Some(text) = text.as_str() else { continue };
                 let parsed = || kube_yaml::parse_one(text.as_bytes()).value.unwrap_or_default();

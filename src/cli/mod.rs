@@ -260,6 +260,9 @@ mod tests {
                   rendered and Git does not declare: Secret/flux-system/settings=FILE;
                   may be given more than once
 
+                  Likewise an AppProject of Argo CD, and its settings:
+                  AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
+
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
@@ -553,6 +556,9 @@ mod tests {
                   rendered and Git does not declare: Secret/flux-system/settings=FILE;
                   may be given more than once
 
+                  Likewise an AppProject of Argo CD, and its settings:
+                  AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
+
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
@@ -746,6 +752,9 @@ mod tests {
                   The manifest of a ConfigMap or Secret that units read while they are
                   rendered and Git does not declare: Secret/flux-system/settings=FILE;
                   may be given more than once
+
+                  Likewise an AppProject of Argo CD, and its settings:
+                  AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
@@ -957,6 +966,9 @@ mod tests {
                   rendered and Git does not declare: Secret/flux-system/settings=FILE;
                   may be given more than once
 
+                  Likewise an AppProject of Argo CD, and its settings:
+                  AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
+
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
 
@@ -1108,6 +1120,9 @@ mod tests {
                   The manifest of a ConfigMap or Secret that units read while they are
                   rendered and Git does not declare: Secret/flux-system/settings=FILE;
                   may be given more than once
+
+                  Likewise an AppProject of Argo CD, and its settings:
+                  AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.
@@ -1394,6 +1409,9 @@ mod tests {
                   The manifest of a ConfigMap or Secret that units read while they are
                   rendered and Git does not declare: Secret/flux-system/settings=FILE;
                   may be given more than once
+
+                  Likewise an AppProject of Argo CD, and its settings:
+                  AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
 
                   Otherwise it is read from the cluster; what is not there either keeps
                   its unit from being rendered.

@@ -64,6 +64,9 @@ pub struct SourceArgs {
     /// rendered and Git does not declare: Secret/flux-system/settings=FILE; may
     /// be given more than once
     ///
+    /// Likewise an AppProject of Argo CD, and its settings:
+    /// AppProject/argocd/shop=FILE, ConfigMap/argocd/argocd-cm=FILE.
+    ///
     /// Otherwise it is read from the cluster; what is not there either keeps its
     /// unit from being rendered.
     #[arg(long, value_name = "INPUT", value_parser = input)]
@@ -274,14 +277,17 @@ fn chart(text: &str) -> Result<(String, PathBuf), String> {
     }
 }
 
-/// `ConfigMap/NAMESPACE/NAME=FILE` or `Secret/NAMESPACE/NAME=FILE`.
+/// `ConfigMap/NAMESPACE/NAME=FILE`, or likewise of a Secret or an AppProject.
 fn input(text: &str) -> Result<(ObjectId, PathBuf), String> {
     let (object, file) = text.split_once('=').unwrap_or_default();
     match object.split('/').collect::<Vec<_>>()[..] {
-        [kind @ ("ConfigMap" | "Secret"), namespace, name] if ![namespace, name, file].contains(&"") => {
-            Ok((ObjectId::new("", kind, Some(namespace), name), PathBuf::from(file)))
+        [kind @ ("ConfigMap" | "Secret" | "AppProject"), namespace, name] if ![namespace, name, file].contains(&"") => {
+            let group = if kind == "AppProject" { "argoproj.io" } else { "" };
+            Ok((ObjectId::new(group, kind, Some(namespace), name), PathBuf::from(file)))
         }
-        _ => Err("write it as ConfigMap/NAMESPACE/NAME=FILE or Secret/NAMESPACE/NAME=FILE".to_owned()),
+        _ => Err(
+            "write it as ConfigMap/NAMESPACE/NAME=FILE, or with Secret or AppProject in place of ConfigMap".to_owned(),
+        ),
     }
 }
 

@@ -130,7 +130,7 @@ pub(super) fn read_with_options(
         match target.cluster {
             // What was found may make more units render, which may want more.
             Some(cluster) if !(set.wanted.is_empty() && set.wanted_clusters.is_empty()) => {
-                ask(cluster, &set.wanted, &mut options.inputs, say);
+                ask((cluster, target.kinds), &set.wanted, &mut options.inputs, say);
                 ask_for_clusters(cluster, set.wanted_clusters, &mut options.live_clusters, say);
             }
             _ => return Ok((resolve(set, target.kinds, target.namespace), options)),
@@ -175,15 +175,24 @@ fn clusters(file: &Path) -> Result<Vec<ClusterParams>, Failure> {
 }
 
 /// Reads what units want from the target, by name. What cannot be read is not there.
-fn ask(cluster: &Cluster, wanted: &[ObjectId], known: &mut declared::Known, say: &mut dyn FnMut(&Event)) {
+fn ask(
+    (cluster, kinds): (&Cluster, &ServedKinds),
+    wanted: &[ObjectId],
+    known: &mut declared::Known,
+    say: &mut dyn FnMut(&Event),
+) {
     for id in wanted {
-        let plural = if id.kind == "Secret" { "secrets" } else { "configmaps" };
-        let at = Endpoint::new(id.group_kind(), "v1", plural, Scope::Namespaced);
-        let asked = cluster.get(&at, id.namespace.as_deref(), &id.name);
-        let found = tokio::runtime::Handle::current().block_on(asked).unwrap_or_else(|why| {
-            say(&Event::Warned(format!("{id} was not read from the cluster: {why}")));
-            None
-        });
+        // A kind that is not served has no objects.
+        let found = kinds
+            .get(&id.group_kind())
+            .and_then(Endpoint::preferred)
+            .and_then(|at| {
+                let asked = cluster.get(&at, id.namespace.as_deref(), &id.name);
+                tokio::runtime::Handle::current().block_on(asked).unwrap_or_else(|why| {
+                    say(&Event::Warned(format!("{id} was not read from the cluster: {why}")));
+                    None
+                })
+            });
         known.insert(id.clone(), found);
     }
 }

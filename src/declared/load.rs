@@ -32,8 +32,11 @@ pub fn load(tree: &Tree, options: &Options) -> Result<DeclaredSet, Failure> {
     assembly.take_keys(&options.sealing);
     let (units, mut objects, mut problems) = assembly.finish(&world.argo, tree.repository());
     options.sealing.open(&mut objects, &mut problems, &options.namespace);
-    let wanted = world.inputs.into_wanted();
-    let wanted_clusters = world.argo.into_wanted();
+    problems.extend(world.argo.remarks());
+    let (wanted_clusters, of_argo) = world.argo.into_wanted();
+    let mut wanted = world.inputs.into_wanted();
+    wanted.extend(of_argo);
+    wanted.sort();
     if objects.is_empty() && problems.is_empty() {
         let places: Vec<String> = entry
             .paths

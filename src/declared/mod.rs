@@ -86,7 +86,7 @@ pub struct Options {
     pub helm: Option<PathBuf>,
     /// Where the sources of engines are (a path or an address), by namespace and name.
     pub sources: BTreeMap<(String, String), String>,
-    /// ConfigMaps and Secrets that units read and that nobody declares.
+    /// ConfigMaps and Secrets that units read, settings and projects of Argo CD, where nobody declares them.
     pub inputs: Known,
     /// Clusters that ApplicationSets know and nobody declares.
     pub clusters: Vec<ClusterParams>,

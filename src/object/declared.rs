@@ -259,7 +259,8 @@ pub struct DeclaredSet {
     pub problems: Vec<Problem>,
     /// Objects in the repository that the entry does not reach: counted, never applied.
     pub unreached: usize,
-    /// ConfigMaps and Secrets that units read and that nobody declares: the target may have them. Sorted.
+    /// ConfigMaps and Secrets that units read, settings and projects of Argo CD, where nobody declares them: the target may have them.
+    /// Sorted.
     pub wanted: Vec<ObjectId>,
     /// Namespaces in which Argo CD keeps Secrets of clusters that units need and that nobody declares: the target may have them. Sorted.
     pub wanted_clusters: Vec<String>,

@@ -129,6 +129,41 @@ fn a_kustomization_made_by_hand_leaves_nothing_alone() {
     );
 }
 
+/// Where Argo CD was installed by hand, what it goes by is in the cluster only.
+#[test]
+fn settings_of_argo_cd_that_nobody_declares_are_read() {
+    let settings = "ConfigMap/argocd/argocd-cm";
+    let data = json!({"data": {"resource.customizations.ignoreDifferences.apps_Deployment": "jsonPointers: [/spec/replicas]\n"}});
+    let to_read = |world: &World| units_to_read(&world.declared, &world.past, &world.live);
+    let mut world = deployment(OF_ARGO);
+    world.live(settings, &["kubectl"]);
+    assert!(to_read(&world).is_empty(), "nothing goes by them");
+    world.live("Application.argoproj.io/argocd/web", &["kubectl"]);
+    world.live("ConfigMap/shop/argocd-cm", &["kubectl"]);
+    let ids = to_read(&world);
+    assert_eq!(ids.iter().map(ObjectId::with_group).collect::<Vec<_>>(), [settings]);
+    let read = ids.into_iter().map(|id| (id, data.clone())).collect();
+    assert_eq!(
+        told(&mut world, &read).0,
+        ["ConfigMap/argocd/argocd-cm: /spec/replicas"]
+    );
+    world.declare_with(settings, json!({"data": {}}));
+    assert!(to_read(&world).is_empty());
+    assert_eq!(
+        told(&mut world, &read).0,
+        NOTHING,
+        "Git's word counts, where there is one"
+    );
+    // Elsewhere than usual it is where its Applications are.
+    let mut world = deployment(OF_ARGO);
+    world.live("Application.argoproj.io/gitops/web", &["kubectl"]);
+    for home in ["shop", "gitops"] {
+        world.live(&format!("ConfigMap/{home}/argocd-cm"), &["kubectl"]);
+    }
+    let ids: Vec<String> = to_read(&world).iter().map(ObjectId::with_group).collect();
+    assert_eq!(ids, ["ConfigMap/gitops/argocd-cm"]);
+}
+
 #[test]
 fn settings_of_argo_cd_are_for_all_applications() {
     let data = json!({

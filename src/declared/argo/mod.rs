@@ -1,21 +1,18 @@
 //! Argo CD: what it would make of Applications and ApplicationSets. The rules are those of the crate `argo-cd`.
 
 mod clusters;
+mod known;
 mod kustomization;
 mod render;
 mod sync;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
 use argo_cd::application::{Application, Cluster, Source};
 use argo_cd::appset::{self, Generated, Repository, Surroundings};
-use argo_cd::project::Project;
 use argo_cd::sync::{ObjectOptions, Phase, order};
-use argo_cd::tracking::{Tracking, instance_name};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 pub use clusters::{CLUSTER_LABEL, ClusterParams, cluster_secret};
+pub(super) use known::Known;
 pub(super) use render::{Prepared, prepare};
 pub(super) use sync::Sync;
 
@@ -57,134 +54,6 @@ pub(super) struct Set {
     /// Where it is declared.
     pub place: Place,
     value: Value,
-}
-
-/// What is declared beside Applications and that they need.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    projects: BTreeMap<String, Arc<Value>>,
-    /// Secrets of clusters and repositories.
-    secrets: Vec<Value>,
-    /// Clusters that the operator names, as Secrets without a namespace.
-    clusters: Vec<Value>,
-    /// Secrets of clusters that the target has, by the namespaces that were asked.
-    live: BTreeMap<String, Vec<Value>>,
-    /// Namespaces that are to be asked for them.
-    wanted: BTreeSet<String>,
-    /// `argocd-cm`, and where it is.
-    config: Option<(String, Map<String, Value>)>,
-    /// Where there is one.
-    homes: BTreeSet<String>,
-}
-
-impl Known {
-    /// With clusters that the operator names or the target has, and Secrets of clusters and repositories that the operator gives.
-    pub fn new(options: &super::Options) -> Self {
-        let mut known = Self {
-            clusters: options.clusters.iter().map(ClusterParams::secret).collect(),
-            live: options.live_clusters.clone(),
-            ..Self::default()
-        };
-        for (id, value) in options
-            .inputs
-            .iter()
-            .filter_map(|(id, value)| Some((id, value.as_ref()?)))
-        {
-            // A project or a configuration is declared or not: only Secrets are given.
-            if id.kind == "Secret" {
-                known.note(value, id.namespace.as_deref().unwrap_or_default());
-            }
-        }
-        known
-    }
-
-    /// All Secrets, those of clusters that are named as if they lay in this namespace. One that is declared goes before one of its name,
-    /// and either before what the target has.
-    fn secrets_in(&self, namespace: &str) -> Vec<Value> {
-        let mut all = self.clusters.clone();
-        for secret in &mut all {
-            secret["metadata"]["namespace"] = namespace.into();
-        }
-        all.extend(self.secrets.iter().cloned());
-        let names: BTreeSet<String> = appset::clusters(&all).into_iter().map(|cluster| cluster.name).collect();
-        let is_new = |live: &&Value| {
-            let cluster = appset::clusters(std::slice::from_ref(*live));
-            let is_own = |other: &Value| other["metadata"]["name"] == live["metadata"]["name"];
-            !all.iter().any(is_own) && cluster.iter().all(|cluster| !names.contains(&cluster.name))
-        };
-        let live: Vec<Value> = self.live.values().flatten().filter(is_new).cloned().collect();
-        all.extend(live);
-        all
-    }
-
-    /// Takes note that Secrets of clusters in a namespace are needed, unless they are known.
-    fn want(&mut self, namespace: &str) {
-        if !self.live.contains_key(namespace) {
-            self.wanted.insert(namespace.to_owned());
-        }
-    }
-
-    /// Namespaces that are to be asked for Secrets of clusters.
-    pub fn into_wanted(self) -> Vec<String> {
-        self.wanted.into_iter().collect()
-    }
-
-    /// The namespace of the Argo CD that acts on what lies in a namespace: that one, unless its settings are declared elsewhere only.
-    fn home_of(&self, namespace: &str) -> String {
-        let mut homes = self.homes.iter();
-        match (homes.next(), homes.next()) {
-            (Some(only), None) => only.clone(),
-            _ => namespace.to_owned(),
-        }
-    }
-
-    /// Takes note of an object. `namespace` is that of objects that name none.
-    pub fn note(&mut self, value: &Value, namespace: &str) {
-        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let name = text("/metadata/name");
-        let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
-        match (group, text("/kind")) {
-            (GROUP, "AppProject") => _ = self.projects.insert(name.to_owned(), Arc::new(value.clone())),
-            ("", "Secret") if !text("/metadata/labels/argocd.argoproj.io~1secret-type").is_empty() => {
-                let mut value = value.clone();
-                if text("/metadata/namespace").is_empty() {
-                    value["metadata"]["namespace"] = namespace.into();
-                }
-                // What is declared goes before what was given.
-                self.secrets
-                    .retain(|other| other["metadata"]["name"] != value["metadata"]["name"]);
-                self.secrets.push(value);
-            }
-            ("", "ConfigMap") if name == "argocd-cm" => {
-                let own = Some(text("/metadata/namespace")).filter(|own| !own.is_empty());
-                let data = value["data"].as_object().cloned().unwrap_or_default();
-                let home = own.unwrap_or(namespace).to_owned();
-                self.homes.insert(home.clone());
-                self.config = Some((home, data));
-            }
-            _ => {}
-        }
-    }
-
-    fn namespace(&self) -> &str {
-        self.config.as_ref().map_or(NAMESPACE, |(namespace, _)| namespace)
-    }
-
-    fn clusters(&self) -> Vec<Cluster> {
-        appset::clusters(&self.secrets_in(NAMESPACE))
-    }
-
-    /// How objects are marked as an Application's.
-    pub fn tracking(&self) -> Tracking {
-        let none = Map::new();
-        Tracking::from_config(self.config.as_ref().map_or(&none, |(_, data)| data)).0
-    }
-
-    /// The Application's name in marks.
-    pub fn instance(&self, app: &App) -> String {
-        let namespace = app.id.namespace.as_deref().unwrap_or_default();
-        instance_name(&app.id.name, namespace, self.namespace())
-    }
 }
 
 /// Why nothing of a unit comes now.
@@ -252,6 +121,8 @@ impl App {
                 Some("its engine does it once Argo CD is there".to_owned()),
             ));
         }
+        known.want_settings(self.id.namespace.as_deref().unwrap_or_default(), &self.place);
+        known.want_project(&app.project, &self.place);
         let cluster = match app.destination.cluster(&known.clusters()) {
             Some(cluster) => cluster,
             None if !last => return Err(Lack::Yet),
@@ -275,13 +146,17 @@ impl App {
                 printable(name)
             )));
         }
-        let project = match known.projects.get(&app.project) {
-            Some(project) => Project::read(project).map_err(|errors| never(&errors))?,
-            None if app.project == "default" => Project::default_project(),
+        let project = match known.project(&app.project) {
+            Some(project) => project.map_err(|errors| never(&errors))?,
             None if !last => return Err(Lack::Yet),
             None => {
-                let why = format!("nothing declares its project {}", printable(&app.project));
-                return Err(Lack::Never(why, None));
+                let id = known.project_id(&app.project);
+                let why = format!(
+                    "its project {} is neither declared nor in the cluster, and without it Argo CD syncs nothing",
+                    printable(&app.project)
+                );
+                let hint = format!("declare it, or give its content with --input {id}=FILE");
+                return Err(Lack::Never(why, Some(hint)));
             }
         };
         match project.violations(app, &cluster, known.namespace()) {
@@ -370,7 +245,9 @@ impl Set {
         if asks_for_clusters && !last {
             return Err(Lack::Yet);
         }
-        let argo_namespace = &known.home_of(self.id.namespace.as_deref().unwrap_or_default());
+        let own = self.id.namespace.as_deref().unwrap_or_default();
+        known.want_settings(own, &self.place);
+        let argo_namespace = &known.home_of(own);
         if asks_for_clusters {
             known.want(argo_namespace);
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use argo_cd::application::Cluster;
-use argo_cd::project::Project;
 use argo_cd::tracking::Tracking;
 use serde_json::Value;
 
@@ -79,10 +78,7 @@ impl<'k> Sync<'k> {
     /// (`controller/sync.go`, the permission validator).
     pub fn forbids(&self, app: &App, objects: &[&Value]) -> Option<String> {
         let read = app.read.as_ref().ok()?;
-        let project = match self.known.projects.get(&read.project) {
-            Some(project) => Project::read(project).ok()?,
-            None => return None,
-        };
+        let project = self.known.project(&read.project)?.ok()?;
         let cluster = read
             .destination
             .cluster(&self.known.clusters())

@@ -301,7 +301,7 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
         ("missing", "its index has no chart named none"),
         ("nowhere", "there is no folder none in the repository"),
         ("forbidden", "the project small does not permit the namespace \"shop\""),
-        ("unknown", "nothing declares its project nobody"),
+        ("unknown", "its project nobody is neither declared nor in the cluster"),
         ("elsewhere", "it is for another cluster (other)"),
         ("plugin", "a config management plugin renders it"),
         ("jsonnet", "is Jsonnet, which is not rendered"),

@@ -4,6 +4,7 @@ mod anew;
 mod argo;
 mod argo_clusters;
 mod argo_engine;
+mod argo_settings;
 mod argo_shop;
 mod artifacts;
 mod chart_refs;
