@@ -23,8 +23,8 @@ use super::snapshot::read_snapshot;
 use super::{Options, in_parallel, kustomization, load};
 use crate::error::Failure;
 use crate::object::{
-    Declared, Hook, Manifest, Place, Problem, ProblemKind, Renderer, Repository, Standing, Turn, Unit, UnitIndex,
-    Writer, normalize,
+    Declared, Hook, Manifest, ObjectId, Place, Problem, ProblemKind, Renderer, Repository, Standing, Turn, Unit,
+    UnitIndex, Writer, normalize,
 };
 use crate::source::Tree;
 
@@ -392,6 +392,7 @@ fn sync_in_turns(items: &mut Vec<Item>, sync: &Sync<'_>, problems: &mut Vec<Prob
     for item in of_apps {
         by_unit.entry(item.unit.clone()).or_default().push(item);
     }
+    without_sharers(&mut by_unit, sync, problems);
     for (unit, mut items) in by_unit {
         let Some(app) = items.first().and_then(|item| item.app.clone()) else {
             continue;
@@ -440,6 +441,38 @@ fn sync_in_turns(items: &mut Vec<Item>, sync: &Sync<'_>, problems: &mut Vec<Prob
         }
     }
     *items = all;
+}
+
+/// Takes away what an Application declares that is not to share objects with others (`FailOnSharedResource=true`), and does
+/// (`controller/sync.go`): of several such all but the last.
+fn without_sharers(by_unit: &mut BTreeMap<String, Vec<Item>>, sync: &Sync<'_>, problems: &mut Vec<Problem>) {
+    let names: Vec<String> = by_unit.keys().cloned().collect();
+    for name in names {
+        let items = by_unit.get(&name).into_iter().flatten();
+        let Some(app) = items
+            .filter_map(|item| item.app.clone())
+            .find(|app| app.shares_nothing())
+        else {
+            continue;
+        };
+        let of = |items: &[Item]| -> BTreeSet<ObjectId> {
+            items
+                .iter()
+                .filter_map(|item| sync.identity(item.app.as_ref()?, &item.found.value))
+                .collect()
+        };
+        let own = by_unit.get(&name).map(|items| of(items)).unwrap_or_default();
+        let others = by_unit.iter().filter(|(other, _)| **other != name);
+        let shared = others.filter_map(|(other, items)| Some((other, of(items).intersection(&own).next()?.clone())));
+        let shared: Vec<String> = shared
+            .map(|(other, object)| format!("{other} declares {object} too"))
+            .collect();
+        if !shared.is_empty() {
+            let problem = app.nothing(&format!("it says FailOnSharedResource=true, and {}", shared.join(", ")));
+            problems.push(problem.hint("keep the object in one of them"));
+            by_unit.remove(&name);
+        }
+    }
 }
 
 /// A namespace that a release would make is not made by it where it is declared.

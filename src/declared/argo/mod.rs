@@ -176,6 +176,11 @@ impl App {
         }
     }
 
+    /// Whether a sync of it fails where another Application has one of its objects.
+    pub fn shares_nothing(&self) -> bool {
+        self.read.as_ref().is_ok_and(|app| app.options.fail_on_shared_resource)
+    }
+
     /// The Namespace that a sync would make first.
     pub fn creates_namespace(&self, objects: &[Value]) -> Option<Value> {
         self.read.as_ref().ok()?.created_namespace(objects)

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{App, Known};
 use crate::object::builtin::builtin;
-use crate::object::{Repository, Scope, Turn};
+use crate::object::{Manifest, ObjectId, Repository, Scope, Turn};
 
 /// What all Applications are synced with.
 pub(in crate::declared) struct Sync<'k> {
@@ -90,6 +90,16 @@ impl<'k> Sync<'k> {
             .map(|error| error.message)
             .collect();
         (!errors.is_empty()).then(|| errors.join("; "))
+    }
+
+    /// What an Application's object is called in the cluster.
+    pub fn identity(&self, app: &App, object: &Value) -> Option<ObjectId> {
+        let mut id = Manifest::new(object.clone()).ok()?.id();
+        id.namespace = match self.is_namespaced(object) {
+            Some(false) => None,
+            _ => id.namespace.or_else(|| Some(app.namespace().to_owned())),
+        };
+        Some(id)
     }
 
     /// Whether an object lives in a namespace, as far as is known without a cluster.

@@ -1,7 +1,9 @@
-//! Settings and projects of Argo CD that Git does not declare.
+//! Settings and projects of Argo CD that Git does not declare, and what Applications share.
 
+use refloat::declared::{Known, Options};
 use serde_json::{Value, json};
 
+use super::{load_with, objects, problems};
 use crate::rollback::live;
 use crate::support::plane::{Plane, fresh};
 use crate::support::repo::Repo;
@@ -190,4 +192,78 @@ fn what_is_given_goes_before_what_the_cluster_knows() {
         "{}",
         wrong.stderr
     );
+}
+
+/// Two Applications, `one` and `two`, that declare the same object, with these options of a sync.
+fn sharing(one: &str, two: &str) -> (Vec<String>, Vec<String>) {
+    let repo = Repo::with(&[
+        ("clusters/prod/one.yaml", &application("one", "default", one)),
+        ("clusters/prod/two.yaml", &application("two", "default", two)),
+        (
+            "one/a.yaml",
+            &format!("{}---\n{}", map("both", "by: one"), map("own-one", "")),
+        ),
+        // As a sync puts it: a namespace that is said and one that is not are the same.
+        (
+            "two/a.yaml",
+            &format!("{}---\n{}", map("both, namespace: shop", "by: two"), map("own-two", "")),
+        ),
+    ]);
+    let set = load_with(
+        &repo,
+        "clusters/prod",
+        Options {
+            inputs: Known::new(),
+            ..Options::default()
+        },
+    );
+    let all = objects(&set);
+    let held = all.iter().filter(|(id, _)| id.starts_with("ConfigMap/"));
+    let held = held.map(|(id, value)| format!("{id} {}", value["data"]["by"].as_str().unwrap_or("-")));
+    (held.collect(), problems(&set))
+}
+
+#[test]
+fn two_applications_that_declare_the_same_are_both_named() {
+    let (held, told) = sharing("", "");
+    assert_eq!(
+        held,
+        [
+            "ConfigMap/shop/both two",
+            "ConfigMap/shop/own-one -",
+            "ConfigMap/shop/own-two -"
+        ]
+    );
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].starts_with("one/a.yaml:1 and two/a.yaml:1: ConfigMap/shop/both: "),
+        "{told:#?}"
+    );
+    let fight = "declared by Application/argocd/one and by Application/argocd/two, which would take it from each other for ever; that of Application/argocd/two is used";
+    assert!(told[0].contains(fight), "{told:#?}");
+}
+
+#[test]
+fn an_application_that_is_to_share_nothing_is_not_restored_where_it_does() {
+    const NOT: &str = "FailOnSharedResource=true";
+    let nothing = |app: &str, other: &str| {
+        format!(
+            "Application/argocd/{app}: nothing of this Application is restored: it says {NOT}, and Application/argocd/{other} declares ConfigMap/shop/both too"
+        )
+    };
+    let (one, two) = (
+        vec!["ConfigMap/shop/both one", "ConfigMap/shop/own-one -"],
+        vec!["ConfigMap/shop/both two", "ConfigMap/shop/own-two -"],
+    );
+    for (options, held, why) in [
+        ((NOT, ""), two.clone(), nothing("one", "two")),
+        (("", NOT), one, nothing("two", "one")),
+        // Who comes last has it.
+        ((NOT, NOT), two, nothing("one", "two")),
+    ] {
+        let (found, told) = sharing(options.0, options.1);
+        assert_eq!(found, held, "{options:?}");
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains(&why), "{told:#?}");
+    }
 }
