@@ -10,6 +10,7 @@ mod drill;
 mod engines;
 mod export;
 mod history;
+mod ignored;
 mod keys;
 mod past;
 mod plan;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::console::{self, Console};
 use super::declare;
 use super::rollback::{self, Removal};
-use super::{engines, releases};
+use super::{engines, ignored, releases};
 use crate::cli::{ChangeArgs, ModeArg, RollbackArgs, SelectionArgs, SourceArgs, TargetArgs};
 use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
 use crate::error::Failure;
@@ -118,7 +118,9 @@ async fn gather(
     let (kinds, _) = cluster.discover().await?;
     let (mut set, addresses) = declared(source, &kinds, options, cluster, console)?;
     console.say(&Event::Progress("asking the cluster what it has".to_owned()));
+    let not_kept = ignored::keep(&mut set, &kinds, cluster).await;
     let mut facts = cluster.facts(&set, FactsOptions::default()).await?;
+    facts.gaps.extend(not_kept);
     engines::of_repository(&set, &addresses, &mut facts.engines);
     releases::take_values(&mut set, &mut facts, cluster).await;
     releases::look_up(&set, &mut facts, cluster).await;

@@ -103,6 +103,34 @@ impl<'a> Pair<'a> {
         self.drifts(drift)
     }
 
+    /// The declaration with what the live object has in the fields that its unit tells its engine to leave alone, where both say
+    /// something of them; what is not there live is not declared either.
+    pub fn left_alone(&self) -> Value {
+        let mut kept = self.declared.clone().into_owned();
+        // Of a list the last go first, so that numbers hold.
+        for (path, side) in walk(&self.declared, self.live, Against::Declaration).into_iter().rev() {
+            let change = match side {
+                Side::OnlyWanted => FieldChange::Removed,
+                Side::Differs => FieldChange::Changed,
+                Side::OnlyLive => continue,
+            };
+            let objects = (&*self.declared, self.live);
+            if self
+                .waivers
+                .of((&path, change), objects, || self.others(&path))
+                .is_none()
+            {
+                continue;
+            }
+            let here = path.pointer(&kept).and_then(|pointer| kept.pointer_mut(&pointer));
+            match (here, path.at(self.live)) {
+                (Some(here), Some(live)) => *here = live.clone(),
+                _ => path.remove_from(&mut kept),
+            }
+        }
+        kept
+    }
+
     /// `serviceAccount`, the old name of `serviceAccountName`, which goes before it.
     fn is_old_name(&self, path: &Path) -> bool {
         let holder = || Path(path.0[..path.0.len() - 1].to_vec());

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Pair;
-use crate::object::{Declared, FieldDrift, LiveObject, Manager, Manifest, Provenance, Renderer, UnitIndex, Writer};
+use crate::object::{
+    Declared, Expression, FieldDrift, LiveObject, Manager, Manifest, Provenance, Renderer, UnitIndex, Waived, Waiver,
+    Writer,
+};
 
 fn declared(value: Value, writer: Writer) -> Declared {
     let manifest = Manifest::new(value).expect("because tests write whole objects");
@@ -286,6 +289,39 @@ fn of_a_secret_no_value_is_told() {
         .find(|field| field.path == ".data.k")
         .expect("because it differs");
     assert_eq!(changed.manager, Some(0));
+}
+
+#[test]
+fn what_is_left_alone_keeps_what_is_live() {
+    let containers = |web: &str, log: &str| json!([{"name": "web", "image": web}, {"name": "log", "image": log}]);
+    let mut git = flux(deployment(json!({"replicas": 2, "paused": true, "minReadySeconds": 5,
+        "template": {"spec": {"containers": containers("web:1", "log:1")}}})));
+    let live = deployment(json!({"replicas": 7, "minReadySeconds": 9,
+        "template": {"spec": {"containers": containers("web:2", "log:2")}}}));
+    let object = by(vec![manager(
+        "scaler",
+        "Update",
+        json!({"f:spec": {"f:minReadySeconds": {}}}),
+    )]);
+    let images = Expression::parse(".spec.template.spec.containers[] | select(.name == \"log\") | .image");
+    let what = [
+        Waived::Pointer("/spec/replicas".to_owned()),
+        Waived::Pointer("/spec/paused".to_owned()),
+        Waived::Expression(images.expect("because it is one")),
+        Waived::Managers(vec!["scaler".to_owned()]),
+    ];
+    let spec = |git: &Declared| Pair::new(git, &live, &object, false).left_alone()["spec"].clone();
+    assert_eq!(spec(&git), git.manifest.value()["spec"], "nothing is said");
+    git.waivers = what
+        .map(|what| Waiver {
+            by: "unit".to_owned(),
+            what,
+        })
+        .to_vec();
+    assert_eq!(
+        spec(&git),
+        json!({"replicas": 7, "minReadySeconds": 9, "template": {"spec": {"containers": containers("web:1", "log:2")}}})
+    );
 }
 
 #[test]

@@ -267,3 +267,55 @@ fn an_application_that_is_to_share_nothing_is_not_restored_where_it_does() {
         assert!(told[0].contains(&why), "{told:#?}");
     }
 }
+
+/// What `ignoreDifferences` names is not compared; with this option a sync does not write it either.
+#[test]
+fn ignored_fields_are_not_written_over_where_that_is_asked_for() {
+    for (option, kept) in [("RespectIgnoreDifferences=true", true), ("", false)] {
+        let plane = fresh();
+        plane.serve("argoproj.io", "v1alpha1", "Application", "applications");
+        let rules = "  ignoreDifferences: [{kind: ConfigMap, jsonPointers: [/data/scaled, /data/gone]}]\n";
+        let all = "scaled: one, gone: one, own: one";
+        let repo = Repo::with(&[
+            ("clusters/prod/namespaces.yaml", NAMESPACES),
+            (
+                "clusters/prod/free.yaml",
+                &format!("{}{rules}", application("free", "default", option)),
+            ),
+            ("free/map.yaml", &map("free", all)),
+        ]);
+        let right = ["--yes", "--context", "refloat-throwaway"];
+        let restore = || {
+            let ran = run("restore", &repo, &plane, &right);
+            assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        };
+        let data = || live(&plane, "/api/v1/namespaces/shop/configmaps/free").unwrap_or_default()["data"].clone();
+        restore();
+        assert_eq!(
+            data(),
+            json!({"scaled": "one", "gone": "one", "own": "one"}),
+            "it was not there"
+        );
+        let patch = json!({"data": {"scaled": "live", "gone": null, "own": "live"}}).to_string();
+        plane.kubectl(
+            &[
+                "--namespace",
+                "shop",
+                "patch",
+                "configmap",
+                "free",
+                "--type",
+                "merge",
+                "--patch",
+                &patch,
+            ],
+            "",
+        );
+        restore();
+        let expected = match kept {
+            true => json!({"scaled": "live", "own": "one"}),
+            false => json!({"scaled": "one", "gone": "one", "own": "one"}),
+        };
+        assert_eq!(data(), expected, "{option:?}");
+    }
+}
