@@ -167,6 +167,25 @@ impl Side {
         self.run("restore", &[&always, args].concat())
     }
 
+    /// Starts Flux where refloat restored: it goes on, and changes nothing.
+    fn hand_over(&self) -> Controller {
+        let before = eventually("rest", || compare::at_rest(&self.ours));
+        self.give(&self.ours);
+        let controller = Controller::start(&self.ours);
+        self.settle(&controller);
+        assert_eq!(
+            compare::moved(&before, &compare::applied(&self.ours)),
+            Vec::<String>::new()
+        );
+        controller
+    }
+
+    /// Waits until Flux has done all there is to do where refloat restored.
+    fn settle(&self, controller: &Controller) {
+        let failed = controller.settled(&self.ours, &self.revision, LONGEST);
+        assert_eq!(failed, BTreeMap::new(), "{}", controller.errors());
+    }
+
     /// The two as they are now: how many objects, and every difference.
     fn compared(&self) -> (usize, Vec<String>) {
         let (left, right) = (compare::applied(&self.theirs), compare::applied(&self.ours));
@@ -186,6 +205,11 @@ fn run(command: &str, repo: &Path, args: &[&str]) -> Ran {
 /// Restores a repository without Flux's own objects in it in both ways. Its charts are left aside: each is an empty one.
 /// `brought` are what charts would bring and others wait for: their paths.
 fn compared(repo: &Path, entry: &str, others: &[Other<'_>], brought: &[(&str, Value)]) -> Compared {
+    both(repo, entry, others, brought).1
+}
+
+/// Likewise, with where that was done.
+fn both(repo: &Path, entry: &str, others: &[Other<'_>], brought: &[(&str, Value)]) -> (Side, Compared) {
     let mut args = vec!["--path".to_owned(), entry.to_owned()];
     for other in others {
         let (plural, namespace, name) = other.source;
@@ -253,12 +277,13 @@ fn compared(repo: &Path, entry: &str, others: &[Other<'_>], brought: &[(&str, Va
     }
     let failed = controller.settled(&side.theirs, &side.revision, LONGEST);
     let (count, differences) = side.compared();
-    Compared {
+    let compared = Compared {
         count,
         differences,
         failed,
         left_out,
-    }
+    };
+    (side, compared)
 }
 
 /// What came of both ways.
@@ -316,13 +341,50 @@ fn flux2_multi_tenancy_is_what_flux_makes_of_it() {
 }
 
 #[test]
-fn flux2_kustomize_helm_example_is_what_flux_makes_of_it() {
+fn flux2_kustomize_helm_example_is_what_flux_makes_of_it_and_flux_takes_it_over_as_it_is() {
     let Some((_folder, clone)) = case("flux2-kustomize-helm-example") else {
         return;
     };
     flux::checkout(&clone, "a666403cd697");
-    let found = compared(&clone, "clusters/production", &[], &[]);
+    let (mut side, found) = both(&clone, "clusters/production", &[], &[]);
     assert_eq!(found, Compared::same(13));
+    let controller = side.hand_over();
+    let of = |side: &Side, name: &str| {
+        let path = format!("/apis/helm.toolkit.fluxcd.io/v2/namespaces/{name}/helmreleases/{name}");
+        live(&side.ours, &path)
+    };
+    let ingress = |side: &Side| of(side, "podinfo").map(|release| release["spec"]["values"]["ingress"].clone());
+    let before = ingress(&side).expect("because it was restored");
+    assert_eq!(before["className"], "nginx");
+    assert!(of(&side, "ingress-nginx").is_some());
+
+    // A key and an object are removed from the files; no commit is needed to archive them.
+    for (file, line) in [
+        ("apps/base/podinfo/release.yaml", "      className: nginx\n"),
+        (
+            "infrastructure/controllers/kustomization.yaml",
+            "  - ingress-nginx.yaml\n",
+        ),
+    ] {
+        let text = std::fs::read_to_string(clone.join(file)).expect("because it is there");
+        assert!(text.contains(line), "{file} has {line}");
+        std::fs::write(clone.join(file), text.replace(line, "")).expect("because the clone is ours");
+    }
+    side.revision = format!("main@sha1:{}", "1".repeat(40));
+    side.give(&side.ours);
+    let without = |found: &Value| found.get("className").is_none();
+    let after = eventually("it without the key", || ingress(&side).filter(without));
+    assert_eq!(after["hosts"], before["hosts"]);
+    // Flux waits until helm-controller has seen that, which cannot be had here.
+    let release = of(&side, "podinfo").unwrap_or_default();
+    let seen = json!({"status": {"observedGeneration": release["metadata"]["generation"]}});
+    let path = "/apis/helm.toolkit.fluxcd.io/v2/namespaces/podinfo/helmreleases/podinfo/status";
+    send(&side.ours, "PATCH", path, MERGE, Some(&seen));
+    side.settle(&controller);
+    assert!(
+        of(&side, "ingress-nginx").is_none(),
+        "the controller takes away what it took over"
+    );
 }
 
 #[test]
@@ -435,15 +497,7 @@ fn the_shop_is_what_flux_makes_of_it_and_flux_takes_it_over_as_it_is() {
 
     // The hand-over.
     give_key(&side.ours);
-    let before = eventually("rest", || compare::at_rest(&side.ours));
-    side.give(&side.ours);
-    let controller = Controller::start(&side.ours);
-    let failed = controller.settled(&side.ours, &side.revision, LONGEST);
-    assert_eq!(failed, BTreeMap::new(), "{}", controller.errors());
-    assert_eq!(
-        compare::moved(&before, &compare::applied(&side.ours)),
-        Vec::<String>::new()
-    );
+    let controller = side.hand_over();
 
     // A key and an object are removed in Git.
     repo.git(&["rm", "-q", "apps/payments/policy.yaml"]);
@@ -456,8 +510,7 @@ fn the_shop_is_what_flux_makes_of_it_and_flux_takes_it_over_as_it_is() {
     without("infrastructure/configs/settings.yaml", "  SAYING: open \"24/7\" \\o/\n");
     side.revision = format!("main@sha1:{}", repo.commit("less"));
     side.give(&side.ours);
-    let failed = controller.settled(&side.ours, &side.revision, LONGEST);
-    assert_eq!(failed, BTreeMap::new(), "{}", controller.errors());
+    side.settle(&controller);
     let settings = live(&side.ours, "/api/v1/namespaces/flux-system/configmaps/cluster-settings");
     let settings = settings.expect("because it is still declared");
     assert_eq!(
