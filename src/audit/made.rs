@@ -139,7 +139,7 @@ impl<'a> Audit<'a> {
             finding.evidence.extend(until(&finding.verdict, &what));
         }
         finding.unit = Some(Box::new(made_by(unit)));
-        finding.remedy = self.all.commands.of_unit(unit, id);
+        finding.remedy = self.all.commands.of_unit(unit, id, &finding.verdict);
         finding
     }
 

@@ -32,7 +32,7 @@ const FLUX_LABELS: &[((&str, &str), [&str; 2])] = &[
         ["helm.toolkit.fluxcd.io/namespace", "helm.toolkit.fluxcd.io/name"],
     ),
 ];
-const KAPP: (&str, &str) = ("kappctrl.k14s.io", "App");
+pub(super) const KAPP: (&str, &str) = ("kappctrl.k14s.io", "App");
 
 /// The unit that a live object names as its maker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

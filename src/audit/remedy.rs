@@ -2,16 +2,32 @@
 
 use std::borrow::Cow;
 
-use super::managed::Unit;
+use super::managed::{APPLICATION, APPLICATION_SET, HELM_CHART, HELM_RELEASE, KAPP, KUSTOMIZATION, Unit};
 use super::{Reach, Verdict};
 use crate::object::{DeclaredSet, FieldChange, ObjectId, Problem, ProblemKind};
 
 /// Kinds whose deletion takes more with it than the object: read, and taken into Git or deleted by a person who knows.
-const HOLDS_MORE: &[&str] = &[
-    "Namespace",
-    "CustomResourceDefinition",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
+///
+/// Engines delete what they made when the object that told them to goes. Sources: the finalizers of kustomize-controller,
+/// helm-controller and flux-operator, of Argo CD (`resources-finalizer.argocd.argoproj.io`, and the owner references that an
+/// ApplicationSet puts on its Applications), kapp-controller, k3s's helm-controller, Fleet and kluctl.
+const HOLDS_MORE: &[(&str, &str)] = &[
+    ("", "Namespace"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("", "PersistentVolume"),
+    ("", "PersistentVolumeClaim"),
+    KUSTOMIZATION,
+    HELM_RELEASE,
+    ("fluxcd.controlplane.io", "FluxInstance"),
+    ("fluxcd.controlplane.io", "ResourceSet"),
+    APPLICATION,
+    APPLICATION_SET,
+    KAPP,
+    ("packaging.carvel.dev", "PackageInstall"),
+    HELM_CHART,
+    ("fleet.cattle.io", "GitRepo"),
+    ("fleet.cattle.io", "Bundle"),
+    ("gitops.kluctl.io", "KluctlDeployment"),
 ];
 
 /// What kept the file of an object that was not reached from being used, if anything did: then nothing says that it is not declared.
@@ -52,48 +68,60 @@ impl<'a> Commands<'a> {
 
     /// The command for a finding about an object.
     pub(super) fn of(&self, id: &ObjectId, verdict: &Verdict) -> Option<String> {
-        let kubectl = |verb: &str, more: &str| Some(["kubectl ", verb, " ", &named(id), more, &self.flags].concat());
         match verdict {
             Verdict::Drifted { fields, .. } if fields.iter().all(|field| field.change == FieldChange::Added) => {
-                kubectl("edit", "")
+                Some(self.kubectl("edit", id))
             }
             Verdict::Drifted { .. } | Verdict::Missing => Some(self.restore(id)),
-            Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. }
-                if HOLDS_MORE.contains(&id.kind.as_str()) =>
-            {
-                kubectl("get", " -o yaml")
-            }
-            Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => kubectl("delete", ""),
+            Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => Some(self.away(id)),
             _ => None,
         }
     }
 
-    /// The command for a unit that Git does not declare.
-    pub(super) fn of_unit(&self, unit: &Unit, id: &ObjectId) -> Option<String> {
-        match unit.tool {
+    /// The command for a unit that Git does not declare. What another entry declares may be all that runs here: it is only looked at.
+    pub(super) fn of_unit(&self, unit: &Unit, id: &ObjectId, verdict: &Verdict) -> Option<String> {
+        let is_elsewhere = matches!(verdict, Verdict::NotReached { .. });
+        let (verb, context, name, namespace) = match unit.tool {
             "Helm" => {
                 let (namespace, release) = unit.name.split_once('/')?;
-                let flags = flags(self.reach, "--kubeconfig", "--kube-context");
-                Some(format!(
-                    "helm uninstall {} -n {}{flags}",
-                    quoted(release),
-                    quoted(namespace)
-                ))
+                let verb = if is_elsewhere { "helm status" } else { "helm uninstall" };
+                (verb, "--kube-context", release, namespace)
             }
             "kapp" => {
                 let namespace = id.namespace.as_deref().unwrap_or("default");
-                let flags = flags(self.reach, "--kubeconfig", "--kubeconfig-context");
-                Some(format!(
-                    "kapp delete -a {} -n {}{flags}",
-                    quoted(&unit.name),
-                    quoted(namespace)
-                ))
+                let verb = if is_elsewhere {
+                    "kapp inspect -a"
+                } else {
+                    "kapp delete -a"
+                };
+                (verb, "--kubeconfig-context", &*unit.name, namespace)
             }
             _ => {
                 let object = unit.object.as_ref()?;
-                Some(format!("kubectl delete {}{}", named(object), self.flags))
+                return Some(match is_elsewhere {
+                    true => self.look(object),
+                    false => self.away(object),
+                });
             }
+        };
+        let flags = flags(self.reach, "--kubeconfig", context);
+        Some(format!("{verb} {} -n {}{flags}", quoted(name), quoted(namespace)))
+    }
+
+    /// Deletes an object, unless more would go with it.
+    fn away(&self, id: &ObjectId) -> String {
+        match HOLDS_MORE.iter().any(|(group, kind)| id.is(group, kind)) {
+            true => self.look(id),
+            false => self.kubectl("delete", id),
         }
+    }
+
+    fn look(&self, id: &ObjectId) -> String {
+        ["kubectl get ", &named(id), " -o yaml", &self.flags].concat()
+    }
+
+    fn kubectl(&self, verb: &str, id: &ObjectId) -> String {
+        ["kubectl ", verb, " ", &named(id), &self.flags].concat()
     }
 
     fn restore(&self, id: &ObjectId) -> String {
@@ -183,15 +211,70 @@ mod tests {
             name: name.to_owned(),
             object: None,
         };
+        let never = Verdict::NeverInGit;
         assert_eq!(
-            commands(&reach).of_unit(&unit("Helm", "shop/web"), &id).as_deref(),
+            commands(&reach)
+                .of_unit(&unit("Helm", "shop/web"), &id, &never)
+                .as_deref(),
             Some("helm uninstall web -n shop --kubeconfig '/a b' --kube-context prod")
         );
         assert_eq!(
             commands(&Reach::default())
-                .of_unit(&unit("kapp", "web"), &id)
+                .of_unit(&unit("kapp", "web"), &id, &never)
                 .as_deref(),
             Some("kapp delete -a web -n shop")
+        );
+    }
+
+    /// Deleting what tells an engine to make things deletes the things.
+    #[test]
+    fn nothing_is_deleted_that_takes_more_with_it() {
+        let removed = Verdict::RemovedFromGit {
+            commit: Default::default(),
+            path: String::new(),
+        };
+        let elsewhere = Verdict::NotReached { path: String::new() };
+        let reach = Reach::default();
+        let commands = commands(&reach);
+        for (group, kind) in HOLDS_MORE {
+            let id = ObjectId::new(*group, *kind, Some("shop"), "web");
+            let unit = Unit {
+                tool: "Flux",
+                name: String::new(),
+                object: Some(id.clone()),
+            };
+            for verdict in [&Verdict::NeverInGit, &removed, &elsewhere] {
+                let told = [commands.of(&id, verdict), commands.of_unit(&unit, &id, verdict)];
+                let look = Some(format!("kubectl get {} -o yaml", named(&id)));
+                assert_eq!(told, [look.clone(), look], "{kind}");
+            }
+        }
+        let other = ObjectId::new("example.com", "Application", Some("shop"), "web");
+        let delete = commands.of(&other, &removed);
+        assert_eq!(
+            delete.as_deref(),
+            Some("kubectl delete application.example.com/web -n shop")
+        );
+    }
+
+    /// An audit with another entry than what runs would print a deletion of everything otherwise.
+    #[test]
+    fn a_unit_of_another_entry_is_only_looked_at() {
+        let elsewhere = Verdict::NotReached { path: String::new() };
+        let id = ObjectId::new("", "ConfigMap", Some("shop"), "web");
+        let told = |tool, name: &str| {
+            let unit = Unit {
+                tool,
+                name: name.to_owned(),
+                object: Some(id.clone()),
+            };
+            commands(&Reach::default()).of_unit(&unit, &id, &elsewhere)
+        };
+        assert_eq!(told("Helm", "shop/web").as_deref(), Some("helm status web -n shop"));
+        assert_eq!(told("kapp", "web").as_deref(), Some("kapp inspect -a web -n shop"));
+        assert_eq!(
+            told("ApplySet", "web").as_deref(),
+            Some("kubectl get configmap/web -n shop -o yaml")
         );
     }
 }

@@ -154,6 +154,12 @@ fn a_unit_that_git_knows_otherwise_is_one_finding() {
                 Verdict::NotReached { path } if !removed => assert_eq!(path, "old.yaml"),
                 other => panic!("{}: {other:?}", marks.0),
             }
+            // Of what another entry declares nothing is to be deleted, and never what takes all that the unit made with it.
+            let remedy = finding.remedy.as_deref().unwrap_or_default();
+            let looks = ["helm status ", "kubectl get "]
+                .iter()
+                .any(|verb| remedy.starts_with(verb));
+            assert_eq!(looks, !removed || made.tool != "Helm", "{}: {remedy}", marks.0);
             assert!(found.by_unit.is_empty());
             let counted = found.coverage.get("shop").map_or(0, |one| one.counted);
             let others = found.findings.len() - 1;
@@ -389,6 +395,10 @@ fn a_unit_made_by_hand_answers_for_what_it_made() {
     assert_eq!(
         world.told(),
         ["never-in-git Kustomization/flux-system/apps: it manages 1 object"]
+    );
+    assert_eq!(
+        world.audit().findings[0].remedy.as_deref(),
+        Some("kubectl get kustomization.kustomize.toolkit.fluxcd.io/apps -n flux-system -o yaml --context prod")
     );
 }
 
