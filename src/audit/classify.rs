@@ -38,17 +38,21 @@ pub struct Options<'a> {
     pub plurals: &'a BTreeMap<GroupKind, String>,
     /// The version that the server tells, with what distributions put behind it.
     pub release: &'a str,
-    /// How the cluster is reached, for the commands that put findings right.
+    /// How the cluster and what it is compared with are reached, for the commands that put findings right.
     pub reach: &'a Reach,
 }
 
-/// How a cluster is reached by command-line tools.
+/// How the cluster and what is declared for it are reached by command-line tools.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reach {
     /// The kubeconfig, where it is not the one that tools take by themselves.
     pub kubeconfig: Option<String>,
     /// The context.
     pub context: Option<String>,
+    /// How the repository is read, in the words that refloat was given, but for where and at which commit.
+    pub source: Vec<String>,
+    /// Another commit than the latest was asked for: commands name it.
+    pub pinned: bool,
 }
 
 /// How declared objects differ, and which were not there any more when they were to be compared.

@@ -51,6 +51,8 @@ pub(super) fn unusable<'s>(set: &'s DeclaredSet, verdict: &Verdict) -> Option<&'
 pub(super) struct Commands<'a> {
     location: &'a str,
     paths: &'a [String],
+    /// The commit that is compared with, where it is not to be the latest.
+    commit: Option<&'a str>,
     reach: &'a Reach,
     /// How kubectl and refloat are told which cluster.
     flags: String,
@@ -61,6 +63,7 @@ impl<'a> Commands<'a> {
         Self {
             location: &set.repository.location,
             paths: &set.entry.paths,
+            commit: set.repository.commit.as_deref().filter(|_| reach.pinned),
             reach,
             flags: flags(reach, "--kubeconfig", "--context"),
         }
@@ -129,6 +132,12 @@ impl<'a> Commands<'a> {
         for path in self.paths.iter().filter(|path| !path.is_empty()) {
             command.push_str(&format!(" --path {}", quoted(path)));
         }
+        if let Some(commit) = self.commit {
+            command.push_str(&format!(" --rev {}", quoted(commit)));
+        }
+        for word in &self.reach.source {
+            command.push_str(&format!(" {}", quoted(word)));
+        }
         command.push_str(&self.flags);
         command.push_str(&format!(" --only {} --no-deps", quoted(&id.with_group())));
         command
@@ -186,6 +195,7 @@ mod tests {
         Commands {
             location: "",
             paths: &[],
+            commit: None,
             reach,
             flags: String::new(),
         }
@@ -204,6 +214,7 @@ mod tests {
         let reach = Reach {
             kubeconfig: Some("/a b".to_owned()),
             context: Some("prod".to_owned()),
+            ..Reach::default()
         };
         let id = ObjectId::new("", "ConfigMap", Some("shop"), "a");
         let unit = |tool, name: &str| Unit {
@@ -223,6 +234,28 @@ mod tests {
                 .of_unit(&unit("kapp", "web"), &id, &never)
                 .as_deref(),
             Some("kapp delete -a web -n shop")
+        );
+    }
+
+    /// Otherwise a restore would write another state than the one that was compared with.
+    #[test]
+    fn a_restore_reads_the_repository_as_the_audit_did() {
+        let words = ["--values", "a b.yaml", "-n", "shop"];
+        let reach = Reach {
+            source: words.map(str::to_owned).into(),
+            ..Reach::default()
+        };
+        let id = ObjectId::new("", "ConfigMap", Some("shop"), "a");
+        let told = Commands {
+            location: "./gitops",
+            commit: Some("0123456789abcdef"),
+            ..commands(&reach)
+        };
+        assert_eq!(
+            told.of(&id, &Verdict::Missing).as_deref(),
+            Some(
+                "refloat restore ./gitops --rev 0123456789abcdef --values 'a b.yaml' -n shop --only ConfigMap/shop/a --no-deps"
+            )
         );
     }
 

@@ -171,8 +171,8 @@ impl World {
             plurals: &self.plurals,
             release: "v1.37.2",
             reach: &Reach {
-                kubeconfig: None,
                 context: Some("prod".to_owned()),
+                ..Reach::default()
             },
         };
         let compared = || (&self.compared, &self.gone);

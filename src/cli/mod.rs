@@ -13,6 +13,7 @@ mod restore;
 mod resume;
 mod shared;
 mod snapshot;
+mod words;
 
 use clap::{Parser, Subcommand, ValueEnum};
 

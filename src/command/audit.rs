@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::net::Hook;
 use crate::object::{FactGap, GroupKind, ServedKinds};
 use crate::report::{self, About, Audited};
-use crate::source::Tree;
+use crate::source::{self, Tree};
 use crate::watch::{Basis, Notifier, Start, Tail};
 use crate::{declared, past, plan};
 
@@ -126,6 +126,8 @@ pub(super) async fn audit(
     let reach = Reach {
         kubeconfig: asked.kubeconfig.as_ref().map(|file| file.display().to_string()),
         context: Some(cluster.context().name.clone()),
+        source: place.source.words(source::without_credentials),
+        pinned: place.source.rev.is_some() || place.source.at.is_some(),
     };
     let judging = audit::Options {
         ignore,

@@ -7,6 +7,7 @@ mod clean;
 mod compare;
 mod live;
 mod page;
+mod remedies;
 mod units;
 mod watch;
 mod webhook;
