@@ -1,6 +1,7 @@
 //! The verdicts: declared, past and live in, findings out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -61,9 +62,9 @@ pub type Compared<'a> = (&'a BTreeMap<ObjectId, Comparison>, &'a BTreeSet<Object
 /// Judges every declared and every live object.
 ///
 /// An object gets the first verdict that fits: declared (in sync, drifted, missing) · owned, by an owner that exists and not by a
-/// person's word alone · built in · managed by a unit that Git declares · made by a unit that Git declared, or declares elsewhere (one
-/// finding for the unit: removed, not reached) · known to the past itself (likewise) · managed by a unit that Git never declared (one
-/// finding for the unit) · never in Git.
+/// person's word alone · built in · removed from Git, where the unit that made it is declared and known to be without it · managed by a
+/// unit that Git declares · made by a unit that Git declared, or declares elsewhere (one finding for the unit: removed, not reached) ·
+/// known to the past itself (likewise) · managed by a unit that Git never declared (one finding for the unit) · never in Git.
 ///
 /// `compare` gives how declared objects differ, and which were not there when they were to be compared; it is called once, while what
 /// is not declared is being judged.
@@ -90,6 +91,7 @@ pub fn classify<'a>(
         rules: Rules::of(options.release, live, options.plurals.keys()),
         namesakes: Namesakes::new(past, live),
         commands: Commands::new(declared, options.reach),
+        rendered: OnceLock::new(),
     };
     let others = in_order_of_report(&undeclared(live, &by_id));
     let share = others.len().div_ceil(threads()).max(AT_ONCE);
@@ -142,8 +144,8 @@ fn threads() -> usize {
 
 /// All that objects are judged by.
 pub(super) struct Sets<'a> {
-    set: &'a DeclaredSet,
-    past: &'a PastSet,
+    pub set: &'a DeclaredSet,
+    pub past: &'a PastSet,
     pub live: &'a LiveSet,
     pub options: &'a Options<'a>,
     pub records: Records<'a>,
@@ -151,8 +153,22 @@ pub(super) struct Sets<'a> {
     pub units: Units<'a>,
     unread: Unread<'a>,
     rules: Rules,
-    namesakes: Namesakes<'a>,
+    pub namesakes: Namesakes<'a>,
     pub commands: Commands<'a>,
+    /// Units of which declared objects are. Looked for when one is first asked for.
+    rendered: OnceLock<BTreeSet<Unit>>,
+}
+
+impl Sets<'_> {
+    /// Whether what a unit makes is known: something that is declared is its.
+    pub fn is_rendered(&self, unit: &Unit) -> bool {
+        let rendered = || {
+            let live = |one: &Declared| self.live.objects.get(&one.id);
+            let of = |one: &Declared| live(one).and_then(|object| self.units.of(&one.id, object));
+            self.set.objects.iter().filter_map(of).collect()
+        };
+        self.rendered.get_or_init(rendered).contains(unit)
+    }
 }
 
 pub(super) struct Audit<'a> {
@@ -312,25 +328,21 @@ impl<'a> Audit<'a> {
         let unit = self.unit(id, object, hands, &mut evidence);
         if let Some(unit) = &unit {
             match self.git_has(unit) {
-                (Known::Declared, silent) => {
-                    *silent += 1;
-                    return self.found.count("managed", 1);
+                (Known::Declared, _) => {
+                    let Some(was) = self.left_behind(id, object, unit) else {
+                        self.git_has(unit).1 += 1;
+                        return self.found.count("managed", 1);
+                    };
+                    let (tool, name) = (unit.tool, &unit.name);
+                    evidence.push(format!("it still belongs to {tool} {name}, which did not prune it"));
+                    return self.known_to_the_past(id, object, was, evidence);
                 }
                 (Known::Otherwise(_), _) => return self.undeclared.entry(unit.clone()).or_default().push(id),
                 (Known::Never, _) => {}
             }
         }
         match was(id, self.all.past, &self.all.namesakes) {
-            Ok(Was { verdict, matched }) => {
-                let mut finding = self.finding(id, object, verdict, evidence);
-                finding.matched = matched;
-                finding.evidence.insert(0, matched.words().to_owned());
-                if let Some(problem) = unusable(self.all.set, &finding.verdict) {
-                    finding.evidence.push(problem.message.clone());
-                    finding.remedy = None;
-                }
-                self.found(finding);
-            }
+            Ok(was) => self.known_to_the_past(id, object, was, evidence),
             Err(doubt) => {
                 evidence.extend(doubt);
                 match unit {
@@ -342,6 +354,17 @@ impl<'a> Audit<'a> {
                 }
             }
         }
+    }
+
+    fn known_to_the_past(&mut self, id: &ObjectId, object: &LiveObject, was: Was, evidence: Vec<String>) {
+        let mut finding = self.finding(id, object, was.verdict, evidence);
+        finding.matched = was.matched;
+        finding.evidence.insert(0, was.matched.words().to_owned());
+        if let Some(problem) = unusable(self.all.set, &finding.verdict) {
+            finding.evidence.push(problem.message.clone());
+            finding.remedy = None;
+        }
+        self.found(finding);
     }
 
     fn finding(&self, id: &ObjectId, object: &LiveObject, verdict: Verdict, evidence: Vec<String>) -> Finding {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use super::classify::{Audit, until};
 use super::managed::{Known, Unit};
+use super::remedy::unusable;
 use super::tally::place;
 use super::tools::Hands;
+use super::was::{Was, was};
 use super::{Finding, MadeBy, Match, Verdict};
-use crate::object::{GroupKind, LiveObject, ObjectId};
+use crate::object::{GroupKind, LiveObject, ObjectId, ProblemKind};
 
 impl<'a> Audit<'a> {
     /// What Git knows of a unit, asked once for each, and how many objects are silent for it.
@@ -53,6 +55,22 @@ impl<'a> Audit<'a> {
             Some(unit) => Some(unit),
             None => self.all.units.earlier_generation(id).filter(|_| hands != Hands::Only),
         }
+    }
+
+    /// What Git knew of an object that a unit of Git made and does not make any more, where that is sure: Git had it by this identity,
+    /// and what the unit makes now is known and does not have it.
+    pub(super) fn left_behind(&self, id: &ObjectId, object: &LiveObject, unit: &Unit) -> Option<Was> {
+        let all = self.all;
+        let was = was(id, all.past, &all.namesakes).ok()?;
+        let is_removed = was.matched == Match::Exact && matches!(was.verdict, Verdict::RemovedFromGit { .. });
+        // What else a chart has in hooks is made when they run, and declared nowhere.
+        let is_hook = || object.annotations.contains_key("helm.sh/hook");
+        let is_broken = || {
+            let mut errors = all.set.problems.iter().filter(|one| one.kind == ProblemKind::Error);
+            errors.any(|one| one.object.is_some() && one.object == unit.object)
+        };
+        let is_sure = is_removed && !is_hook() && all.is_rendered(unit) && !is_broken();
+        (is_sure && unusable(all.set, &was.verdict).is_none()).then_some(was)
     }
 
     /// One finding for each unit that Git does not declare. Where the object that stands for the unit has a finding of its own, that

@@ -30,9 +30,10 @@ const HOLDS_MORE: &[(&str, &str)] = &[
     ("gitops.kluctl.io", "KluctlDeployment"),
 ];
 
-/// What kept the file of an object that was not reached from being used, if anything did: then nothing says that it is not declared.
+/// What kept the file of an object that was not reached, or seems to be removed, from being used, if anything did: then nothing says that
+/// it is not declared.
 pub(super) fn unusable<'s>(set: &'s DeclaredSet, verdict: &Verdict) -> Option<&'s Problem> {
-    let Verdict::NotReached { path } = verdict else {
+    let (Verdict::NotReached { path } | Verdict::RemovedFromGit { path, .. }) = verdict else {
         return None;
     };
     // A kustomization is used whole or not at all.

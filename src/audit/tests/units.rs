@@ -75,25 +75,30 @@ fn with_marks((_, manager, labels, annotations): &Marks<'_>) -> World {
     world
 }
 
+/// A world in which Git declares what stands for any of the units.
+fn with_declared_units(marks: &Marks<'_>) -> World {
+    let mut world = with_marks(marks);
+    for object in [
+        "HelmRelease.helm.toolkit.fluxcd.io/shop/web",
+        "Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps",
+        "Application.argoproj.io/argocd/web",
+        "App.kappctrl.k14s.io/shop/web",
+        "Widget.example.com/shop/set",
+    ] {
+        world.declare(object);
+        world.compare(object, &[], &["refloat"]);
+    }
+    if let Some(live) = world.live.objects.get_mut(&id("Widget.example.com/shop/set")) {
+        live.labels
+            .insert("applyset.kubernetes.io/id".to_owned(), "set-1".to_owned());
+    }
+    world
+}
+
 #[test]
 fn a_unit_that_git_declares_makes_its_objects_silent() {
-    let declare: [(&str, Value); 5] = [
-        ("HelmRelease.helm.toolkit.fluxcd.io/shop/web", json!({})),
-        ("Kustomization.kustomize.toolkit.fluxcd.io/flux-system/apps", json!({})),
-        ("Application.argoproj.io/argocd/web", json!({})),
-        ("App.kappctrl.k14s.io/shop/web", json!({})),
-        ("Widget.example.com/shop/set", json!({})),
-    ];
     for marks in MARKS {
-        let mut world = with_marks(marks);
-        for (object, rest) in &declare {
-            world.declare_with(object, rest.clone());
-            world.compare(object, &[], &["refloat"]);
-        }
-        if let Some(live) = world.live.objects.get_mut(&id("Widget.example.com/shop/set")) {
-            live.labels
-                .insert("applyset.kubernetes.io/id".to_owned(), "set-1".to_owned());
-        }
+        let world = with_declared_units(marks);
         assert_eq!(world.told(), NOTHING, "{}", marks.0);
         let found = world.audit();
         assert_eq!(found.counts.get("managed"), Some(&1), "{}", marks.0);
@@ -103,6 +108,97 @@ fn a_unit_that_git_declares_makes_its_objects_silent() {
             .map(|(made, number)| (format!("{} {}", made.tool, made.unit), *number));
         assert_eq!(by_unit.collect::<Vec<_>>(), [(marks.0.to_owned(), 1)]);
     }
+}
+
+/// An object that Git dropped and nobody pruned is told, although the unit that made it is declared; where what the unit makes is known.
+#[test]
+fn what_a_unit_left_behind_is_removed_from_git() {
+    let of = |marks: &Marks<'_>, change: &dyn Fn(&mut World)| {
+        let mut world = with_declared_units(marks);
+        let (y, x) = ("ConfigMap/shop/y", "ConfigMap/shop/x");
+        let own: Vec<(&str, String)> = marks
+            .3
+            .iter()
+            .map(|(key, text)| (*key, text.replace("shop/x", "shop/y")))
+            .collect();
+        let own: Vec<(&str, &str)> = own.iter().map(|(key, text)| (*key, &**text)).collect();
+        world.declare(y);
+        world.compare(y, &[], &[marks.1]);
+        marked(&mut world, y, &[marks.1], marks.2, &own);
+        world.remember(x, "old.yaml", true);
+        change(&mut world);
+        world
+    };
+    for marks in MARKS {
+        let expected = format!(
+            "removed-from-git ConfigMap/shop/x: matched by group, kind, namespace and name; it still belongs to {}, which did not prune it; \
+             old.yaml had it until commit 0123456789ab \"drop it\" (2026-01-02T03:04:05Z)",
+            marks.0
+        );
+        let world = of(marks, &|_| {});
+        assert_eq!(world.told(), [expected]);
+        let found = world.audit();
+        assert_eq!(
+            found.findings[0].remedy.as_deref(),
+            Some("kubectl delete configmap/x -n shop --context prod")
+        );
+        assert_eq!(found.coverage["shop"].counted - found.coverage["shop"].in_sync, 1);
+    }
+    let x = id("ConfigMap/shop/x");
+    let silent = |marks: &Marks<'_>, why: &str, change: &dyn Fn(&mut World)| {
+        assert_eq!(of(marks, change).told(), NOTHING, "{}: {why}", marks.0);
+    };
+    for marks in MARKS {
+        silent(marks, "what the unit makes is not known", &|world| {
+            world.declared.objects.retain(|one| one.id != id("ConfigMap/shop/y"));
+            world.live.objects.remove(&id("ConfigMap/shop/y"));
+        });
+        silent(marks, "another entry has it", &|world| {
+            world.remember("ConfigMap/shop/x", "base/x.yaml", false)
+        });
+        silent(marks, "the manifest that was removed says no namespace", &|world| {
+            for one in world.past.identities.values_mut().flatten() {
+                one.namespace = None;
+            }
+        });
+        silent(marks, "its file is broken", &|world| {
+            world
+                .declared
+                .problems
+                .push(Problem::error(Place::file("old.yaml"), "it is no YAML"));
+        });
+        silent(marks, "a hook makes it", &|world| {
+            let live = world.live.objects.get_mut(&x).expect("because it is live");
+            live.annotations
+                .insert("helm.sh/hook".to_owned(), "post-upgrade".to_owned());
+        });
+    }
+    silent(&MARKS[3], "a part of the unit could not be rendered", &|world| {
+        let problem = Problem::error(Place::file("web.yaml"), "its second source was not found");
+        world
+            .declared
+            .problems
+            .push(problem.of(id("Application.argoproj.io/argocd/web")));
+    });
+}
+
+/// Until Flux prunes it, or if it does not prune.
+#[test]
+fn what_an_inventory_still_lists_is_left_behind() {
+    let mut world = with_inventory(&["shop_x__ConfigMap", "shop_y__ConfigMap"]);
+    for object in ["ConfigMap/shop/x", "ConfigMap/shop/y"] {
+        world.live(object, &["kustomize-controller"]);
+        world.remember(object, "old.yaml", true);
+    }
+    world.declare("ConfigMap/shop/y");
+    world.compare("ConfigMap/shop/y", &[], &[]);
+    let told = world.told();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("removed-from-git ConfigMap/shop/x")
+            && told[0].contains("still belongs to Flux Kustomization/flux-system/apps"),
+        "{told:?}"
+    );
 }
 
 /// A unit that Git had, and one that it has for another entry, are findings: one each, with the commit or the path.
