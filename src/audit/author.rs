@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::log::Log;
 use super::request::Request;
-use super::tools::{self, By};
+use super::tools::{self, By, Tool};
 use super::{Author, Confidence};
 use crate::object::{FieldChange, FieldDrift, GroupKind, LiveObject, Manager, ObjectId};
 
@@ -25,14 +25,7 @@ pub(super) struct Records<'a> {
 impl Records<'_> {
     /// Who made an object that is not declared, and who changed it, the first first.
     pub(super) fn of_live(&self, id: &ObjectId, live: &LiveObject) -> Vec<Author> {
-        let mut requests = self.requests(id);
-        // An object that was there before under the same name is another one.
-        if let Some(last) = requests
-            .iter()
-            .rposition(|request| request.is_delete() && !request.selective)
-        {
-            requests.drain(..=last);
-        }
+        let mut requests = self.requests_about_it(id);
         requests.retain(|request| !request.is_of_the_cluster());
         let certain = requests.iter().map(|request| said(request, Confidence::Certain));
         // Exactly as large as it has to be: every finding of a large cluster keeps one.
@@ -99,14 +92,13 @@ impl Records<'_> {
         authors
     }
 
-    /// Whether a person's tool changed an object that somebody else made, by the log: not all kinds keep managers.
-    pub(super) fn is_changed_by_hand(&self, id: &ObjectId) -> bool {
-        let by_hand = |request: &&Request| request.tool().is_some_and(|tool| tool.by == By::Hand);
-        let requests = self.requests(id);
-        let mut changes = requests
-            .iter()
-            .filter(|request| !request.is_delete() && &*request.verb != "create");
-        changes.any(|request| !request.is_of_the_cluster() && by_hand(request))
+    /// Whether such a tool changed an object that somebody else made, by the log: not all kinds keep managers.
+    pub(super) fn is_changed_by(&self, id: &ObjectId, by: impl Fn(&Tool) -> bool) -> bool {
+        let mut changes = self.requests_about_it(id).into_iter();
+        changes.any(|request| {
+            let is_change = !request.is_delete() && &*request.verb != "create";
+            is_change && !request.is_of_the_cluster() && request.tool().is_some_and(&by)
+        })
     }
 
     fn namespace_deletion(&self, id: &ObjectId) -> Option<&Request> {
@@ -115,6 +107,16 @@ impl Records<'_> {
         requests
             .filter(|request| request.is_delete() && !request.is_of_the_cluster())
             .find(|request| !request.selective)
+    }
+
+    /// Without those about another object, which was there before under the same name.
+    fn requests_about_it(&self, id: &ObjectId) -> Vec<&Request> {
+        let mut requests = self.requests(id);
+        let is_end = |request: &&Request| request.is_delete() && !request.selective;
+        if let Some(last) = requests.iter().rposition(is_end) {
+            requests.drain(..=last);
+        }
+        requests
     }
 
     fn requests(&self, id: &ObjectId) -> Vec<&Request> {

@@ -11,7 +11,7 @@ use super::owner::{Owned, Owners};
 use super::remedy::{Commands, unusable};
 use super::rules::{Ruled, Rules};
 use super::tally::in_order_of_report;
-use super::tools::{Hands, hands};
+use super::tools::{By, Hands, hands};
 use super::unread::Unread;
 use super::was::{Namesakes, Was, was};
 use super::{Finding, Findings, Ignore, Log, Match, Verdict};
@@ -284,12 +284,12 @@ impl<'a> Audit<'a> {
         let hands = hands(object);
         let mut evidence = Vec::new();
         match self.all.owners.of(id, object) {
-            Owned::By(top) | Owned::ByUnread(top) if hands != Hands::Only => return self.owned_by(top, id),
-            Owned::By(owner) | Owned::ByUnread(owner) => {
+            Owned::By(owner) | Owned::ByUnread(owner) if hands == Hands::Only => {
                 evidence.push(format!(
                     "it names {owner} as its owner, and only a person's tool wrote it"
                 ));
             }
+            Owned::By(top) | Owned::ByUnread(top) => return self.owned(top, id, object),
             Owned::Gone(owner) => {
                 evidence.push(format!("its owner {owner} does not exist"));
                 self.found.lost.push((id.clone(), owner));
@@ -297,10 +297,9 @@ impl<'a> Audit<'a> {
             Owned::Ring(owner) => evidence.push(format!("its owners own each other: {owner}")),
             Owned::No => {}
         }
+        let by_hand = |id| self.all.records.is_changed_by(id, |tool| tool.by == By::Hand);
         let ruled = match self.all.rules.judge(id, object) {
-            Ruled::BuiltIn(rule) if !rule.by_hand && self.all.records.is_changed_by_hand(id) => {
-                Ruled::ChangedByHand(rule)
-            }
+            Ruled::BuiltIn(rule) if !rule.by_hand && by_hand(id) => Ruled::ChangedByHand(rule),
             ruled => ruled,
         };
         match ruled {
@@ -314,9 +313,7 @@ impl<'a> Audit<'a> {
                     rule.rule, rule.reason
                 ));
                 let mut finding = self.finding(id, object, Verdict::NeverInGit, evidence);
-                finding.remedy = finding
-                    .remedy
-                    .map(|command| command.replace("kubectl delete", "kubectl edit"));
+                finding.remedy = Some(self.all.commands.edit(id));
                 return self.found(finding);
             }
             Ruled::No => {}
@@ -367,7 +364,13 @@ impl<'a> Audit<'a> {
         self.found(finding);
     }
 
-    fn finding(&self, id: &ObjectId, object: &LiveObject, verdict: Verdict, evidence: Vec<String>) -> Finding {
+    pub(super) fn finding(
+        &self,
+        id: &ObjectId,
+        object: &LiveObject,
+        verdict: Verdict,
+        evidence: Vec<String>,
+    ) -> Finding {
         let mut finding = Finding::new(id.clone(), verdict);
         finding.authors = self.all.records.of_live(id, object);
         finding.evidence = evidence;
@@ -390,7 +393,7 @@ impl<'a> Audit<'a> {
         self.cover(id, verdict);
     }
 
-    fn found(&mut self, finding: Finding) {
+    pub(super) fn found(&mut self, finding: Finding) {
         if self.all.options.ignore.hides(&finding.id) {
             self.found.ignored += 1;
             return;

@@ -6,7 +6,7 @@ use super::classify::{Audit, until};
 use super::managed::{Known, Unit};
 use super::remedy::unusable;
 use super::tally::place;
-use super::tools::Hands;
+use super::tools::{Hands, Tool, is_changed_by_people};
 use super::was::{Was, was};
 use super::{Finding, MadeBy, Match, Verdict};
 use crate::object::{GroupKind, LiveObject, ObjectId, ProblemKind};
@@ -110,8 +110,24 @@ impl<'a> Audit<'a> {
         }
     }
 
+    /// What belongs to somebody is silent, unless a person changed it since: the owner may undo that, or not.
+    pub(super) fn owned(&mut self, top: ObjectId, id: &'a ObjectId, object: &LiveObject) {
+        let by_log = || self.all.records.is_changed_by(id, Tool::is_of_people_only);
+        if !is_changed_by_people(id, object) && !by_log() {
+            return self.owned_by(top, id);
+        }
+        let evidence = vec![format!("it belongs to {top}; changed by hand since")];
+        let mut finding = self.finding(id, object, Verdict::NeverInGit, evidence);
+        // Not all of a Pod can be changed back, and its owner makes another.
+        if !id.is("", "Pod") {
+            finding.remedy = Some(self.all.commands.edit(id));
+        }
+        finding.owner = Some(Box::new(top));
+        self.found(finding);
+    }
+
     /// An object that has no verdict of its own, since its top owner has.
-    pub(super) fn owned_by(&mut self, top: ObjectId, id: &'a ObjectId) {
+    fn owned_by(&mut self, top: ObjectId, id: &'a ObjectId) {
         let verdict = Verdict::Owned(top);
         self.silent(id, &verdict);
         if let Verdict::Owned(top) = verdict {

@@ -103,6 +103,8 @@ pub struct Finding {
     pub matched: Match,
     /// The unit that it stands for, with all that the unit made.
     pub unit: Option<Box<MadeBy>>,
+    /// Whom it belongs to, where a person changed it: that one declares it, in whatever way.
+    pub owner: Option<Box<ObjectId>>,
     /// Who did it, most likely first; empty means unknown.
     pub authors: Vec<Author>,
     /// What was seen, in words; never values of Secrets.
@@ -165,6 +167,7 @@ impl Finding {
             place: None,
             matched: Match::None,
             unit: None,
+            owner: None,
             authors: Vec::new(),
             evidence: Vec::new(),
             remedy: None,

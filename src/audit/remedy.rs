@@ -74,7 +74,7 @@ impl<'a> Commands<'a> {
     pub(super) fn of(&self, id: &ObjectId, verdict: &Verdict) -> Option<String> {
         match verdict {
             Verdict::Drifted { fields, .. } if fields.iter().all(|field| field.change == FieldChange::Added) => {
-                Some(self.kubectl("edit", id))
+                Some(self.edit(id))
             }
             Verdict::Drifted { .. } | Verdict::Missing => Some(self.restore(id)),
             Verdict::NeverInGit | Verdict::RemovedFromGit { .. } | Verdict::NotReached { .. } => Some(self.away(id)),
@@ -122,6 +122,11 @@ impl<'a> Commands<'a> {
 
     fn look(&self, id: &ObjectId) -> String {
         ["kubectl get ", &named(id), " -o yaml", &self.flags].concat()
+    }
+
+    /// The command for what somebody else keeps and a person changed.
+    pub(super) fn edit(&self, id: &ObjectId) -> String {
+        self.kubectl("edit", id)
     }
 
     fn kubectl(&self, verb: &str, id: &ObjectId) -> String {

@@ -34,6 +34,7 @@ struct World {
     compared: BTreeMap<ObjectId, Comparison>,
     gone: BTreeSet<ObjectId>,
     units: BTreeMap<ObjectId, Value>,
+    log: Option<Log>,
     plurals: BTreeMap<GroupKind, String>,
     ignore: Ignore,
 }
@@ -67,6 +68,7 @@ impl World {
             compared: BTreeMap::new(),
             gone: BTreeSet::new(),
             units: BTreeMap::new(),
+            log: None,
             plurals: BTreeMap::new(),
             ignore: Ignore::default(),
         }
@@ -166,7 +168,7 @@ impl World {
     fn audit(&self) -> Findings {
         let options = Options {
             ignore: &self.ignore,
-            log: None,
+            log: self.log.as_ref(),
             units: &self.units,
             plurals: &self.plurals,
             release: "v1.37.2",
@@ -418,6 +420,87 @@ fn the_top_owner_has_the_verdict() {
     assert_eq!(world.told()[2], "drifted Deployment/shop/web");
 }
 
+/// As `kubectl debug`, `kubectl scale` and `kubectl patch` leave it; the owner has the verdict on all else.
+#[test]
+fn what_belongs_to_somebody_is_told_where_a_person_changed_it() {
+    let mut world = World::new();
+    let certificate = "Certificate.cert-manager.io/shop/web";
+    world.declare(certificate);
+    world.compare(certificate, &[], &["refloat"]);
+    for (object, by) in [
+        ("Pod/shop/debugged", "kubectl-debug"),
+        ("Pod/shop/left-alone", "kubelet"),
+        ("Secret/shop/patched", "kubectl-patch"),
+        ("StatefulSet.apps/shop/java", "fabric8-kubernetes-client"),
+        ("StatefulSet.apps/shop/scaled", "kubectl-edit"),
+    ] {
+        world.live(object, &["cert-manager-certificates-issuing", by]).owners = vec![owner(certificate)];
+    }
+    let belongs = "it belongs to Certificate/shop/web; changed by hand since";
+    let expected = ["Pod/shop/debugged", "Secret/shop/patched", "StatefulSet/shop/scaled"];
+    assert_eq!(
+        world.told(),
+        expected.map(|object| format!("never-in-git {object}: {belongs}"))
+    );
+    let found = world.audit();
+    let remedies: Vec<&str> = found.findings.iter().filter_map(|one| one.remedy.as_deref()).collect();
+    assert_eq!(
+        remedies,
+        [
+            "kubectl delete pod/debugged -n shop --context prod",
+            "kubectl edit secret/patched -n shop --context prod",
+            "kubectl edit statefulset.apps/scaled -n shop --context prod"
+        ]
+    );
+    assert!(
+        found
+            .findings
+            .iter()
+            .all(|one| one.owner.as_deref() == Some(&id(certificate)))
+    );
+    assert_eq!((found.counts["owned"], found.counts["never-in-git"]), (2, 3));
+}
+
+/// The audit log has the word of a person where no manager is left, about this object and not the one before it.
+#[test]
+fn what_belongs_to_somebody_may_be_changed_by_the_log_s_word() {
+    let event = |verb: &str, user: &str, agent: &str, second: u32| {
+        json!({"apiVersion": "audit.k8s.io/v1", "stage": "ResponseComplete", "verb": verb, "requestURI": "/x",
+            "user": {"username": user}, "userAgent": agent, "responseStatus": {"code": 200},
+            "objectRef": {"resource": "things", "namespace": "shop", "name": "web-0"},
+            "requestReceivedTimestamp": format!("2026-01-02T03:04:{second:02}.500000Z")})
+        .to_string()
+    };
+    let told = |events: &[String]| {
+        let mut world = World::new();
+        world.live("Pod/shop/web-0", &["kube-controller-manager"]).owners = vec![owner("StatefulSet.apps/shop/web")];
+        world.declare("StatefulSet.apps/shop/web");
+        world.compare("StatefulSet.apps/shop/web", &[], &["refloat"]);
+        world.plurals.insert(GroupKind::new("", "Pod"), "things".to_owned());
+        let mut log = Log::about([id("Pod/shop/web-0")].iter(), &world.plurals);
+        log.read("a", events.iter().cloned().map(Ok));
+        world.log = Some(log);
+        world.told()
+    };
+    let (patch, delete) = (
+        event("patch", "alice", "kubectl/v1.37", 1),
+        event("delete", "system:node:a", "kubelet/v1.37", 2),
+    );
+    let changed = "never-in-git Pod/shop/web-0: it belongs to StatefulSet/shop/web; changed by hand since";
+    assert_eq!(told(std::slice::from_ref(&patch)), [changed]);
+    assert_eq!(told(&[patch, delete]), NOTHING);
+    assert_eq!(
+        told(&[event("patch", "alice", "okhttp/4", 1)]),
+        NOTHING,
+        "a program's name"
+    );
+    assert_eq!(
+        told(&[event("create", "alice", "kubectl/v1.37", 1)]),
+        NOTHING,
+        "as kubectl exec does"
+    );
+}
+
 #[test]
 fn built_in_objects_are_silent_until_a_person_changes_them() {
     let mut world = World::new();
@@ -428,7 +511,7 @@ fn built_in_objects_are_silent_until_a_person_changes_them() {
     assert_eq!(world.told(), [format!("never-in-git Namespace/default: {rule}")]);
     assert_eq!(
         world.audit().findings[0].remedy.as_deref(),
-        Some("kubectl get namespace/default -o yaml --context prod")
+        Some("kubectl edit namespace/default --context prod")
     );
 }
 

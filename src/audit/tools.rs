@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use super::glob::fits;
-use crate::object::{LiveObject, Manager};
+use crate::object::{LiveObject, Manager, ObjectId};
 
 /// Who is behind a manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -31,12 +31,22 @@ pub(super) struct Tool {
     pub tool: String,
     /// Who is behind it.
     pub by: By,
+    /// By hand: programs write under this name too, operators among them.
+    #[serde(default)]
+    shared: bool,
     /// How the name comes about.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "the table gives it for those who read the table")
     )]
     reason: String,
+}
+
+impl Tool {
+    /// Whether only a person writes under its name.
+    pub(super) fn is_of_people_only(&self) -> bool {
+        self.by == By::Hand && !self.shared
+    }
 }
 
 /// The row for a manager.
@@ -88,6 +98,16 @@ pub(super) fn hands(live: &LiveObject) -> Hands {
         some if some == writers().count() => Hands::Only,
         _ => Hands::Some,
     }
+}
+
+/// Whether people wrote to an object that somebody else keeps. In Argo CD's console they order its Applications to be synced, by a
+/// field that goes again.
+pub(super) fn is_changed_by_people(id: &ObjectId, live: &LiveObject) -> bool {
+    let mut rows = live.managers.iter().filter_map(|one| Some((one, of_manager(one)?)));
+    rows.any(|(manager, tool)| {
+        let orders = id.group == "argoproj.io" && manager.name == "argocd-server";
+        tool.is_of_people_only() && !orders
+    })
 }
 
 struct Table {
@@ -160,6 +180,51 @@ mod tests {
             let found = of(manager, "Update", "").map(|row| (row.by, row.tool.as_str()));
             assert_eq!(found, Some((by, tool)), "{manager}");
         }
+    }
+
+    /// Operators written in Java, Python or Node.js write under the name of their library.
+    #[test]
+    fn what_somebody_keeps_is_changed_by_people_if_no_program_has_the_name() {
+        let changed = |group: &str, manager: &str, subresource: &str| {
+            let id = ObjectId::new(group, "Thing", Some("shop"), "web");
+            let entry = |name: &str, subresource: &str| Manager {
+                name: name.to_owned(),
+                operation: "Update".to_owned(),
+                subresource: subresource.to_owned(),
+                time: String::new(),
+                fields: None,
+            };
+            let live = LiveObject {
+                managers: vec![entry("kube-controller-manager", ""), entry(manager, subresource)],
+                ..LiveObject::default()
+            };
+            is_changed_by_people(&id, &live)
+        };
+        for (manager, subresource) in [
+            ("kubectl-edit", ""),
+            ("kubectl", "scale"),
+            ("kubectl", "ephemeralcontainers"),
+            ("kubectl-edit", "status"),
+            ("k9s", ""),
+            ("argocd-server", ""),
+        ] {
+            assert!(changed("apps", manager, subresource), "{manager} {subresource}");
+        }
+        for shared in [
+            "fabric8-kubernetes-client",
+            "OpenAPI-Generator",
+            "node-fetch",
+            "rancher",
+            "kubelet",
+            "helm",
+            "some",
+        ] {
+            assert!(!changed("apps", shared, ""), "{shared}");
+        }
+        assert!(!changed("argoproj.io", "argocd-server", ""));
+        assert!(changed("argoproj.io", "kubectl-edit", ""));
+        assert_eq!(table().rows.iter().filter(|row| row.shared).count(), 10);
+        assert!(table().rows.iter().all(|row| row.by == By::Hand || !row.shared));
     }
 
     #[test]

@@ -87,6 +87,9 @@ pub(super) fn not_exported(finding: &Finding) -> Option<String> {
     if let Some(made) = &finding.unit {
         return Some(format!("{} {} made it: declare that", made.tool, made.unit));
     }
+    if let Some(owner) = &finding.owner {
+        return Some(format!("it belongs to {owner}: change that"));
+    }
     match &finding.verdict {
         Verdict::NotReached { path } => Some(format!("{path} has it: add that to the entry")),
         Verdict::InSync | Verdict::Owned(_) | Verdict::BuiltIn(_) | Verdict::Managed { declared: true, .. } => {
@@ -222,6 +225,10 @@ mod tests {
             let made = Some("Helm shop/web made it: declare that");
             assert_eq!(not_exported(&one).as_deref(), made, "{:?}", one.verdict);
         }
+        let mut owned = Finding::new(ObjectId::new("", "Pod", Some("shop"), "a"), Verdict::NeverInGit);
+        owned.owner = Some(Box::new(ObjectId::new("apps", "ReplicaSet", Some("shop"), "web")));
+        let belongs = Some("it belongs to ReplicaSet/shop/web: change that");
+        assert_eq!(not_exported(&owned).as_deref(), belongs);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod canaries;
 mod clean;
 mod compare;
 mod live;
+mod owned;
 mod page;
 mod remedies;
 mod units;
