@@ -6,7 +6,7 @@ use super::classify::{Audit, until};
 use super::managed::{Known, Unit};
 use super::remedy::unusable;
 use super::tally::place;
-use super::tools::{Hands, Tool, is_changed_by_people};
+use super::tools::{Hands, Tool, is_changed_by_people, is_without_deployer};
 use super::was::{Was, was};
 use super::{Finding, MadeBy, Match, Verdict};
 use crate::object::{GroupKind, LiveObject, ObjectId, ProblemKind};
@@ -37,12 +37,15 @@ impl<'a> Audit<'a> {
         evidence: &mut Vec<String>,
     ) -> Option<Unit> {
         let unit = self.all.units.of(id, object);
+        let is_copied = || is_without_deployer(object);
         match unit {
-            Some(unit) if hands == Hands::Only && unit.tool != "ApplySet" => {
+            Some(unit) if unit.tool != "ApplySet" && is_copied() => {
                 let (tool, name) = (unit.tool, &unit.name);
-                evidence.push(format!(
-                    "it has the marks of {tool} {name}, and only a person's tool wrote it"
-                ));
+                let wrote = match hands {
+                    Hands::Only => "only a person's tool wrote it",
+                    _ => "a person's tool wrote it and no deployer",
+                };
+                evidence.push(format!("it has the marks of {tool} {name}, and {wrote}"));
                 None
             }
             Some(unit) if self.all.units.disowns(&unit, id, object) => {
@@ -53,7 +56,7 @@ impl<'a> Audit<'a> {
                 None
             }
             Some(unit) => Some(unit),
-            None => self.all.units.earlier_generation(id).filter(|_| hands != Hands::Only),
+            None => self.all.units.earlier_generation(id).filter(|_| !is_copied()),
         }
     }
 

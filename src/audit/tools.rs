@@ -100,6 +100,18 @@ pub(super) fn hands(live: &LiveObject) -> Hands {
     }
 }
 
+/// Whether people wrote an object and no deployer did: its marks of one came along with a copied manifest. Kubernetes and operators
+/// write into whatever there is, which says nothing; who is not known may be a deployer.
+pub(super) fn is_without_deployer(live: &LiveObject) -> bool {
+    let writers = live.managers.iter().filter(|manager| manager.subresource != "status");
+    let mut by = writers.map(|manager| of_manager(manager).map(|tool| tool.by));
+    let mut by_hand = false;
+    by.all(|by| {
+        by_hand |= by == Some(By::Hand);
+        matches!(by, Some(By::Hand | By::Cluster))
+    }) && by_hand
+}
+
 /// Whether people wrote to an object that somebody else keeps. In Argo CD's console they order its Applications to be synced, by a
 /// field that goes again.
 pub(super) fn is_changed_by_people(id: &ObjectId, live: &LiveObject) -> bool {

@@ -389,18 +389,30 @@ fn a_unit_that_git_never_declared_is_one_finding() {
 
 #[test]
 fn copied_marks_are_no_excuse() {
-    for marks in MARKS.iter().filter(|marks| marks.1 != "kubectl") {
-        let mut copied = *marks;
-        copied.1 = "kubectl-client-side-apply";
-        let mut world = with_marks(&copied);
-        world.declare("HelmRelease.helm.toolkit.fluxcd.io/shop/web");
-        world.compare("HelmRelease.helm.toolkit.fluxcd.io/shop/web", &[], &[]);
-        let told = world.told();
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(
-            told[0].starts_with("never-in-git ConfigMap/shop/x: it has the marks of "),
-            "{told:?}"
-        );
+    let hand = "kubectl-client-side-apply";
+    let only = "and only a person's tool wrote it";
+    // A claim is bound, and a Service gets a finalizer: that makes no deployer of the cluster.
+    let too = "and a person's tool wrote it and no deployer";
+    for (managers, expected) in [
+        (&[hand][..], Some(only)),
+        (&[hand, "kube-controller-manager"], Some(too)),
+        (&["cloud-controller-manager", hand], Some(too)),
+        (&[hand, "some-deployer"], None),
+        (&["kube-controller-manager"], None),
+        (&[], None),
+    ] {
+        for marks in MARKS.iter().filter(|marks| marks.1 != "kubectl") {
+            let mut world = with_declared_units(marks);
+            let live = world.live.objects.get_mut(&id("ConfigMap/shop/x"));
+            live.expect("because it is live").managers = managers.iter().map(|name| manager(name)).collect();
+            let expected = expected.map(|wrote| {
+                format!(
+                    "never-in-git ConfigMap/shop/x: it has the marks of {}, {wrote}",
+                    marks.0
+                )
+            });
+            assert_eq!(world.told(), Vec::from_iter(expected), "{managers:?}");
+        }
     }
 }
 
