@@ -71,8 +71,10 @@ pub(super) struct Units<'a> {
     applications: BTreeMap<&'a str, &'a ObjectId>,
     /// Labels in which Argo CD puts the name of the Application: as its settings say, and by itself before version 3.
     instance_keys: Vec<String>,
-    /// ConfigMaps of kapp's apps.
+    /// ConfigMaps in which kapp keeps its apps.
     apps: Vec<&'a ObjectId>,
+    /// Those that were read, by the label that kapp puts on what is of the app.
+    apps_by_label: BTreeMap<String, &'a ObjectId>,
     /// Namespaces that units make.
     namespaces: Namespaces,
     /// What Kustomizations list as theirs.
@@ -105,11 +107,10 @@ impl<'a> Units<'a> {
                 .chain(["app.kubernetes.io/instance"])
                 .map(str::to_owned)
                 .collect(),
-            apps: live
-                .of_kind("", "ConfigMap")
-                .filter(|(_, object)| is_app(object))
-                .map(|(id, _)| id)
+            apps_by_label: apps_of(live)
+                .filter_map(|id| Some((label_of_app(read.get(id)?)?, id)))
                 .collect(),
+            apps: apps_of(live).collect(),
             applications: applications.map(|id| (id.name.as_str(), id)).collect(),
             inventories: Inventories::of(read),
         }
@@ -140,8 +141,8 @@ impl<'a> Units<'a> {
         {
             return Some(self.application(application));
         }
-        if let Some(app) = label("kapp.k14s.io/app") {
-            return Some(self.kapp(id, app));
+        if let Some(unit) = self.kapp(id, object) {
+            return Some(unit);
         }
         if let Some(set) = label("applyset.kubernetes.io/part-of") {
             let parent = self.sets().get(set).map(|id| (*id).clone());
@@ -203,20 +204,40 @@ impl<'a> Units<'a> {
         }
     }
 
-    /// kapp's label is a number; the ConfigMap of the app has the name.
-    fn kapp(&self, id: &ObjectId, app: &str) -> Unit {
-        let maps = self.apps.iter().copied();
-        let here: Vec<&ObjectId> = maps
-            .filter(|other| id.namespace.is_none() || other.namespace == id.namespace)
-            .collect();
-        let object = match here[..] {
-            [one] => Some(one.clone()),
-            _ => None,
+    /// kapp's label is a number; the ConfigMap that kapp keeps the app in has the number and the name. It is of the app itself, and so
+    /// are those of its changes. Source: kapp's `pkg/kapp/app` (recorded_app.go, recorded_app_changes.go, app_meta.go).
+    fn kapp(&self, id: &ObjectId, object: &LiveObject) -> Option<Unit> {
+        let label = |key: &str| object.labels.get(key).map(String::as_str);
+        if id.is("", "ConfigMap") && is_app(object) {
+            return Some(self.app(Some(id), &id.name));
+        }
+        let beside = |map: &&ObjectId| map.namespace == id.namespace;
+        let maps = || self.apps.iter().copied();
+        if let Some(name) = label("kapp.k14s.io/app-change-app") {
+            return Some(self.app(maps().filter(beside).find(|map| name_of_app(map) == name), name));
+        }
+        let number = label("kapp.k14s.io/app").or_else(|| label("kapp.k14s.io/app-change-app-label"))?;
+        let is_unread = |map: &&ObjectId| !self.apps_by_label.values().any(|read| read == map);
+        let only = || {
+            let mut here = maps()
+                .filter(|map| id.namespace.is_none() || beside(map))
+                .filter(is_unread);
+            here.next().filter(|_| here.next().is_none())
         };
+        let map = self.apps_by_label.get(number).copied().or_else(only);
+        Some(self.app(map, number))
+    }
+
+    /// The app that kapp keeps in this ConfigMap. Where kapp-controller makes it of an App that is live, that one stands for it.
+    fn app(&self, map: Option<&ObjectId>, otherwise: &str) -> Unit {
+        let name = map.map_or(otherwise, name_of_app);
+        let app = map.map(|map| ObjectId::new(KAPP.0, KAPP.1, map.namespace.as_deref(), controlled_by(name)));
         Unit {
             tool: "kapp",
-            name: object.as_ref().map_or_else(|| app.to_owned(), |map| map.name.clone()),
-            object,
+            name: name.to_owned(),
+            object: app
+                .filter(|app| self.live.objects.contains_key(app))
+                .or_else(|| map.cloned()),
         }
     }
 
@@ -254,11 +275,10 @@ impl<'a> Units<'a> {
                 }
             }
             "kapp" => {
-                let name = unit
-                    .name
-                    .strip_suffix(".app")
-                    .or(unit.name.strip_suffix("-ctrl"))
-                    .unwrap_or(&unit.name);
+                if let Some(app) = unit.object.as_ref().filter(|object| is(object, KAPP)) {
+                    return self.stands(app, seen);
+                }
+                let name = controlled_by(&unit.name);
                 match self.declared.keys().any(|id| is(id, KAPP) && id.name == name) {
                     true => Known::Declared,
                     false => Known::by_past(past_of(self.past, KAPP, name, |_| true)),
@@ -344,6 +364,28 @@ fn instance_key<'v>(id: &ObjectId, value: &'v Value) -> Option<&'v str> {
         None
     };
     key?.as_str().filter(|key| !key.is_empty())
+}
+
+/// The ConfigMaps in which kapp keeps its apps.
+pub(super) fn apps_of(live: &LiveSet) -> impl Iterator<Item = &ObjectId> {
+    let maps = live.of_kind("", "ConfigMap").filter(|(_, object)| is_app(object));
+    maps.map(|(id, _)| id)
+}
+
+/// The name of the app that kapp keeps in a ConfigMap: since 0.47 it may have a suffix.
+fn name_of_app(map: &ObjectId) -> &str {
+    map.name.strip_suffix(".apps.k14s.io").unwrap_or(&map.name)
+}
+
+/// The App of which kapp-controller makes such an app, if it does.
+fn controlled_by(app: &str) -> &str {
+    app.strip_suffix(".app").or(app.strip_suffix("-ctrl")).unwrap_or(app)
+}
+
+/// The label that kapp puts on what is of the app that it keeps in this ConfigMap.
+fn label_of_app(map: &Value) -> Option<String> {
+    let spec: Value = serde_json::from_str(map["data"]["spec"].as_str()?).ok()?;
+    Some(spec["labelValue"].as_str()?.to_owned())
 }
 
 /// Whether kapp keeps an app in this ConfigMap.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::managed::{APPLICATION, APPLICATION_SET, HELM_CHART, HELM_RELEASE, KAPP, KUSTOMIZATION, Unit};
+use super::managed::{APPLICATION, APPLICATION_SET, HELM_CHART, HELM_RELEASE, KAPP, KUSTOMIZATION, Unit, is};
 use super::{Reach, Verdict};
 use crate::object::{DeclaredSet, FieldChange, ObjectId, Problem, ProblemKind};
 
@@ -91,7 +91,7 @@ impl<'a> Commands<'a> {
                 let verb = if is_elsewhere { "helm status" } else { "helm uninstall" };
                 (verb, "--kube-context", release, namespace)
             }
-            "kapp" => {
+            "kapp" if !unit.object.as_ref().is_some_and(|object| is(object, KAPP)) => {
                 let namespace = id.namespace.as_deref().unwrap_or("default");
                 let verb = if is_elsewhere {
                     "kapp inspect -a"

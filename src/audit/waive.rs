@@ -9,7 +9,7 @@ use kustomize::Target;
 use serde_json::{Value, json};
 
 use super::glob::fits;
-use super::managed::{APPLICATION, HELM_RELEASE, KUSTOMIZATION, Known, Unit, Units, is};
+use super::managed::{APPLICATION, HELM_RELEASE, KUSTOMIZATION, Known, Unit, Units, apps_of, is};
 use crate::object::{
     Declared, DeclaredSet, Expression, FactGap, LiveObject, LiveSet, ObjectId, PastSet, Waived, Waiver,
 };
@@ -47,9 +47,9 @@ enum About {
     Selected(Option<Target>),
 }
 
-/// The units to read in the cluster: Flux's Kustomizations, for what they list as theirs; and what stands for units of declared objects
-/// and is not declared itself, although Git stands behind it (an ApplicationSet's Application), for what it says. So are the settings of an
-/// Argo CD that was installed by hand.
+/// The units to read in the cluster: Flux's Kustomizations, for what they list as theirs; kapp's apps, for their names; and what stands
+/// for units of declared objects and is not declared itself, although Git stands behind it (an ApplicationSet's Application), for what it
+/// says. So are the settings of an Argo CD that was installed by hand.
 pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTreeSet<ObjectId> {
     let by_id = by_id(set);
     let units = Units::new(live, &by_id, past, &BTreeMap::new());
@@ -69,6 +69,7 @@ pub fn units_to_read(set: &DeclaredSet, past: &PastSet, live: &LiveSet) -> BTree
     let known = known.into_iter().filter(|(_, read)| *read).map(|(id, _)| id);
     known
         .chain(kustomizations)
+        .chain(apps_of(live).cloned())
         .chain(settings_to_read(&by_id, live))
         .collect()
 }
