@@ -277,6 +277,7 @@ impl<'a> Audit<'a> {
             finding.evidence.push(format!("compared offline: {reason}"));
         }
         finding.remedy = self.all.commands.of(id, &finding.verdict);
+        finding.evidence.extend(self.all.commands.leaves(id, &finding.verdict));
         self.found(finding);
     }
 

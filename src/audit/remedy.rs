@@ -82,6 +82,16 @@ impl<'a> Commands<'a> {
         }
     }
 
+    /// What the command for a drift does not put right: a restore writes what is declared, and leaves what was added.
+    pub(super) fn leaves(&self, id: &ObjectId, verdict: &Verdict) -> Option<String> {
+        let Verdict::Drifted { fields, .. } = verdict else {
+            return None;
+        };
+        let added = fields.iter().filter(|field| field.change == FieldChange::Added).count();
+        let is_mixed = added > 0 && added < fields.len();
+        is_mixed.then(|| format!("the restore leaves what was added: {} takes it away", self.edit(id)))
+    }
+
     /// The command for a unit that Git does not declare. What another entry declares may be all that runs here: it is only looked at.
     pub(super) fn of_unit(&self, unit: &Unit, id: &ObjectId, verdict: &Verdict) -> Option<String> {
         let is_elsewhere = matches!(verdict, Verdict::NotReached { .. });

@@ -309,6 +309,29 @@ fn in_sync_drifted_missing_and_never() {
 }
 
 #[test]
+fn a_restore_does_not_take_away_what_was_added() {
+    let (changed, added) = (FieldChange::Changed, FieldChange::Added);
+    for (changes, restore, says) in [
+        (&[changed][..], true, false),
+        (&[changed, added], true, true),
+        (&[added], false, false),
+    ] {
+        let mut world = World::new();
+        world.declare("Deployment.apps/shop/a");
+        let fields: Vec<_> = changes.iter().map(|change| (".spec.x", *change, Some(1))).collect();
+        world.compare("Deployment.apps/shop/a", &fields, &["refloat", "kubectl-edit"]);
+        let found = world.audit();
+        let finding = &found.findings[0];
+        let edit = "kubectl edit deployment.apps/a -n shop --context prod";
+        let remedy = finding.remedy.as_deref().unwrap_or_default();
+        assert_eq!(remedy.starts_with("refloat restore "), restore, "{remedy}");
+        assert!(restore || remedy == edit, "{remedy}");
+        let expected = format!("the restore leaves what was added: {edit} takes it away");
+        assert_eq!(finding.evidence, Vec::from_iter(says.then_some(expected)));
+    }
+}
+
+#[test]
 fn what_was_not_read_is_neither_missing_nor_in_sync() {
     let mut world = World::new();
     world
