@@ -39,13 +39,15 @@ pub struct AuditArgs {
     ///
     /// Only it can tell users, and who deleted an object or removed a field.
     /// With --watch files that are not gzipped are followed.
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Audit")]
+    #[arg(long, value_name = "FILE", help_heading = "Audit")]
     pub audit_log: Vec<PathBuf>,
 
-    /// Exit with 3 for these verdicts only; may be given more than once [default: any]
+    /// Exit with 3 for these verdicts only [default: any]
+    ///
+    /// Several with commas, or the flag more than once.
     ///
     /// What could not be read ends with 3 all the same.
-    #[arg(long, value_name = "VERDICT", num_args = 1.., value_delimiter = ',', value_parser = verdicts(), help_heading = "Audit")]
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts(), help_heading = "Audit")]
     pub fail_on: Vec<String>,
 
     /// Do not end: tell what comes, changes and goes from now on, within 2 s

@@ -39,12 +39,13 @@ pub struct ExportArgs {
 
     /// Audit log of the API server: JSON lines, also gzipped; may be given more
     /// than once
-    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Audit")]
+    #[arg(long, value_name = "FILE", help_heading = "Audit")]
     pub audit_log: Vec<PathBuf>,
 
-    /// What is exported; may be given more than once [default: never-in-git,
-    /// drifted, missing]
-    #[arg(long, value_name = "VERDICT", num_args = 1.., value_delimiter = ',', value_parser = verdicts(), help_heading = "Choice")]
+    /// What is exported [default: never-in-git, drifted, missing]
+    ///
+    /// Several with commas, or the flag more than once.
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts(), help_heading = "Choice")]
     pub verdict: Vec<String>,
 
     /// Only what matches; may be given more than once

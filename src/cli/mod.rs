@@ -138,6 +138,33 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// What comes after a flag's value is no other value of it.
+    #[test]
+    fn a_repository_may_come_after_any_flag() {
+        for line in [
+            "refloat audit --audit-log a --audit-log b REPO",
+            "refloat audit --fail-on missing,drifted REPO",
+            "refloat audit --fail-on missing --fail-on drifted REPO",
+        ] {
+            let Ok(Command::Audit(args)) = parsed(line).map(|cli| cli.command) else {
+                panic!("{line}");
+            };
+            assert_eq!(args.source.repo, "REPO", "{line}");
+            assert_eq!(args.audit_log.len() + args.fail_on.len(), 2, "{line}");
+        }
+        for line in [
+            "refloat export --audit-log a --audit-log b REPO",
+            "refloat export --verdict missing,drifted REPO",
+        ] {
+            let Ok(Command::Export(args)) = parsed(line).map(|cli| cli.command) else {
+                panic!("{line}");
+            };
+            assert_eq!(args.source.repo, "REPO", "{line}");
+            assert_eq!(args.audit_log.len() + args.verdict.len(), 2, "{line}");
+        }
+        assert!(parsed("refloat audit REPO --audit-log a b").is_err());
+    }
+
     #[test]
     fn every_help_fits_80_columns() {
         for name in [
@@ -626,16 +653,17 @@ mod tests {
 
                   Dry runs change nothing, but they need the right to patch and update.
 
-              --audit-log <FILE>...
+              --audit-log <FILE>
                   Audit log of the API server: JSON lines, also gzipped; may be given
                   more than once
 
                   Only it can tell users, and who deleted an object or removed a field.
                   With --watch files that are not gzipped are followed.
 
-              --fail-on <VERDICT>...
-                  Exit with 3 for these verdicts only; may be given more than once
-                  [default: any]
+              --fail-on <VERDICT>
+                  Exit with 3 for these verdicts only [default: any]
+
+                  Several with commas, or the flag more than once.
 
                   What could not be read ends with 3 all the same.
 
