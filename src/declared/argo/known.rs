@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{App, ClusterParams, GROUP, NAMESPACE};
 use crate::declared::Options;
+use crate::error::printable;
 use crate::object::{ObjectId, Place, Problem};
 
 /// Kind of projects.
@@ -130,8 +131,19 @@ impl Known {
         let is_there = |id: &ObjectId| self.given.get(id).is_some_and(Option::is_some);
         let told = self.wanted_objects.iter().filter(|(id, _)| is_there(id) && counts(id));
         let message = "nobody declares it: what was given, or is in the cluster, says how Applications are restored";
-        told.map(|(id, by)| Problem::note(by.clone(), message).of(id.clone()))
-            .collect()
+        let mut remarks: Vec<Problem> = told
+            .map(|(id, by)| Problem::note(by.clone(), message).of(id.clone()))
+            .collect();
+        let settings = ObjectId::new("", "ConfigMap", Some(self.namespace()), CONFIG);
+        // Where no Application is, nothing goes by them.
+        let by = self.wanted_objects.first_key_value().map(|(_, by)| by.clone());
+        let wrong = self.settings().and_then(|(_, data)| Tracking::from_config(data).1);
+        remarks.extend(
+            wrong
+                .zip(by)
+                .map(|(wrong, by)| Problem::warning(by, printable(&wrong.to_string())).of(settings)),
+        );
+        remarks
     }
 
     /// The settings, with the namespace that they are in.

@@ -147,7 +147,10 @@ impl App {
             )));
         }
         let project = match known.project(&app.project) {
-            Some(project) => project.map_err(|errors| never(&errors))?,
+            Some(project) => project.map_err(|errors| match never(&errors) {
+                Lack::Never(why, hint) => Lack::Never(format!("its project {}: {why}", printable(&app.project)), hint),
+                other => other,
+            })?,
             None if !last => return Err(Lack::Yet),
             None => {
                 let id = known.project_id(&app.project);

@@ -194,6 +194,41 @@ fn what_is_given_goes_before_what_the_cluster_knows() {
     );
 }
 
+/// What is wrong with what Applications go by is told as such.
+#[test]
+fn wrong_settings_and_projects_are_told() {
+    let settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm, namespace: argocd}\ndata: {application.resourceTrackingMethod: nonsense}\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/settings.yaml", settings),
+        (
+            "clusters/prod/wrong.yaml",
+            &format!("{}---\n{}", application("wrong", "odd", ""), project("odd", "7")),
+        ),
+        ("clusters/prod/free.yaml", &application("free", "default", "")),
+        ("free/map.yaml", &map("free", "")),
+    ]);
+    let set = load_with(
+        &repo,
+        "clusters/prod",
+        Options {
+            inputs: Known::new(),
+            ..Options::default()
+        },
+    );
+    let told = problems(&set);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    let nothing = "Application/argocd/wrong: nothing of this Application is restored: its project odd: spec.destinations[0].namespace: is a number";
+    assert!(told.iter().any(|one| one.contains(nothing)), "{told:#?}");
+    let method =
+        "ConfigMap/argocd/argocd-cm: data.application.resourceTrackingMethod: \"nonsense\" is no tracking method";
+    assert!(told.iter().any(|one| one.contains(method)), "{told:#?}");
+    let annotations = objects(&set)["ConfigMap/shop/free"]["metadata"]["annotations"].clone();
+    assert!(
+        annotations["argocd.argoproj.io/tracking-id"].is_string(),
+        "as Argo CD does"
+    );
+}
+
 /// Two Applications, `one` and `two`, that declare the same object, with these options of a sync.
 fn sharing(one: &str, two: &str) -> (Vec<String>, Vec<String>) {
     let repo = Repo::with(&[
