@@ -42,6 +42,11 @@ pub enum Event {
         /// When.
         at: Duration,
     },
+    /// A hook did what it is for, and its object is going to be deleted.
+    Done {
+        /// The step.
+        step: NodeIndex,
+    },
     /// A step came to its end.
     Settled {
         /// The step.

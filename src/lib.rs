@@ -7,6 +7,7 @@
 //!                        cluster::facts → Facts       ├ plan::build → Plan → engine::run → Outcomes → report → exit code
 //! plan      the same line, stopped at Plan            ┘
 //!           releases: + what Helm keeps of them, where the target knows none → plan::record_releases
+//!           hooks: + what ran before (as records of releases and the Lease tell) → what is not run again, what is deleted once done
 //!           rolling back: + DeclaredSet of the revision before → plan::prune, + what engines sync → plan::suspend
 //! resume    cluster::engines → what engines sync → plan::resume → Plan → engine::run → report → exit code
 //! render    source@rev → declared::load → DeclaredSet → one YAML stream

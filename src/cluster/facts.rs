@@ -9,7 +9,7 @@ use super::wire::Trouble;
 use super::{Cluster, Endpoint, foreign};
 use crate::error::Failure;
 use crate::object::{
-    Declared, DeclaredSet, ExistingObject, FactGap, Facts, GroupKind, ObjectId, ServedKind, ServedKinds,
+    Declared, DeclaredSet, ExistingObject, FactGap, Facts, GroupKind, Health, ObjectId, ServedKind, ServedKinds, assess,
 };
 
 /// Kinds that declared objects refer to by name: what exists of them counts as present. (group, kind)
@@ -74,9 +74,9 @@ impl Cluster {
     pub async fn facts(&self, set: &DeclaredSet, options: FactsOptions) -> Result<Facts, Failure> {
         let (kinds, mut gaps) = self.discover().await?;
         let declared: BTreeMap<&ObjectId, &Declared> = set.objects.iter().map(|object| (&object.id, object)).collect();
-        let (lists, record, engines, (denied, rights_gaps)) = tokio::join!(
+        let (lists, noted, engines, (denied, rights_gaps)) = tokio::join!(
             self.lists(&declared, &kinds, options.foreign),
-            self.record(),
+            self.noted(),
             self.engines(&kinds),
             async {
                 if options.rights {
@@ -87,12 +87,14 @@ impl Cluster {
             },
         );
         let (lists, list_gaps) = lists;
+        let (record, ran) = noted.map_or((None, BTreeSet::new()), |(record, ran)| (Some(record), ran));
         let (engines, engine_gaps) = engines;
         gaps.extend(list_gaps);
         gaps.extend(engine_gaps);
         gaps.extend(rights_gaps);
         let mut existing = existing(&declared, &lists);
         self.replicas(&lists, &kinds, &mut existing).await;
+        self.failed_hooks(&declared, &kinds, &mut existing).await;
         if options.dry_run {
             self.dry_run(&declared, &kinds, &mut existing).await;
         }
@@ -118,6 +120,8 @@ impl Cluster {
             engines,
             record,
             recorded: BTreeMap::new(),
+            deployed: BTreeSet::new(),
+            ran,
             denied,
             gaps,
         })
@@ -216,6 +220,27 @@ impl Cluster {
         }
     }
 
+    /// Asks which of the hooks that are there failed, and are to be deleted before they run again.
+    async fn failed_hooks(
+        &self,
+        declared: &BTreeMap<&ObjectId, &Declared>,
+        kinds: &ServedKinds,
+        existing: &mut BTreeMap<ObjectId, ExistingObject>,
+    ) {
+        let runs = |id: &&ObjectId| id.is("batch", "Job") || id.is("", "Pod");
+        let goes = |id: &&ObjectId| {
+            let policy = declared.get(id).and_then(|one| one.hook_policy());
+            policy.is_some_and(|policy| policy.before)
+        };
+        let hooks = existing.keys().filter(runs).filter(goes);
+        let (found, _) = self.get_all(kinds, hooks.cloned()).await;
+        for (id, live) in &found {
+            if let Some(object) = existing.get_mut(id) {
+                object.failed = assess(live).health == Health::Failed;
+            }
+        }
+    }
+
     async fn dry_run(
         &self,
         declared: &BTreeMap<&ObjectId, &Declared>,
@@ -278,6 +303,7 @@ fn existing(declared: &BTreeMap<&ObjectId, &Declared>, lists: &Lists) -> BTreeMa
                 terminating: metadata.deletion_timestamp.is_some(),
                 managers: others.cloned().collect(),
                 replicas: None,
+                failed: false,
                 change: None,
             },
         );

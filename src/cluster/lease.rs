@@ -10,7 +10,7 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -30,7 +30,8 @@ const ENTRY: &str = "refloat.dev/entry";
 const REVISION: &str = "refloat.dev/revision";
 /// The commit that was restored before that one: what it declared may still be there.
 const BEFORE: &str = "refloat.dev/revision-before";
-/// Jobs that this restore saw complete, `namespace/name`, joined by commas.
+/// Jobs that this restore saw complete, `namespace/name`, and other hooks that it deleted since, `Kind.group/namespace/name`, joined by
+/// commas.
 const COMPLETED: &str = "refloat.dev/completed-jobs";
 
 /// Why the Lease could not be had.
@@ -75,34 +76,64 @@ pub struct Lease {
     lost: watch::Receiver<Option<String>>,
     renewing: JoinHandle<()>,
     completed: Completed,
+    /// Something was noted.
+    noted: Arc<Notify>,
 }
 
-/// Jobs that this restore saw complete, as the annotation has them.
+/// What this restore saw done and does not do again, as the annotation has it.
 #[derive(Debug, Clone, Default)]
-struct Completed(Arc<Mutex<BTreeSet<String>>>);
+struct Completed(Arc<Mutex<BTreeSet<ObjectId>>>);
 
 impl Completed {
     /// What an earlier run of the same restore noted; nothing of another commit or entry.
     fn of(found: Option<&Found>, record: &RestoreRecord) -> Self {
         let annotations = found.map(|found| &found.metadata.annotations);
         let same = annotations.and_then(recorded);
-        let same = same.is_some_and(|earlier| earlier.same_place(record) && earlier.revision == record.revision);
-        let noted = annotations.filter(|_| same).and_then(|all| all.get(COMPLETED));
-        let names = noted
-            .into_iter()
-            .flat_map(|text| text.split(','))
-            .filter(|name| !name.is_empty());
-        Self(Arc::new(Mutex::new(names.map(str::to_owned).collect())))
+        let same = same.is_some_and(|earlier| earlier.same_restore(record));
+        let noted = annotations.filter(|_| same).map(done).unwrap_or_default();
+        Self(Arc::new(Mutex::new(noted)))
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeSet<ObjectId>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The annotation's value.
     fn text(&self) -> String {
-        self.all().iter().cloned().collect::<Vec<_>>().join(",")
+        let all = self.all();
+        let names = all.iter().map(|id| match (id.is("batch", "Job"), &id.namespace) {
+            (true, Some(namespace)) => format!("{namespace}/{}", id.name),
+            (_, namespace) => format!(
+                "{}/{}/{}",
+                id.group_kind(),
+                namespace.as_deref().unwrap_or_default(),
+                id.name
+            ),
+        });
+        names.collect::<Vec<_>>().join(",")
     }
+}
+
+/// What the annotation names.
+fn done(annotations: &Texts) -> BTreeSet<ObjectId> {
+    let noted = annotations.get(COMPLETED).map(String::as_str).unwrap_or_default();
+    let id = |name: &str| {
+        let parts: Vec<&str> = name.split('/').collect();
+        match parts[..] {
+            [namespace, name] => Some(ObjectId::new("batch", "Job", Some(namespace), name)),
+            [kind, namespace, name] => {
+                let (kind, group) = kind.split_once('.').unwrap_or((kind, ""));
+                Some(ObjectId::new(
+                    group,
+                    kind,
+                    Some(namespace).filter(|name| !name.is_empty()),
+                    name,
+                ))
+            }
+            _ => None,
+        }
+    };
+    noted.split(',').filter_map(id).collect()
 }
 
 fn recorded(annotations: &Texts) -> Option<RestoreRecord> {
@@ -197,31 +228,35 @@ impl Lease {
 
     fn hold(cluster: &Cluster, holder: &str, version: String, completed: Completed) -> Self {
         let (tell, lost) = watch::channel(None);
-        let renewing = renew(cluster.clone(), holder.to_owned(), version, completed.clone(), tell);
-        let renewing = tokio::spawn(renewing);
+        let noted = Arc::new(Notify::new());
+        let renewing = Renewing {
+            cluster: cluster.clone(),
+            holder: holder.to_owned(),
+            version,
+            completed: completed.clone(),
+            noted: noted.clone(),
+        };
+        let renewing = tokio::spawn(renewing.run(tell));
         Self {
             cluster: cluster.clone(),
             holder: holder.to_owned(),
             lost,
             renewing,
             completed,
+            noted,
         }
     }
 
-    /// The Jobs that an earlier run of this restore (same repository, entry and commit) saw complete.
-    pub fn completed_jobs(&self) -> BTreeSet<ObjectId> {
-        let id = |name: &String| {
-            let (namespace, name) = name.split_once('/')?;
-            Some(ObjectId::new("batch", "Job", Some(namespace), name))
-        };
-        self.completed.all().iter().filter_map(id).collect()
+    /// What an earlier run of this restore (same repository, entry and commit) saw done.
+    pub fn done(&self) -> BTreeSet<ObjectId> {
+        self.completed.all().clone()
     }
 
-    /// Notes that a Job completed, so that it is not run again should this restore be continued, even where its
-    /// `ttlSecondsAfterFinished` has removed it by then. Written with the next renewal.
-    pub fn job_completed(&self, id: &ObjectId) {
-        if let Some(namespace) = id.namespace.as_ref().filter(|_| id.is("batch", "Job")) {
-            self.completed.all().insert(format!("{namespace}/{}", id.name));
+    /// Notes that a Job completed, or a hook whose object goes, so that it is not run again should this restore be continued, even
+    /// where it is not there any more by then. Written at once.
+    pub fn note_done(&self, id: &ObjectId) {
+        if self.completed.all().insert(id.clone()) {
+            self.noted.notify_one();
         }
     }
 
@@ -291,7 +326,13 @@ impl Cluster {
 
     /// What an earlier restore noted; `None` if there was none or it may not be read.
     pub async fn record(&self) -> Option<RestoreRecord> {
-        recorded(&self.lease().await.ok()??.metadata.annotations)
+        Some(self.noted().await?.0)
+    }
+
+    /// Likewise, with what it saw done.
+    pub(super) async fn noted(&self) -> Option<(RestoreRecord, BTreeSet<ObjectId>)> {
+        let annotations = self.lease().await.ok()??.metadata.annotations;
+        Some((recorded(&annotations)?, done(&annotations)))
     }
 }
 
@@ -340,29 +381,36 @@ fn micro(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// Renews until the Lease is lost, then says why.
-async fn renew(
+/// What renews the Lease.
+struct Renewing {
     cluster: Cluster,
     holder: String,
-    mut version: String,
+    version: String,
     completed: Completed,
-    tell: watch::Sender<Option<String>>,
-) {
-    let mut renewed = Instant::now();
-    loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        let reason = match renew_once(&cluster, &holder, &version, &completed.text()).await {
-            Ok(next) => {
-                version = next;
-                renewed = Instant::now();
-                continue;
-            }
-            Err(Lost::Taken(by)) => format!("the Lease kube-system/refloat was taken by {by}"),
-            Err(Lost::Perhaps(_)) if renewed.elapsed() + RENEW_EVERY < DURATION => continue,
-            Err(Lost::Perhaps(why)) => format!("the Lease kube-system/refloat could not be renewed: {why}"),
-        };
-        let _ = tell.send(Some(reason));
-        return;
+    noted: Arc<Notify>,
+}
+
+impl Renewing {
+    /// Renews until the Lease is lost, then says why.
+    async fn run(mut self, tell: watch::Sender<Option<String>>) {
+        let mut renewed = Instant::now();
+        loop {
+            // What was noted is written at once: its object may be gone in a moment.
+            let _ = tokio::time::timeout(RENEW_EVERY, self.noted.notified()).await;
+            let noted = self.completed.text();
+            let reason = match renew_once(&self.cluster, &self.holder, &self.version, &noted).await {
+                Ok(next) => {
+                    self.version = next;
+                    renewed = Instant::now();
+                    continue;
+                }
+                Err(Lost::Taken(by)) => format!("the Lease kube-system/refloat was taken by {by}"),
+                Err(Lost::Perhaps(_)) if renewed.elapsed() + RENEW_EVERY < DURATION => continue,
+                Err(Lost::Perhaps(why)) => format!("the Lease kube-system/refloat could not be renewed: {why}"),
+            };
+            let _ = tell.send(Some(reason));
+            return;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, ConnectOptions, FactsOptions};
 use crate::control_plane::{self, ControlPlane, Sources};
 use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
-use crate::object::GroupKind;
+use crate::object::{GroupKind, Readiness};
 use crate::plan::{self, PlanOptions};
 use crate::report::{self, Verified};
 
@@ -156,7 +156,12 @@ async fn check(
         rights: false,
         foreign: false,
     };
-    let facts = cluster.facts(&prepared.set, asked).await?;
+    let mut facts = cluster.facts(&prepared.set, asked).await?;
+    let done = summary
+        .outcomes
+        .iter()
+        .filter(|(_, one)| one.readiness == Readiness::Done);
+    facts.ran = done.map(|(id, _)| id.clone()).collect();
     let plan = Arc::new(plan::build(&prepared.set, &facts, options)?);
     let set = prepared.set.clone();
     let again = Prepared {

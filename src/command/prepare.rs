@@ -124,6 +124,10 @@ async fn gather(
     engines::of_repository(&set, &addresses, &mut facts.engines);
     releases::take_values(&mut set, &mut facts, cluster).await;
     releases::look_up(&set, &mut facts, cluster).await;
+    let own = declare::record(&set);
+    if !facts.record.as_ref().is_some_and(|record| record.same_restore(&own)) {
+        facts.ran.clear();
+    }
     Ok((set, facts))
 }
 
@@ -209,6 +213,7 @@ pub(super) fn plan_options(namespace: &str, selection: &SelectionArgs, change: &
             ModeArg::Auto => Mode::Auto,
         },
         old_cluster_is_gone: change.old_cluster_is_gone,
+        forgets: false,
         played: None,
     }
 }

@@ -1,13 +1,13 @@
 //! What runs that were killed left of releases: a record that its engine does not know of, or objects without a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::declared::helm;
-use crate::object::{DeclaredSet, Facts, ObjectId, ReleaseRecord, Scope, Unit};
+use crate::object::{Declared, DeclaredSet, Facts, ObjectId, ReleaseRecord, Scope, Unit, UnitIndex};
 use crate::plan;
 
 /// Has the records that are to be made tell of what the target has, where a chart makes values anew at each rendering: an object that
@@ -71,6 +71,28 @@ pub(super) async fn look_up(set: &DeclaredSet, facts: &mut Facts, cluster: &Clus
         (id, status)
     });
     facts.recorded = recorded.collect();
+    facts.deployed = deployed(set, facts, cluster).await;
+}
+
+/// The releases of which hooks are not there and that Helm has installed, by the records of their first revisions.
+async fn deployed(set: &DeclaredSet, facts: &mut Facts, cluster: &Cluster) -> BTreeSet<ObjectId> {
+    let is_gone = |one: &&Declared| one.hook_policy().is_some() && !facts.existing.contains_key(&one.id);
+    let units: BTreeSet<UnitIndex> = set.objects.iter().filter(is_gone).map(|one| one.unit).collect();
+    let mut records: BTreeMap<ObjectId, ObjectId> = BTreeMap::new();
+    for record in units.iter().filter_map(|unit| set.units.get(unit.0)?.record.as_ref()) {
+        let first = record.secret.id();
+        for revision in plan::revisions(record, facts) {
+            let name = format!("sh.helm.release.v1.{}.v{revision}", record.release);
+            records.insert(ObjectId { name, ..first.clone() }, first.clone());
+        }
+    }
+    let (found, gaps) = cluster.get_all(&facts.kinds, records.keys().cloned()).await;
+    facts.gaps.extend(gaps);
+    let is_deployed = |live: &Value| live["metadata"]["labels"]["status"] == "deployed";
+    let deployed = records
+        .into_iter()
+        .filter(|(id, _)| found.get(id).is_some_and(is_deployed));
+    deployed.map(|(_, first)| first).collect()
 }
 
 /// Whether the engine of a unit knows nothing of its release, for want of the unit's object or of what that is to tell.

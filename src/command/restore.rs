@@ -15,7 +15,7 @@ use crate::engine;
 use crate::error::{Exit, Failure, Kind};
 use crate::event::{Event, Summary};
 use crate::object::{ExistingChange, ExistingObject, ObjectId, Readiness, RestoreRecord};
-use crate::plan::{Mode, NoteKind, Plan};
+use crate::plan::{Mode, NoteKind, Plan, PlanOptions};
 use crate::report;
 
 /// Giving the Lease back must not hold up the prompt where the server is gone.
@@ -25,11 +25,14 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     let mut console = Console::new(args.output);
     engines::check_mode(args)?;
     let cluster = prepare::connect(&args.target).await?;
-    let mut options = prepare::plan_options(
-        prepare::namespace(&args.source, &cluster),
-        &args.selection,
-        &args.change,
-    );
+    let mut options = PlanOptions {
+        forgets: args.right.no_lease,
+        ..prepare::plan_options(
+            prepare::namespace(&args.source, &cluster),
+            &args.selection,
+            &args.change,
+        )
+    };
     let mut prepared =
         prepare::prepare_rollback(&args.source, &args.rollback, &mut options, &cluster, &mut console).await?;
     if args.dry_run {
@@ -61,6 +64,15 @@ pub(super) async fn run(args: &RestoreArgs) -> Result<Exit, Failure> {
     } else {
         Some(take_lease(&cluster, &record).await?)
     };
+    // What another run did while this one was asked about.
+    if let Some(done) = lease
+        .as_ref()
+        .map(Lease::done)
+        .filter(|done| *done != prepared.facts.ran)
+    {
+        prepared.facts.ran = done;
+        prepared.plan_again(&options)?;
+    }
     let walked = walk(
         &prepared,
         &cluster,
@@ -160,10 +172,21 @@ pub(super) async fn walk(
         soft_wait: run.soft_wait,
         strict,
         known: existing.iter().map(version).collect(),
-        completed: lease.map(Lease::completed_jobs).unwrap_or_default(),
         ..engine::Options::default()
     };
     run_plan(&prepared.plan, cluster, options, lease, console).await
+}
+
+/// What an event says is done and not to be done again: a Job, a hook whose object goes.
+fn done<'p>(plan: &'p Plan, event: &Event) -> Option<&'p ObjectId> {
+    match event {
+        Event::Done { step } => plan.step(*step).map(|step| &step.id),
+        Event::Settled { step, outcome, .. } if outcome.readiness == Readiness::Current => {
+            let id = &plan.step(*step)?.id;
+            id.is("batch", "Job").then_some(id)
+        }
+        _ => None,
+    }
 }
 
 /// Likewise, of any plan.
@@ -189,11 +212,8 @@ pub(super) async fn run_plan(
         }
     };
     let ended = engine::run(Arc::clone(plan), cluster, options, interrupts, lost, |event| {
-        if let (Some(lease), Event::Settled { step, outcome, .. }) = (lease, &event)
-            && outcome.readiness == Readiness::Current
-            && let Some(step) = plan.step(*step)
-        {
-            lease.job_completed(&step.id);
+        if let (Some(lease), Some(id)) = (lease, done(plan, &event)) {
+            lease.note_done(id);
         }
         console.event(plan, &event);
     })

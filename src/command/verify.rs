@@ -8,7 +8,8 @@ use crate::cluster::{Cluster, Endpoint};
 use crate::error::{Failure, Kind};
 use crate::event::Summary;
 use crate::object::{
-    Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, SkipReason, builtin::builtin, differences,
+    Action, ExistingChange, Facts, GroupKind, Manifest, ObjectId, Outcome, Readiness, SkipReason, builtin::builtin,
+    differences,
 };
 use crate::plan::{Plan, Step, StepAction, Target};
 use crate::report::Verified;
@@ -26,7 +27,8 @@ struct Sent<'p> {
 pub(super) async fn verify(plan: &Plan, summary: &Summary, cluster: &Cluster) -> Result<Verified, Failure> {
     let mut by_kind: BTreeMap<(GroupKind, String), Sent<'_>> = BTreeMap::new();
     for (step, (_, outcome)) in plan.steps.iter().zip(&summary.outcomes) {
-        let sent = !matches!(outcome.action, Action::Failed(_) | Action::Skipped(_));
+        let sent =
+            !matches!(outcome.action, Action::Failed(_) | Action::Skipped(_)) && outcome.readiness != Readiness::Done;
         if let (
             StepAction::Apply {
                 manifest,
@@ -144,19 +146,21 @@ pub(super) fn changed(first: &Summary, facts: &Facts, second: &Summary) -> Vec<O
             Some(Some(ExistingChange::None))
         )
     };
-    let before: BTreeMap<&ObjectId, &Action> = first
-        .outcomes
-        .iter()
-        .map(|(id, outcome)| (id, &outcome.action))
-        .collect();
+    let before: BTreeMap<&ObjectId, &Outcome> = first.outcomes.iter().map(|(id, outcome)| (id, outcome)).collect();
+    let failed = |id: &ObjectId| matches!(before.get(id).map(|one| &one.readiness), Some(Readiness::Failed(_)));
     let left = |id: &ObjectId, action: &Action| match action {
         Action::Unchanged | Action::Awaited | Action::Skipped(SkipReason::Generated) => true,
         // What was refused or skipped the first time is so again.
         Action::Failed(_) | Action::Skipped(_) => {
-            matches!(before.get(id), Some(Action::Failed(_) | Action::Skipped(_)))
+            matches!(
+                before.get(id).map(|one| &one.action),
+                Some(Action::Failed(_) | Action::Skipped(_))
+            )
         }
         Action::Configured => same(id),
-        Action::Created | Action::Recreated | Action::Deleted | Action::Suspended | Action::Resumed => false,
+        // A hook that failed runs again.
+        Action::Recreated => failed(id),
+        Action::Created | Action::Deleted | Action::Suspended | Action::Resumed => false,
     };
     let outcomes = second
         .outcomes

@@ -46,6 +46,10 @@ impl Machine<'_> {
             texts.push(self.ring(*index, &mut next));
         }
         for (index, text) in left.into_iter().zip(texts) {
+            if self.node(index).kept.is_some() {
+                self.stays(index, None);
+                continue;
+            }
             let action = Action::Skipped(SkipReason::Stalled(text));
             self.settle(index, action, Readiness::NotWaitedFor);
         }
@@ -141,6 +145,7 @@ impl Machine<'_> {
     pub(super) fn leave(&mut self, index: u32, reason: &str) {
         let node = self.node(index);
         match node.phase {
+            _ if node.kept.is_some() => self.stays(index, None),
             Phase::Written => self.ready(index, Readiness::NotWaitedFor),
             _ if node.accepted => self.settle(index, Action::Deleted, Readiness::NotWaitedFor),
             Phase::Deleting if self.removes(index) => {

@@ -21,9 +21,6 @@ pub struct Options {
     pub soft_wait: Duration,
     /// How long after the last workload or CRD became ready a kind may take to be served.
     pub served_wait: Duration,
-    /// Jobs that an earlier run of the same restore saw complete: they are not sent again, even where their
-    /// `ttlSecondsAfterFinished` has removed them meanwhile.
-    pub completed: BTreeSet<ObjectId>,
     /// Unknown and duplicate fields are refused by the server instead of warned of (`--strict`).
     pub strict: bool,
     /// Resource versions that objects are known to have, to tell "unchanged" from "configured".
@@ -41,7 +38,6 @@ impl Default for Options {
             timeout: Duration::from_secs(600),
             soft_wait: Duration::from_secs(60),
             served_wait: Duration::from_secs(10),
-            completed: BTreeSet::new(),
             strict: false,
             known: BTreeMap::new(),
             as_declared: BTreeSet::new(),
@@ -101,7 +97,7 @@ pub enum Answer {
     Held(Box<Self>, String),
     /// A deletion: it is not there any more.
     Gone,
-    /// A deletion of a [`StepAction::Delete`](crate::plan::StepAction::Delete) was accepted, and the object is on its way out.
+    /// A deletion for good was accepted, and the object is on its way out.
     Leaving(String),
     /// The server will not have it, however often it is sent.
     Refused {
@@ -165,11 +161,15 @@ pub enum Command {
         /// As what.
         how: How,
     },
-    /// Delete the object of a step, to make it anew or for good. [`Answer::Gone`] once it is not there any more; while it is,
-    /// [`Answer::Retry`] if it is to be made anew, [`Answer::Leaving`] else.
+    /// Delete the object of a step. [`Answer::Gone`] once it is not there any more; while it is, [`Answer::Retry`] if it is to be made
+    /// anew, [`Answer::Leaving`] else.
     Delete {
         /// The step.
         step: NodeIndex,
+        /// Only the object with this uid; whichever is there, if it is not known.
+        uid: Option<String>,
+        /// It is not to be made anew.
+        for_good: bool,
         /// Leave what belongs to it (the pods of a StatefulSet).
         orphan: bool,
     },

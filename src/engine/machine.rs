@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use super::cleaning::Kept;
 use super::flow::Flow;
 use super::input::{Command, Input, Options, Sighting};
 use super::serving::Serving;
@@ -34,6 +35,8 @@ pub(super) enum Phase {
     Retrying,
     /// In the cluster, not ready.
     Written,
+    /// A hook that is done: its object is to be deleted, and it is settled once that is gone.
+    Kept,
     /// Free; someone else makes it.
     Awaiting,
     /// At its end.
@@ -54,6 +57,8 @@ pub(super) struct Node {
     pub(super) recreates: bool,
     /// The next request is a deletion.
     pub(super) deletes: bool,
+    /// It is a hook that is done: what it came to.
+    pub(super) kept: Option<Kept>,
     /// The server took the deletion of an object that goes for good.
     pub(super) accepted: bool,
     /// When it has to be ready.
@@ -91,6 +96,7 @@ impl Node {
             tries: 0,
             recreates: false,
             deletes: false,
+            kept: None,
             accepted: false,
             deadline: None,
             target,
@@ -129,6 +135,8 @@ pub struct Machine<'p> {
     pub(super) nodes: Vec<Node>,
     pub(super) waits: Waits<'p>,
     steps_of: HashMap<&'p ObjectId, u32>,
+    /// Hooks, by the gate after which their objects are deleted.
+    pub(super) cleaned: HashMap<u32, Vec<u32>>,
     counts: [usize; Phase::Settled as usize + 1],
     /// Steps that are not settled.
     pub(super) remaining: usize,
@@ -159,6 +167,12 @@ impl<'p> Machine<'p> {
         let targets = plan.steps.iter().map(|step| step.target.clone());
         let gates = plan.gates.iter().map(|_| None);
         let nodes: Vec<Node> = targets.chain(gates).map(Node::new).collect();
+        let mut cleaned: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (index, step) in (0..).zip(&plan.steps) {
+            if let Some(gate) = step.cleanup.as_ref().and_then(|cleanup| cleanup.succeeded) {
+                cleaned.entry(gate.0).or_default().push(index);
+            }
+        }
         let mut counts = [0; Phase::Settled as usize + 1];
         counts[Phase::Waiting as usize] = nodes.len();
         Self {
@@ -167,6 +181,7 @@ impl<'p> Machine<'p> {
             started: Duration::ZERO,
             waits: Waits::new(plan),
             steps_of: (0..).zip(&plan.steps).map(|(index, step)| (&step.id, index)).collect(),
+            cleaned,
             counts,
             remaining: plan.steps.len(),
             queue: BTreeSet::new(),
@@ -299,8 +314,14 @@ impl<'p> Machine<'p> {
 
     /// A step's end.
     pub(super) fn settle(&mut self, index: u32, action: Action, readiness: Readiness) {
+        if self.keeps(index, &action, &readiness) {
+            return;
+        }
         let now = self.now;
-        let is_fine = matches!(readiness, Readiness::Current | Readiness::NotWaitedFor);
+        let is_fine = matches!(
+            readiness,
+            Readiness::Current | Readiness::Done | Readiness::NotWaitedFor
+        );
         self.close_since(index);
         self.queue.remove(&index);
         self.softly.remove(&index);
@@ -308,7 +329,7 @@ impl<'p> Machine<'p> {
         self.remaining -= 1;
         let node = self.node_mut(index);
         node.seen = None;
-        node.times.settled = Some(now);
+        node.times.settled.get_or_insert(now);
         let outcome = Outcome {
             action,
             readiness,

@@ -3,6 +3,7 @@
 //! The core is a [`Machine`]: what happened goes in, what to do comes out, and no clock, network or task is inside. [`run`] is what is around it.
 
 pub mod backoff;
+mod cleaning;
 mod ending;
 pub mod flow;
 mod hand_over;

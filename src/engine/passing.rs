@@ -30,21 +30,22 @@ impl Machine<'_> {
         if index as usize >= self.plan.steps.len() {
             self.set_phase(index, Phase::Settled);
             self.marks.extend([(index, Mark::Ready), (index, Mark::Over)]);
-            return;
+            return self.passed(index);
         }
         let now = self.now;
         self.node_mut(index).times.free = Some(now);
         let step = self.step(index);
         match &step.action {
             StepAction::Await(_) => self.wait_for_another(index),
-            StepAction::Apply { .. } if step.id.is("batch", "Job") && self.options.completed.contains(&step.id) => {
-                self.settle(index, Action::Unchanged, Readiness::Current);
-            }
+            StepAction::Done { left, .. } => self.done_before(index, left.as_ref()),
             _ if self.node(index).target.is_none() => {
                 self.set_phase(index, Phase::Unserved);
                 self.want_discovery();
             }
-            _ => self.enqueue(index),
+            _ => {
+                self.begin_anew(index);
+                self.enqueue(index);
+            }
         }
     }
 
@@ -124,6 +125,7 @@ impl Machine<'_> {
             self.node_mut(index).blame = blame;
             self.set_phase(index, Phase::Settled);
             self.marks.push_back((index, Mark::Over));
+            self.never_passed(index);
         } else {
             let reason = blame.map_or_else(
                 || SkipReason::Stalled("what it waits for did not come".to_owned()),

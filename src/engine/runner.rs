@@ -129,7 +129,12 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
     fn obey(&mut self, command: Command, machine: &Machine<'_>) {
         match command {
             Command::Send { step, how, .. } => self.send(step, machine.target(step), how),
-            Command::Delete { step, orphan } => self.delete(step, machine.target(step), orphan),
+            Command::Delete {
+                step,
+                uid,
+                for_good,
+                orphan,
+            } => self.delete(step, machine.target(step), uid.map(|uid| (uid, for_good)), orphan),
             Command::Watch(target) => self.watch(&target),
             Command::Discover => self.discover(),
             Command::WakeAt(at) => self.wake = Some(self.began + at),
@@ -157,19 +162,23 @@ impl<'c, E: FnMut(Event)> World<'c, E> {
         self.steps.insert(task.id(), step);
     }
 
-    fn delete(&mut self, step: NodeIndex, target: Option<&Target>, orphan: bool) {
+    /// `known`: the uid of what is to go, and whether it is not to be made anew.
+    fn delete(&mut self, step: NodeIndex, target: Option<&Target>, known: Option<(String, bool)>, orphan: bool) {
         let (cluster, plan) = (self.cluster.clone(), Arc::clone(&self.plan));
         let (at, doomed) = (target.map(endpoint), self.doomed.get(&step).cloned());
         let task = self.requests.spawn(async move {
             match (plan.step(step), at) {
-                (Some(known), Some(at)) => {
-                    if let StepAction::Delete { uid, .. } = &known.action {
-                        let (answer, sent) = remove(&cluster, &at, &known.id, uid, doomed.is_some()).await;
-                        return (step, answer, sent.then(|| uid.clone()));
+                (Some(of), Some(at)) => match known {
+                    Some((uid, true)) => {
+                        let (answer, sent) = remove(&cluster, &at, &of.id, &uid, doomed.is_some()).await;
+                        (step, answer, sent.then_some(uid))
                     }
-                    let (answer, uid) = delete(&cluster, &at, &known.id, doomed, orphan).await;
-                    (step, answer, uid)
-                }
+                    known => {
+                        let doomed = doomed.or(known.map(|(uid, _)| uid));
+                        let (answer, uid) = delete(&cluster, &at, &of.id, doomed, orphan).await;
+                        (step, answer, uid)
+                    }
+                },
                 _ => (step, unreachable_step(), None),
             }
         });

@@ -28,9 +28,9 @@ impl Machine<'_> {
 
     pub(super) fn gone(&mut self, id: &ObjectId, uid: &str) {
         let Some(index) = self.step_of(id) else { return };
-        if let StepAction::Delete { uid: doomed, .. } = &self.step(index).action {
+        if self.removes(index) || self.node(index).kept.is_some() {
             // While a request is in flight, its answer tells.
-            if doomed == uid && self.node(index).phase == Phase::Retrying {
+            if self.is_doomed(index, uid) && self.node(index).phase == Phase::Retrying {
                 self.deleted(index);
             }
             return;
@@ -237,6 +237,7 @@ impl Machine<'_> {
             (StepAction::Await(who), _) if node.said.is_empty() => who.clone(),
             (_, Phase::InFlight) if node.said.is_empty() => "not answered yet".to_owned(),
             (StepAction::Delete { .. }, _) if node.said.is_empty() => "being deleted".to_owned(),
+            _ if node.kept.is_some() => "being deleted, since it is done".to_owned(),
             (StepAction::Apply { .. }, Phase::Deleting) => "being deleted to be made anew".to_owned(),
             _ if node.said.is_empty() => "not ready yet".to_owned(),
             _ => node.said.clone(),

@@ -28,12 +28,14 @@ impl Machine<'_> {
             }
             let node = self.node_mut(index);
             node.asked = now;
-            if node.deletes {
+            let deletes = node.deletes;
+            let deletion = self.deletion(index);
+            if let (true, Some(deletion)) = (deletes, &deletion) {
                 self.set_phase(index, Phase::Deleting);
-                let orphan = self.step(index).id.is("apps", "StatefulSet");
-                self.commands.push(Command::Delete { step, orphan });
+                self.commands.push(deletion.clone());
                 continue;
             }
+            let node = self.node_mut(index);
             node.attempt += 1;
             let attempt = node.attempt;
             let first = node.times.sent.is_none();
@@ -42,9 +44,9 @@ impl Machine<'_> {
                 self.open_since(index, now);
                 self.emit(Event::Sent { step, at: now });
             }
-            let (phase, command) = match removes {
-                true => (Phase::Deleting, Command::Delete { step, orphan: false }),
-                false => {
+            let (phase, command) = match deletion {
+                Some(deletion) => (Phase::Deleting, deletion),
+                None => {
                     let how = self.how(index);
                     (Phase::InFlight, Command::Send { step, attempt, how })
                 }
@@ -93,6 +95,7 @@ impl Machine<'_> {
             }
             Answer::Written { .. } | Answer::Held(..) | Answer::Gone => self.deleted(index),
             Answer::Leaving(reason) => self.leaving(index, reason),
+            Answer::Refused { reason, .. } if self.node(index).kept.is_some() => self.stays(index, Some(&reason)),
             Answer::Refused { reason, .. } if self.removes(index) => self.fail(index, reason),
             Answer::Refused { reason, .. } if phase == Phase::Deleting => {
                 self.fail(index, format!("it could not be deleted to be made anew: {reason}"));
@@ -134,6 +137,9 @@ impl Machine<'_> {
     }
 
     pub(super) fn deleted(&mut self, index: u32) {
+        if self.node(index).kept.is_some() {
+            return self.cleaned(index);
+        }
         if self.removes(index) {
             return self.settle(index, Action::Deleted, Readiness::Current);
         }
@@ -151,14 +157,22 @@ impl Machine<'_> {
         let node = self.node_mut(index);
         node.accepted = true;
         node.tries += 1;
-        let (tries, since) = (node.tries, node.times.sent.unwrap_or(now));
+        let tries = node.tries;
+        let hook = node.kept.as_ref().and_then(|kept| kept.since);
+        let since = hook.or(node.times.sent).unwrap_or(now);
         let at = (now + backoff(index, tries, None)).min(since + timeout);
         node.said.clone_from(&reason);
         if self.stopping.is_some() {
-            return self.settle(index, Action::Deleted, Readiness::NotWaitedFor);
+            return match hook {
+                Some(_) => self.cleaned(index),
+                None => self.settle(index, Action::Deleted, Readiness::NotWaitedFor),
+            };
         }
         if now >= since + timeout {
             let message = format!("still there {} after its deletion: {reason}", seconds(now - since));
+            if hook.is_some() {
+                return self.stays(index, Some(&message));
+            }
             return self.settle(index, Action::Deleted, Readiness::TimedOut(message));
         }
         self.set_phase(index, Phase::Retrying);
@@ -203,20 +217,25 @@ impl Machine<'_> {
         let wait = backoff(index, node.tries, after);
         node.said.clone_from(&reason);
         let tries = node.tries;
+        let hook = self.node(index).kept.as_ref().and_then(|kept| kept.since);
+        if self.stopping.is_some() && hook.is_some() {
+            return self.stays(index, None);
+        }
         if self.stopping.is_some() && !self.node(index).recreates {
             return self.settle(index, Action::Skipped(SkipReason::Interrupted), Readiness::NotWaitedFor);
         }
-        let since = self.node(index).times.sent.unwrap_or(now);
+        let since = hook.or(self.node(index).times.sent).unwrap_or(now);
         if now + wait > since + timeout {
             let times = if tries == 1 {
                 "once".to_owned()
             } else {
                 format!("{tries} times")
             };
-            return self.fail(
-                index,
-                format!("{reason} (sent {times}, given up after {})", seconds(now - since)),
-            );
+            let reason = format!("{reason} (sent {times}, given up after {})", seconds(now - since));
+            return match hook {
+                Some(_) => self.stays(index, Some(&reason)),
+                None => self.fail(index, reason),
+            };
         }
         self.emit(Event::Retrying {
             step: NodeIndex(index),

@@ -8,7 +8,7 @@ use super::backoff::mixed;
 use super::{Answer, Command, Input, Machine, Options, Sighted, Sighting};
 use crate::event::{Event, Summary};
 use crate::object::{Action, GroupKind, Manifest, ObjectId, Scope, ServedKind, ServedKinds, Writer};
-use crate::plan::{Edge, Gate, NodeIndex, Plan, Reason, Step, StepAction, Strength, Target, Until};
+use crate::plan::{Cleanup, Edge, Gate, NodeIndex, Plan, Reason, Step, StepAction, Strength, Target, Until};
 
 /// Random numbers from a seed.
 pub struct Dice(u64);
@@ -141,6 +141,7 @@ impl World {
             provenance: None,
             unit: None,
             hook: None,
+            cleanup: None,
             has_contract,
         });
         NodeIndex(self.plan.steps.len() as u32 - 1)
@@ -149,6 +150,10 @@ impl World {
     pub fn gate(&mut self, name: &str) -> NodeIndex {
         self.plan.gates.push(Gate { name: name.to_owned() });
         NodeIndex(self.plan.nodes() as u32 - 1)
+    }
+
+    pub fn cleans(&mut self, step: NodeIndex, cleanup: Cleanup) {
+        self.plan.steps[step.0 as usize].cleanup = Some(cleanup);
     }
 
     pub fn recreates(&mut self, step: NodeIndex) {
@@ -247,7 +252,6 @@ enum Happening {
 struct Simulation<'w> {
     world: &'w World,
     machine: Machine<'w>,
-    completed: BTreeSet<ObjectId>,
     now: Duration,
     /// Number of happenings so far: same times keep their order.
     count: u64,
@@ -268,7 +272,6 @@ impl<'w> Simulation<'w> {
     fn new(world: &'w World, options: Options) -> Self {
         let mut simulation = Self {
             world,
-            completed: options.completed.clone(),
             machine: Machine::new(&world.plan, options),
             now: Duration::ZERO,
             count: 0,
@@ -412,7 +415,7 @@ impl<'w> Simulation<'w> {
                 }
                 continue;
             };
-            if self.completed.contains(&target.id) {
+            if matches!(target.action, StepAction::Done { .. }) {
                 continue;
             }
             let (written, ready) = self.told[edge.to.0 as usize];

@@ -95,6 +95,8 @@ pub struct ExistingObject {
     pub managers: BTreeSet<String>,
     /// Its replicas now, where they were set through the scale subresource: by an autoscaler, by `kubectl scale`.
     pub replicas: Option<i64>,
+    /// It ran as a hook and failed, and its delete policy has it deleted before it runs again.
+    pub failed: bool,
     /// What a dry-run apply says would happen; `None` where it was not tried or could not be.
     pub change: Option<ExistingChange>,
 }
@@ -141,6 +143,11 @@ pub struct RestoreRecord {
 }
 
 impl RestoreRecord {
+    /// Whether another record is of the same restore: of the same place at the same commit.
+    pub fn same_restore(&self, other: &Self) -> bool {
+        self.same_place(other) && self.revision == other.revision
+    }
+
     /// Whether another record is of the same place in the same repository.
     pub fn same_place(&self, other: &Self) -> bool {
         self.repository == other.repository && self.entry == other.entry
@@ -189,6 +196,11 @@ pub struct Facts {
     /// Records of releases that the target has and whose engine does not know them, with the status by which it would: that of a record
     /// which is the one that is to be made, whoever made it. `None`: it is another one.
     pub recorded: BTreeMap<ObjectId, Option<Value>>,
+    /// Releases, by the record of their first revision, of which the target has one that Helm calls deployed: their hooks ran. Looked up
+    /// only for releases of which hooks are not there.
+    pub deployed: BTreeSet<ObjectId>,
+    /// What an earlier run of the same restore saw done and that is not to be done again: Jobs, hooks that were deleted since.
+    pub ran: BTreeSet<ObjectId>,
     /// Permissions that are lacking, sorted.
     pub denied: Vec<Denied>,
     /// What could not be found out, sorted.
@@ -208,6 +220,8 @@ impl Facts {
             engines: Vec::new(),
             record: None,
             recorded: BTreeMap::new(),
+            deployed: BTreeSet::new(),
+            ran: BTreeSet::new(),
             denied: Vec::new(),
             gaps: Vec::new(),
         }

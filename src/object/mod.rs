@@ -9,6 +9,7 @@ mod drift;
 mod edit;
 mod facts;
 mod health;
+mod hook;
 mod id;
 mod keep;
 mod live;
@@ -36,6 +37,7 @@ pub use facts::{
     ServedKinds,
 };
 pub use health::{Assessment, Basis, Health, HealthCheck, assess, has_contract};
+pub use hook::HookPolicy;
 pub use id::{GroupKind, ObjectId};
 pub use keep::{DeclaredBy, is_never_deleted, kept_by, owner};
 pub use live::{Comparison, FieldChange, FieldDrift, LiveObject, LiveSet, Manager, Method, Owner, Standing, Texts};

@@ -49,6 +49,8 @@ pub enum SkipReason {
 pub enum Readiness {
     /// As its kind's contract says.
     Current,
+    /// A hook that did what it is for, and whose object was deleted since, as its delete policy says.
+    Done,
     /// Its kind has no contract, or nothing waits for it to be more than there.
     NotWaitedFor,
     /// Its own status says that it failed.

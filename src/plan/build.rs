@@ -7,11 +7,13 @@ use super::edges::{self, Draft, Missing, RULES, Sink};
 use super::index::Index;
 use super::item::{Content, Item};
 use super::{
-    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, graph, modes, order,
-    preflight, prepare, selection,
+    Cut, Edge, Gate, NodeIndex, Note, Plan, PlanOptions, Reason, Step, StepAction, Target, Until, graph, hooks, modes,
+    order, preflight, prepare, selection,
 };
 use crate::error::{Failure, Kind};
-use crate::object::{DeclaredSet, Facts, ObjectId, Problem, ProblemKind, Scope, has_contract, is_never_deleted};
+use crate::object::{
+    Declared, DeclaredSet, Facts, ObjectId, Problem, ProblemKind, Scope, has_contract, is_never_deleted,
+};
 
 /// Plans what is declared for a target. The set must have been through [`resolve`](crate::object::resolve).
 ///
@@ -80,19 +82,26 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
                 target(&index, index.item(*node)),
                 scaled.contains(node),
                 outside.get(node).cloned(),
+                hooks::ran(&index, index.item(*node)),
             )
         })
         .collect();
     drop(index);
     let mut items: Vec<Option<Item<'_>>> = items.into_iter().map(Some).collect();
     plan.steps = (places.steps.iter().zip(shapes))
-        .filter_map(|(node, (target, scaled, outside))| {
+        .filter_map(|(node, (target, scaled, outside, ran))| {
             let item = items[*node as usize].take()?;
             let has_check = plan.checks.contains_key(&item.id) || left.contains(&item.id);
             let tells = (has_check || tells(&item)) && options.is_played(&item.id);
-            Some(step(item, target, tells, scaled, outside, facts, options))
+            let mut step = step(item, target, tells, scaled, outside, facts, options);
+            if let Some(why) = ran {
+                let left = facts.existing.get(&step.id).map(|existing| existing.uid.clone());
+                step.action = StepAction::Done { why, left };
+            }
+            Some(step)
         })
         .collect();
+    hooks::clean(&mut plan, set, facts, options);
     Ok(plan)
 }
 
@@ -169,7 +178,11 @@ fn step(
     options: &PlanOptions,
 ) -> Step {
     let declared = item.declared();
-    let recreate = options.recreate && !is_never_deleted(&item.id);
+    // What runs anew has to be deleted first where it cannot be changed.
+    let anew = declared
+        .and_then(Declared::hook_policy)
+        .is_some_and(|policy| policy.before);
+    let recreate = (options.recreate || anew) && !is_never_deleted(&item.id);
     let action = match (item.content, outside) {
         (Content::Declared(..), _) if item.left_to.is_some() => {
             let engine = item.left_to.map(ToString::to_string).unwrap_or_default();
@@ -200,6 +213,7 @@ fn step(
         provenance: declared.map(|declared| declared.provenance.clone()),
         unit: declared.map(|declared| declared.unit),
         hook: declared.and_then(|declared| declared.hook.clone()),
+        cleanup: None,
         has_contract,
     }
 }

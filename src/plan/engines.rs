@@ -85,6 +85,7 @@ fn patch(unit: &LiveUnit, merge: Value, outcome: Action, kinds: &ServedKinds) ->
         provenance: None,
         unit: None,
         hook: None,
+        cleanup: None,
         has_contract: false,
     })
 }

@@ -34,6 +34,10 @@ impl Plan {
             moved(&mut edge.from);
             moved(&mut edge.to);
         }
+        let cleanups = self.steps.iter_mut().filter_map(|step| step.cleanup.as_mut());
+        cleanups
+            .filter_map(|cleanup| cleanup.succeeded.as_mut())
+            .for_each(moved);
     }
 
     /// Adds a gate after all others.

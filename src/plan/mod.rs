@@ -9,6 +9,7 @@ mod edges;
 mod engines;
 mod extend;
 mod graph;
+mod hooks;
 mod index;
 mod item;
 mod migrate;
@@ -35,6 +36,6 @@ pub use prepare::{with_written_ids, with_written_manifests};
 pub use prune::{Earlier, Known, Removed, prune, removed};
 pub use records::{is_whole, record_releases, revisions, unit_of};
 pub use types::{
-    Cut, Edge, Gate, HandOver, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step, StepAction,
-    Strength, Target, Until,
+    Cleanup, Cut, Edge, Gate, HandOver, NodeIndex, Note, NoteKind, Plan, PlanOptions, Reason, Selection, Step,
+    StepAction, Strength, Target, Until,
 };

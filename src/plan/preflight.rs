@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::edges::{Missing, RULES, is_sealing_key, target_of};
 use super::index::Index;
 use super::item::{Item, text};
-use super::{Cut, Edge, Note, NoteKind, PlanOptions, outside};
+use super::{Cut, Edge, Note, NoteKind, PlanOptions, hooks, outside};
 use crate::object::{Declared, ExistingChange, GroupKind, Manifest, ObjectId};
 
 /// What acts outside the cluster and is held back, with what it would do.
@@ -17,6 +17,7 @@ pub(crate) fn held_back(index: &Index<'_>, options: &PlanOptions) -> BTreeMap<u3
     }
     // What engines make nobody can hold back but by suspending them.
     let ours = (0..).zip(index.items).filter(|(_, item)| item.left_to.is_none());
+    let ours = ours.filter(|(_, item)| hooks::ran(index, item).is_none());
     ours.filter_map(|(node, item)| Some((node, outside::does(item)?.does.to_owned())))
         .collect()
 }
@@ -41,7 +42,7 @@ pub(crate) fn notes(
     existing(index, &ours, options, notes);
     node_ports(&items, notes);
     for item in &items {
-        if let Some(row) = outside::does(item) {
+        if let Some(row) = outside::does(item).filter(|_| hooks::ran(index, item).is_none()) {
             notes.push(acts_outside(item, row, options));
         }
         not_in_git(index, item, notes);

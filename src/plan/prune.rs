@@ -330,6 +330,7 @@ fn add(plan: &mut Plan, doomed: &[(&Candidate, &LiveObject)], plans: &[Plan]) {
             revision: one.revision.clone(),
         },
         hook: None,
+        cleanup: None,
         unit: None,
         has_contract: false,
         ..one.step.clone()

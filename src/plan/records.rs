@@ -85,6 +85,7 @@ pub fn record_releases(plan: &mut Plan, set: &DeclaredSet, facts: &Facts) {
             provenance: None,
             unit: None,
             hook: None,
+            cleanup: None,
             has_contract: false,
         });
     }
@@ -206,6 +207,7 @@ mod tests {
             terminating: false,
             managers: Default::default(),
             replicas: None,
+            failed: false,
             change: None,
         }
     }

@@ -23,6 +23,8 @@ pub(crate) fn facts() -> Facts {
         engines: Vec::new(),
         record: None,
         recorded: BTreeMap::new(),
+        deployed: BTreeSet::new(),
+        ran: BTreeSet::new(),
         denied: Vec::new(),
         gaps: Vec::new(),
     }

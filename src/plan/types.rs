@@ -94,6 +94,13 @@ pub enum StepAction {
     },
     /// Someone else makes it (an operator's CRD, a Secret of an ExternalSecret); the text says who, for people.
     Await(String),
+    /// It ran before, and is not run again.
+    Done {
+        /// How that is known, for people.
+        why: String,
+        /// The uid of its object, where that is still there.
+        left: Option<String>,
+    },
     /// Acts outside the cluster and is held back; the text says what it would do.
     HoldBack(String),
     /// Deletes it: it was declared before, and is no longer.
@@ -112,6 +119,17 @@ pub enum StepAction {
     },
 }
 
+/// What the delete policy of a hook asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleanup {
+    /// The uid of an object that ran before and failed: it is deleted first, and the hook runs again.
+    pub before: Option<String>,
+    /// Once it succeeded and this gate is passed, its object is deleted.
+    pub succeeded: Option<NodeIndex>,
+    /// Where it failed, its object is deleted.
+    pub failed: bool,
+}
+
 /// One object to deal with.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -127,6 +145,8 @@ pub struct Step {
     pub unit: Option<UnitIndex>,
     /// Set for Helm install hooks.
     pub hook: Option<Hook>,
+    /// What becomes of its object, where it is a hook with a delete policy that asks for something.
+    pub cleanup: Option<Cleanup>,
     /// Its kind has a status contract, so that it can be waited for.
     pub has_contract: bool,
 }
@@ -286,6 +306,8 @@ pub struct PlanOptions {
     pub mode: Mode,
     /// Nothing else acts on the outside world any more: hold nothing back.
     pub old_cluster_is_gone: bool,
+    /// Nowhere is noted what was done, so that a hook may be deleted only where its release tells that it ran.
+    pub forgets: bool,
     /// In a drill: the custom kinds whose controllers are played. Of all others nothing comes, so nothing is waited for.
     /// `None` for a real cluster, where each declared kind may have its controller.
     pub played: Option<BTreeSet<GroupKind>>,
@@ -312,6 +334,7 @@ impl Default for PlanOptions {
             recreate: false,
             mode: Mode::Direct,
             old_cluster_is_gone: false,
+            forgets: false,
             played: None,
         }
     }

@@ -410,7 +410,7 @@ fn why_not(id: &ObjectId, rehearsed: &Rehearsed) -> String {
 fn late(id: &ObjectId, outcome: &Outcome) -> Option<String> {
     match &outcome.readiness {
         Readiness::Failed(text) | Readiness::TimedOut(text) => Some(said(id, text)),
-        Readiness::Current | Readiness::NotWaitedFor => None,
+        Readiness::Current | Readiness::Done | Readiness::NotWaitedFor => None,
     }
 }
 

@@ -158,6 +158,7 @@ fn there(plan: &Plan, summary: &Summary) -> usize {
 /// Whether the object is in the cluster for all we know.
 pub(super) fn is_there(outcome: &Outcome) -> bool {
     match &outcome.action {
+        _ if outcome.readiness == Readiness::Done => false,
         Action::Created | Action::Configured | Action::Unchanged | Action::Recreated | Action::Awaited => true,
         Action::Skipped(SkipReason::Generated) => true,
         Action::Deleted | Action::Suspended | Action::Resumed | Action::Skipped(_) | Action::Failed(_) => false,

@@ -48,7 +48,7 @@ impl Lines {
             Event::Progress(text) | Event::Said(text) => writeln!(out, "{}", text::message(text, "  "))?,
             Event::Warned(text) => line(out, "warning", &text::message(text, "  "))?,
             Event::Started { .. } => self.told = now,
-            Event::Sent { .. } | Event::Written { .. } => {}
+            Event::Sent { .. } | Event::Written { .. } | Event::Done { .. } => {}
             Event::Retrying { step, reason, .. } => {
                 let reason = match plan.step(*step) {
                     Some(step) => text::said_of(&step.id, reason),
@@ -204,6 +204,7 @@ pub(super) fn settled(
     let rest = match &outcome.readiness {
         Readiness::Current if outcome.action == Action::Deleted => format!("{name}  gone{after}"),
         Readiness::Current => format!("{name}  ready{after}"),
+        Readiness::Done => format!("{name}  done{after}, and deleted since"),
         Readiness::NotWaitedFor => name,
         Readiness::Failed(text) => format!("{name}{}  not ready{after}: {}", place(), said(text)),
         Readiness::TimedOut(text) => format!("{name}{}  not ready in time{after}: {}", place(), said(text)),

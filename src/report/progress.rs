@@ -70,7 +70,7 @@ impl Bars {
                 self.started = now;
                 self.open();
             }
-            Event::Sent { .. } | Event::Written { .. } | Event::Retrying { .. } => {}
+            Event::Sent { .. } | Event::Written { .. } | Event::Done { .. } | Event::Retrying { .. } => {}
             Event::Settled { step, outcome, at } => {
                 let skipped = matches!(outcome.action, Action::Skipped(_));
                 if outcome.wants_a_look() && !skipped {

@@ -56,6 +56,7 @@ pub(super) fn step(id: &ObjectId, file: &str, line: usize) -> Step {
         }),
         unit: Some(UnitIndex(0)),
         hook: None,
+        cleanup: None,
         has_contract: true,
     }
 }

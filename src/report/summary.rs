@@ -45,6 +45,11 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
     let deleted = deletions(plan);
     let patches = plan.steps.iter().filter(|step| is_patch(step)).count();
     let all = summary.outcomes.len().saturating_sub(deleted.len() + patches);
+    let hooks = summary
+        .outcomes
+        .iter()
+        .filter(|(_, one)| one.readiness == Readiness::Done)
+        .count();
     if let Some(reason) = &summary.stopped {
         writeln!(
             out,
@@ -58,7 +63,8 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
     }
     if all == 0 && patches == 0 {
         writeln!(out, "Nothing to restore: there is no object in what was chosen.")?;
-    } else if all > 0 {
+    } else if all > hooks {
+        let all = all - hooks;
         let speed = match text::per_second(gathered.there, summary.total) {
             rate if rate < 0.1 => took(summary.total),
             rate => format!("{}, {rate:.1} objects/s", took(summary.total)),
@@ -69,6 +75,14 @@ fn headline(plan: &Plan, summary: &Summary, gathered: &Gathered<'_>, out: &mut d
             gathered.there,
             count(all, "object"),
             if all == 1 { "is" } else { "are" }
+        )?;
+    }
+    if hooks > 0 {
+        let are = if hooks == 1 { "is" } else { "are" };
+        writeln!(
+            out,
+            "{} {are} done and no longer there, as delete policies say.",
+            count(hooks, "hook")
         )?;
     }
     beside(plan, summary, deleted.len(), out)?;
@@ -153,7 +167,7 @@ fn column(outcome: &Outcome) -> Option<usize> {
         return None;
     }
     Some(match outcome.readiness {
-        Readiness::Current => 0,
+        Readiness::Current | Readiness::Done => 0,
         Readiness::NotWaitedFor => 1,
         Readiness::Failed(_) => 2,
         Readiness::TimedOut(_) => 3,

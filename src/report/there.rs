@@ -66,6 +66,7 @@ mod tests {
                 terminating: false,
                 managers: BTreeSet::new(),
                 replicas: None,
+                failed: false,
                 change: Some(change.clone()),
             };
             facts.existing.insert(steps[*number].id.clone(), object);

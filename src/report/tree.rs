@@ -8,7 +8,7 @@ use super::text::{count, listed, one_line};
 use super::words;
 use crate::error::{Failure, Kind};
 use crate::object::ObjectId;
-use crate::plan::{Edge, NodeIndex, Plan, StepAction, Strength, Until};
+use crate::plan::{Edge, NodeIndex, Plan, Step, StepAction, Strength, Until};
 
 /// From how many on leaves of one kind and reason share a line.
 const TOGETHER: usize = 4;
@@ -61,6 +61,7 @@ fn headline(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         ("suspend", "to suspend first (engines)"),
         ("await", "made by others and waited for"),
         ("hold-back", "held back"),
+        ("done", "not run again"),
         ("delete", "to delete"),
     ] {
         if number(word) > 0 {
@@ -88,14 +89,30 @@ impl Row {
         let does = match step.map(|step| &step.action) {
             Some(StepAction::Await(text)) => format!(" [awaited: {}]", one_line(text)),
             Some(StepAction::HoldBack(text)) => format!(" [held back: {}]", one_line(text)),
+            Some(StepAction::Done { why, .. }) => format!(" [not run again: {}]", one_line(why)),
             Some(StepAction::Delete { revision, .. }) => format!(" [deleted: declared at {}]", one_line(revision)),
             Some(action @ StepAction::Patch { .. }) => format!(" [{}]", words::step_action(action)),
             Some(StepAction::Apply { .. }) | None => String::new(),
         };
+        let goes = step.map(cleanup).unwrap_or_default();
         match names.len() {
-            1 => format!("{}{place}{does}", names[0]),
-            number => format!("{number} × {}{does}", listed(&names, 3)),
+            1 => format!("{}{place}{does}{goes}", names[0]),
+            number => format!("{number} × {}{does}{goes}", listed(&names, 3)),
         }
+    }
+}
+
+/// What becomes of the object of a hook.
+fn cleanup(step: &Step) -> String {
+    let said = words::cleanup(step).into_iter().map(|word| match word {
+        "failed-before" => "deleted first, since it failed before",
+        "once-done" => "deleted once done",
+        _ => "deleted if it fails",
+    });
+    let said: Vec<&str> = said.collect();
+    match said.is_empty() {
+        true => String::new(),
+        false => format!(" [{}]", said.join("; ")),
     }
 }
 
@@ -169,9 +186,10 @@ impl Shape {
                 StepAction::Apply { .. } => "",
                 StepAction::Patch { .. } => return None,
                 StepAction::Await(text) | StepAction::HoldBack(text) => text,
+                StepAction::Done { why, .. } => why,
                 StepAction::Delete { revision, .. } => revision,
             };
-            let kind = format!("{}\n{}\n{does}", step.id.group, step.id.kind);
+            let kind = format!("{}\n{}\n{does}{}", step.id.group, step.id.kind, cleanup(step));
             Some((kind, self.because(plan, node)))
         };
         for node in siblings {

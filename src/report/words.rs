@@ -1,7 +1,7 @@
 //! The words of outcomes, the same in every format.
 
 use crate::object::{Action, ProblemKind, Readiness, Renderer, SkipReason};
-use crate::plan::{StepAction, Strength, Until};
+use crate::plan::{Step, StepAction, Strength, Until};
 
 /// `created`, `configured`, `unchanged`, `recreated`, `deleted`, `suspended`, `resumed`, `awaited`, `skipped`, `failed`.
 pub(super) fn action(action: &Action) -> &'static str {
@@ -31,21 +31,23 @@ pub(super) fn skip(reason: &SkipReason) -> &'static str {
     }
 }
 
-/// `current`, `not-waited-for`, `failed`, `timed-out`.
+/// `current`, `done`, `not-waited-for`, `failed`, `timed-out`.
 pub(super) fn readiness(readiness: &Readiness) -> &'static str {
     match readiness {
         Readiness::Current => "current",
+        Readiness::Done => "done",
         Readiness::NotWaitedFor => "not-waited-for",
         Readiness::Failed(_) => "failed",
         Readiness::TimedOut(_) => "timed-out",
     }
 }
 
-/// `apply`, `await`, `hold-back`, `delete`, `suspend`, `resume`.
+/// `apply`, `await`, `done`, `hold-back`, `delete`, `suspend`, `resume`.
 pub(super) fn step_action(action: &StepAction) -> &'static str {
     match action {
         StepAction::Apply { .. } => "apply",
         StepAction::Await(_) => "await",
+        StepAction::Done { .. } => "done",
         StepAction::HoldBack(_) => "hold-back",
         StepAction::Delete { .. } => "delete",
         StepAction::Patch {
@@ -54,6 +56,19 @@ pub(super) fn step_action(action: &StepAction) -> &'static str {
         } => "resume",
         StepAction::Patch { .. } => "suspend",
     }
+}
+
+/// What becomes of the object of a hook: `failed-before`, `once-done`, `once-failed`.
+pub(super) fn cleanup(step: &Step) -> Vec<&'static str> {
+    let Some(cleanup) = &step.cleanup else {
+        return Vec::new();
+    };
+    let parts = [
+        (cleanup.before.is_some(), "failed-before"),
+        (cleanup.succeeded.is_some(), "once-done"),
+        (cleanup.failed, "once-failed"),
+    ];
+    parts.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect()
 }
 
 /// `settled`, `exists`, `ready`.

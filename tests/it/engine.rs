@@ -90,6 +90,7 @@ impl Draft {
             provenance: None,
             unit: None,
             hook: None,
+            cleanup: None,
         });
         NodeIndex(self.0.steps.len() as u32 - 1)
     }

@@ -13,6 +13,7 @@ mod export;
 mod faults;
 mod fixtures;
 mod forge;
+mod hooks;
 mod house;
 mod jobs;
 mod mobile_bank;

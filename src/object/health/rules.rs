@@ -136,6 +136,8 @@ fn pod(live: Live<'_>) -> (Health, String) {
             "" => "ended in failure",
             message => message,
         }),
+        // It does what it is for once it ends.
+        "Running" if is_hook(live) => waiting("running, not ended"),
         "Running" => match live.condition("Ready") {
             Some(ready) if ready.is_true() => current("Ready"),
             ready => match crash_looping(live).as_slice() {
@@ -150,6 +152,14 @@ fn pod(live: Live<'_>) -> (Health, String) {
         "" => waiting("has no phase yet"),
         phase => (Health::Unknown, format!("phase {phase}")),
     }
+}
+
+/// Whether a Pod is a hook that ends (`health_pod.go` of Argo CD's gitops-engine; Helm waits for all that are hooks).
+fn is_hook(live: Live<'_>) -> bool {
+    let annotations = live.0.pointer("/metadata/annotations");
+    let is = |key: &str| annotations.is_some_and(|all| all[key].is_string());
+    let ends = matches!(live.text("/spec/restartPolicy"), "Never" | "OnFailure");
+    ends && (is("helm.sh/hook") || is("argocd.argoproj.io/hook"))
 }
 
 fn crash_looping(live: Live<'_>) -> Vec<&str> {

@@ -31,6 +31,10 @@ fn cases() -> Vec<(Value, Health, &'static str)> {
         status["observedGeneration"] = json!(2);
         object("apps/v1", kind, spec, status)
     };
+    let hook = |mut value: Value| {
+        value["metadata"]["annotations"] = json!({"helm.sh/hook": "pre-install"});
+        value
+    };
     let job = |status| object("batch/v1", "Job", json!({}), status);
     let definition = |list: &[_]| {
         object(
@@ -156,6 +160,20 @@ fn cases() -> Vec<(Value, Health, &'static str)> {
             ),
             Failed,
             "crash loop of db",
+        ),
+        (
+            hook(core(
+                "Pod",
+                json!({"restartPolicy": "Never"}),
+                running(&[("Ready", "True", "")]),
+            )),
+            InProgress,
+            "running, not ended",
+        ),
+        (
+            hook(core("Pod", json!({}), running(&[("Ready", "True", "")]))),
+            Current,
+            "Ready",
         ),
         (
             core("Pod", json!({}), json!({"phase": "Succeeded"})),

@@ -405,6 +405,7 @@ mod tests {
                 terminating: false,
                 managers: Default::default(),
                 replicas: None,
+                failed: false,
                 change: None,
             };
             let id = ObjectId::new("admissionregistration.k8s.io", kind, None, name);

@@ -24,6 +24,7 @@ fn existing(change: ExistingChange) -> ExistingObject {
         terminating: false,
         managers: BTreeSet::new(),
         replicas: None,
+        failed: false,
         change: Some(change),
     }
 }

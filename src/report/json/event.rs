@@ -52,6 +52,10 @@ enum Body<'a> {
         step: Step<'a>,
         after: f64,
     },
+    Done {
+        #[serde(flatten)]
+        step: Step<'a>,
+    },
     Settled {
         #[serde(flatten)]
         step: Step<'a>,
@@ -138,6 +142,7 @@ fn body<'a>(plan: &'a Plan, event: &'a Event) -> Body<'a> {
             step: step(node),
             after: seconds(*at),
         },
+        Event::Done { step: node } => Body::Done { step: step(node) },
         Event::Settled {
             step: node,
             outcome,

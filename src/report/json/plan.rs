@@ -50,6 +50,8 @@ struct Planned<'a> {
     renderer: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hook: Option<Hook>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deleted: Vec<&'static str>,
     waits: Vec<Wait<'a>>,
 }
 
@@ -135,6 +137,7 @@ fn planned<'a>(plan: &'a Plan, units: &'a [Unit], index: usize, step: &'a Step) 
             after: hook.after,
             weight: hook.weight,
         }),
+        deleted: words::cleanup(step),
         waits: waits(plan, index),
     };
     match &step.action {
@@ -150,6 +153,10 @@ fn planned<'a>(plan: &'a Plan, units: &'a [Unit], index: usize, step: &'a Step) 
             planned.recreate = *recreate;
         }
         StepAction::Await(text) | StepAction::HoldBack(text) => planned.text = Some(text),
+        StepAction::Done { why, left } => {
+            planned.text = Some(why);
+            planned.uid = left.as_deref();
+        }
         StepAction::Patch { .. } => {}
         StepAction::Delete { uid, revision } => {
             planned.uid = Some(uid);

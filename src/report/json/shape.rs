@@ -135,7 +135,7 @@ impl<'a> Ended<'a> {
             readiness: words::readiness(&outcome.readiness),
             readiness_reason: match &outcome.readiness {
                 Readiness::Failed(text) | Readiness::TimedOut(text) => Some(said(text)),
-                Readiness::Current | Readiness::NotWaitedFor => None,
+                Readiness::Current | Readiness::Done | Readiness::NotWaitedFor => None,
             },
             without: objects(&outcome.without),
             warnings: outcome.warnings.iter().map(said).collect(),

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use refloat::declared::helm::{Charts, Configuration};
 use refloat::declared::{Known, Options};
 use refloat::object::{DeclaredSet, Hook, ObjectId, ReadyWhen, Writer};
-use refloat::plan::{self, PlanOptions, StepAction};
+use refloat::plan::{self, PlanOptions};
 use serde_json::json;
 
 use super::{facts, kustomization, load_with, objects, problems};
@@ -507,7 +507,7 @@ fn no_chart_is_rendered_again_that_would_come_out_the_same() {
 }
 
 #[test]
-fn what_hooks_leave_behind_stays() {
+fn what_hooks_leave_behind_goes_as_their_policies_say() {
     let hook = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: gone, annotations: {helm.sh/hook: pre-install, helm.sh/hook-delete-policy: hook-succeeded}}\n\
         spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: 'a:1'}]}}}\n";
     let repo = repository(&[
@@ -521,8 +521,7 @@ fn what_hooks_leave_behind_stays() {
     };
     let plan = plan::build(&set, &facts(), &options).expect("because it has no ring");
     let of_hook = plan.steps.iter().filter(|step| step.id.to_string() == "Job/shop/gone");
-    let actions: Vec<bool> = of_hook
-        .map(|step| matches!(step.action, StepAction::Apply { .. }))
-        .collect();
-    assert_eq!(actions, [true], "it is made, and nothing deletes it: README.md says so");
+    let gates = of_hook.filter_map(|step| plan.gate(step.cleanup.as_ref()?.succeeded?));
+    let gates: Vec<&str> = gates.map(|gate| &*gate.name).collect();
+    assert_eq!(gates, ["HelmRelease/shop/web, all pre-install hooks"]);
 }
