@@ -10,6 +10,7 @@ mod by_design;
 mod clean;
 mod defaults;
 mod jq;
+mod kept;
 mod managed;
 mod pair;
 mod path;

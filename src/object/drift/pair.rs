@@ -89,7 +89,7 @@ impl<'a> Pair<'a> {
 
     /// What of the declaration is not so, without the server.
     pub fn changed_offline(&self) -> Vec<FieldDrift> {
-        let found = walk(&self.declared, self.live, Against::Declaration).into_iter();
+        let found = walk(&self.declared, self.live, Against::declaration(&self.declared)).into_iter();
         let drift = found
             .filter(|(path, _)| !self.is_old_name(path))
             .filter_map(|(path, side)| {
@@ -108,7 +108,10 @@ impl<'a> Pair<'a> {
     pub fn left_alone(&self) -> Value {
         let mut kept = self.declared.clone().into_owned();
         // Of a list the last go first, so that numbers hold.
-        for (path, side) in walk(&self.declared, self.live, Against::Declaration).into_iter().rev() {
+        for (path, side) in walk(&self.declared, self.live, Against::declaration(&self.declared))
+            .into_iter()
+            .rev()
+        {
             let change = match side {
                 Side::OnlyWanted => FieldChange::Removed,
                 Side::Differs => FieldChange::Changed,

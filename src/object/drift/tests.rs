@@ -1,5 +1,7 @@
 //! Declared objects beside live ones.
 
+mod missed;
+
 use serde_json::{Value, json};
 
 use super::Pair;

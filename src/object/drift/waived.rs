@@ -47,6 +47,7 @@ impl<'a> Waivers<'a> {
         owners: impl Fn() -> Vec<&'a str>,
     ) -> Option<&'a str> {
         let here = |object| path.tokens(object);
+        let against = Against::declaration(declared);
         // What is compared must be there; of an added field there is nothing declared.
         let declared = here(declared).and_then(|at| Some((at, path.at(declared)?)));
         let declared = declared.filter(|_| change != FieldChange::Added);
@@ -63,7 +64,7 @@ impl<'a> Waivers<'a> {
             Waived::Pointer(_) | Waived::Expression(_) => {
                 covers(&row.declared, declared.as_ref())
                     || covers(&row.live, live.as_ref())
-                    || nothing_else(row, path, declared.as_ref(), live.as_ref())
+                    || nothing_else(row, path, declared.as_ref(), live.as_ref(), against)
             }
         };
         self.rows.iter().find(said).map(|row| row.waiver.by.as_str())
@@ -81,6 +82,7 @@ fn nothing_else(
     path: &Path,
     declared: Option<&(Tokens, &Value)>,
     live: Option<&(Tokens, &Value)>,
+    against: Against<'_>,
 ) -> bool {
     let rest = |means: &[Tokens], field: Option<&(Tokens, &Value)>| {
         let (at, value) = field?;
@@ -96,7 +98,7 @@ fn nothing_else(
         Some((without_empty(value), taken))
     };
     match (rest(&row.declared, declared), rest(&row.live, live)) {
-        (Some((Some(one), a)), Some((Some(other), b))) => (a || b) && same(path, &one, &other, Against::Declaration),
+        (Some((Some(one), a)), Some((Some(other), b))) => (a || b) && same(path, &one, &other, against),
         (Some((None, a)), Some((None, b))) => a || b,
         (Some((None, taken)), None) | (None, Some((None, taken))) => taken,
         _ => false,

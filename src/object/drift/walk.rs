@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::kept::{is_filled_in, is_left_out};
 use super::path::{Keys, Path, Step, keys_of, keys_of_both};
 use super::scalar::{is_nothing, same_scalar};
 
@@ -18,11 +19,25 @@ pub(super) enum Side {
 
 /// What is compared with the live object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Against {
+pub(super) enum Against<'k> {
     /// The object as the server would have it: every field counts.
     Server,
-    /// The object as a person declared it: what the server leaves out or fills in is no difference.
-    Declaration,
+    /// The object of this group and kind as a person declared it: what the server leaves out or fills in is no difference.
+    Declaration(&'k str, &'k str),
+}
+
+impl<'k> Against<'k> {
+    /// What is declared so.
+    pub fn declaration(declared: &'k Value) -> Self {
+        let text = |key| declared.get(key).and_then(Value::as_str).unwrap_or_default();
+        let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+        Self::Declaration(group, text("kind"))
+    }
+
+    /// Whether an empty value may stand for what the server has here.
+    fn is_filled_in(self, path: &Path) -> bool {
+        matches!(self, Self::Declaration(group, kind) if is_filled_in(group, kind, path))
+    }
 }
 
 /// Lists of plain values to which several may add (`x-kubernetes-list-type: set`).
@@ -60,7 +75,7 @@ const UNORDERED: &[&str] = &[
 ];
 
 /// Mappings of texts: an empty one is there, too.
-const TEXT_MAPS: &[&str] = &[
+pub(super) const TEXT_MAPS: &[&str] = &[
     "labels",
     "annotations",
     "matchLabels",
@@ -96,29 +111,29 @@ const QUANTITIES: &[&str] = &[
 ];
 
 /// Compares two trees; the differences come in the order in which they are met.
-pub(super) fn walk(wanted: &Value, live: &Value, against: Against) -> Vec<(Path, Side)> {
+pub(super) fn walk(wanted: &Value, live: &Value, against: Against<'_>) -> Vec<(Path, Side)> {
     Walk::over(wanted, live, &Path::default(), against)
 }
 
 /// The fields of `live` that `declared` does not have: the topmost of each.
 pub(super) fn undeclared(declared: &Value, live: &Value) -> Vec<Path> {
-    let found = walk(declared, live, Against::Declaration);
+    let found = walk(declared, live, Against::declaration(declared));
     let only = found.into_iter().filter(|(_, side)| *side == Side::OnlyLive);
     only.map(|(path, _)| path).collect()
 }
 
 /// Whether two values are one at this place.
-pub(super) fn same(path: &Path, wanted: &Value, live: &Value, against: Against) -> bool {
+pub(super) fn same(path: &Path, wanted: &Value, live: &Value, against: Against<'_>) -> bool {
     Walk::over(wanted, live, path, against).is_empty()
 }
 
-struct Walk {
-    against: Against,
+struct Walk<'k> {
+    against: Against<'k>,
     found: Vec<(Path, Side)>,
 }
 
-impl Walk {
-    fn over(wanted: &Value, live: &Value, path: &Path, against: Against) -> Vec<(Path, Side)> {
+impl<'k> Walk<'k> {
+    fn over(wanted: &Value, live: &Value, path: &Path, against: Against<'k>) -> Vec<(Path, Side)> {
         let mut walk = Walk {
             against,
             found: Vec::new(),
@@ -138,7 +153,7 @@ impl Walk {
             _ if self.same(wanted, live, path) => {}
             // An empty text stands for the default (`imagePullPolicy`, `clusterIP`).
             (Value::String(text), Value::String(_))
-                if text.is_empty() && !is_text(path) && self.against == Against::Declaration => {}
+                if text.is_empty() && !is_text(path) && self.against.is_filled_in(path) => {}
             _ => self.found.push((path.clone(), Side::Differs)),
         }
     }
@@ -149,7 +164,7 @@ impl Walk {
             _ if is_text(path) => false,
             (Value::Number(wanted), Value::Number(live)) => wanted.as_f64() == live.as_f64(),
             _ if QUANTITIES.iter().any(|name| path.has(name)) => same_scalar(wanted, live),
-            _ => self.against == Against::Declaration && is_nothing(wanted) && is_nothing(live),
+            _ => is_nothing(wanted) && is_nothing(live) && self.against.is_filled_in(path),
         }
     }
 
@@ -157,7 +172,7 @@ impl Walk {
         for (key, value) in wanted {
             let path = path.child(Step::Field(key.clone()));
             match live.get(key) {
-                _ if value.is_null() && self.against == Against::Declaration => {}
+                _ if value.is_null() && self.against != Against::Server => {}
                 Some(live) => self.values(value, live, &path),
                 None if self.may_be_absent(value, &path) => {}
                 None => self.found.push((path, Side::OnlyWanted)),
@@ -172,15 +187,17 @@ impl Walk {
 
     /// Values that a server leaves out.
     fn may_be_absent(&self, value: &Value, path: &Path) -> bool {
-        let text = TEXT_MAPS.iter().any(|name| path.has(name)) && value.is_string();
-        value.is_null() || (self.against == Against::Declaration && !text && is_nothing(value))
+        match self.against {
+            Against::Server => value.is_null(),
+            Against::Declaration(group, kind) => is_left_out(group, kind, value, path),
+        }
     }
 
     fn lists(&mut self, wanted: &[Value], live: &[Value], path: &Path) {
         let name = path.last_field();
         let keys = match self.against {
             Against::Server => keys_of_both(wanted, live),
-            Against::Declaration => keys_of(if wanted.is_empty() { live } else { wanted }),
+            Against::Declaration(..) => keys_of(if wanted.is_empty() { live } else { wanted }),
         };
         if SHARED.contains(&name) && is_plain(wanted) && is_plain(live) {
             self.sets(wanted, live, path);
@@ -239,7 +256,7 @@ impl Walk {
             // What the server fills in does not make another element.
             let fits = |other: &&Value| {
                 let found = Self::over(one, other, path, self.against);
-                let filled_in = |side| self.against == Against::Declaration && side == Side::OnlyLive;
+                let filled_in = |side| self.against != Against::Server && side == Side::OnlyLive;
                 found.into_iter().all(|(_, side)| filled_in(side))
             };
             let at = rest.iter().position(fits);

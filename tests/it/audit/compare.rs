@@ -122,6 +122,17 @@ fn workloads() -> Vec<ByHand> {
             ],
         ),
         by_hand(
+            "s/apps/v1/namespaces/data/statefulsets/bank-db",
+            "kubectl-edit",
+            template(
+                json!({"automountServiceAccountToken": null, "containers": [{"name": "database", "securityContext": {"allowPrivilegeEscalation": null}}]}),
+            ),
+            &[
+                "StatefulSet/data/bank-db Removed .spec.template.spec.automountServiceAccountToken (nobody)",
+                "StatefulSet/data/bank-db Removed .spec.template.spec.containers[name=database].securityContext.allowPrivilegeEscalation (nobody)",
+            ],
+        ),
+        by_hand(
             "s/apps/v1/namespaces/accounts/deployments/accounts-api",
             "kubectl-rollout",
             json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-02T03:04:05Z"}}}}}),
