@@ -14,7 +14,7 @@ use super::wire::{Ask, JSON, Status, Trouble};
 use super::{Cluster, Endpoint};
 use crate::object::builtin;
 use crate::object::{
-    Cleaning, Declared, FactGap, GroupKind, Known, Learned, LiveObject, Manifest, ObjectId, Scope, ServedKinds,
+    Cleaning, Declared, FactGap, GroupKind, Known, Learned, LiveObject, Manifest, ObjectId, Scaling, Scope, ServedKinds,
 };
 
 /// Dry runs for one object, however often it changes meanwhile and is read again.
@@ -77,7 +77,7 @@ impl Cluster {
         kinds: &ServedKinds,
         wanted: &[Wanted<'_>],
     ) -> (BTreeMap<ObjectId, Cleaned>, Vec<FactGap>) {
-        let scaled = self.scaled_live(kinds).await;
+        let (scaled, _) = self.scaled_live(kinds).await;
         let definitions = self.definitions(kinds, wanted).await;
         let asked = wanted.iter().filter_map(|wanted| {
             let served = kinds.get(&wanted.id.group_kind())?;
@@ -96,7 +96,7 @@ impl Cluster {
                 let definition = definitions.get(&(at.kind.clone(), at.version.clone()));
                 let known = Known {
                     declared: wanted.declared.map(|declared| declared.manifest.value()),
-                    scaled: scaled.contains(&(at.kind.clone(), id.namespace.clone(), id.name.clone())),
+                    scaled: scaled.of(&at.kind, id) != Scaling::Declared,
                     schema: definition.and_then(|definition| definition.schema.as_ref()),
                     status_is_data: definition.is_some_and(|definition| definition.status_is_data),
                     keeps_marks: false,

@@ -9,11 +9,12 @@ use serde_json::Value;
 use super::batch::Told;
 use super::endpoint::segment;
 use super::refusal::{self, Verdict};
+use super::scaled::{Scaled, may_be_scaled};
 use super::wire::{Ask, JSON, Reply, Status, Trouble};
 use super::{Cluster, Endpoint, client_side, unknown, write};
 use crate::object::{
     Comparison, Declared, DeclaredSet, FactGap, FieldDrift, GroupKind, LiveObject, LiveSet, Method, ObjectId, Pair,
-    ServedKinds, Writer,
+    Scaling, ServedKinds, Writer,
 };
 
 /// How often a server that is busy is asked.
@@ -29,9 +30,6 @@ const QUERY: &str = "dryRun=All&fieldValidation=Ignore";
 
 /// Why a comparison is not whole.
 const HALF: &str = "without managedFields and without dry runs, added fields are not known";
-
-/// Kinds that set the replicas of others: (group, kind).
-pub const AUTOSCALERS: &[(&str, &str)] = &[("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
 
 /// How to compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +59,7 @@ pub struct Compared {
 pub(super) struct Question<'a> {
     pub declared: &'a Declared,
     pub at: Endpoint,
-    scaled: bool,
+    scaling: Scaling,
 }
 
 /// How an object compares, and whether [by half](is_half) only; `None` if it is not there; an error says why it could not be read.
@@ -75,15 +73,13 @@ enum NoWord {
     Because(String),
 }
 
-/// One object of an autoscaler: kind, namespace and name.
-pub(super) type Scaled = BTreeSet<(GroupKind, Option<String>, String)>;
-
 impl Cluster {
     /// Compares each declared object that exists and is wanted with what is declared; these kinds are served. The set's scopes must
     /// be resolved and its identities those that are served. Secrets are compared here in memory; of their values nothing is told.
     ///
     /// Costs a GET for each object, or a list where `live` tells that the declared ones are most of what is there; with dry runs a
-    /// PATCH, too, and a PUT for those that have fields of somebody else's, both with `dryRun=All`, so that nothing is changed.
+    /// PATCH, too, and a PUT for those that have fields which are not declared and not known to be anybody's by right, both with
+    /// `dryRun=All`, so that nothing is changed.
     pub async fn compare(
         &self,
         set: &DeclaredSet,
@@ -112,7 +108,7 @@ impl Cluster {
             questions.push(Question {
                 declared,
                 at: Endpoint::new(served.kind.clone(), version, &*served.plural, served.scope),
-                scaled: scaled.contains(&(served.kind.clone(), id.namespace.clone(), id.name.clone())),
+                scaling: scaled.of(&served.kind, id),
             });
         }
         let (mut comparisons, mut gone) = (BTreeMap::new(), BTreeSet::new());
@@ -137,7 +133,7 @@ impl Cluster {
 
     /// How an object compares with what is declared; it may have come with others.
     pub(super) async fn compare_one(&self, question: &Question<'_>, mut told: Told, options: CompareOptions) -> Answer {
-        let Question { declared, at, scaled } = question;
+        let Question { declared, at, scaling } = question;
         let secret = write::secret(&declared.manifest);
         let mut round = 0;
         loop {
@@ -153,7 +149,7 @@ impl Cluster {
                 return Ok(None);
             };
             let mut object = LiveObject::of(&live);
-            let pair = Pair::new(declared, &live, &object, *scaled);
+            let pair = Pair::new(declared, &live, &object, *scaling);
             let compared = if options.dry_run {
                 self.ask(question, &pair, &live).await
             } else {
@@ -274,7 +270,7 @@ impl Cluster {
         send().await
     }
 
-    /// What autoscalers scale, declared ones and live ones.
+    /// What autoscalers scale: live ones or, of a kind that may not be listed, the declared ones.
     async fn scaled(
         &self,
         set: &DeclaredSet,
@@ -282,43 +278,18 @@ impl Cluster {
         wanted: &(dyn Fn(&ObjectId) -> bool + Sync),
         gaps: &mut Gaps,
     ) -> Scaled {
-        let mut scaled: Scaled = set
-            .objects
-            .iter()
-            .filter(|declared| AUTOSCALERS.iter().any(|(group, kind)| declared.id.is(group, kind)))
-            .filter_map(|declared| target(declared.manifest.value(), declared.id.namespace.as_deref()))
-            .collect();
         let could_be = |declared: &Declared| wanted(&declared.id) && may_be_scaled(declared);
         if !set.objects.iter().any(could_be) {
-            return scaled;
+            return Scaled::default();
         }
-        self.add_scaled(kinds, &mut scaled, gaps).await;
-        scaled
-    }
-
-    /// What live autoscalers scale, as far as they may be read.
-    pub(super) async fn scaled_live(&self, kinds: &ServedKinds) -> Scaled {
-        let mut scaled = Scaled::new();
-        self.add_scaled(kinds, &mut scaled, &mut Gaps::default()).await;
-        scaled
-    }
-
-    async fn add_scaled(&self, kinds: &ServedKinds, scaled: &mut Scaled, gaps: &mut Gaps) {
-        for (group, kind) in AUTOSCALERS {
-            let Some(served) = kinds.get(&GroupKind::new(*group, *kind)) else {
-                continue;
-            };
-            let Some(at) = Endpoint::preferred(served) else {
-                continue;
-            };
-            match self.list(&at, None).await {
-                Ok(all) => {
-                    let namespace = |one: &Value| one.pointer("/metadata/namespace")?.as_str().map(str::to_owned);
-                    scaled.extend(all.iter().filter_map(|one| target(one, namespace(one).as_deref())));
-                }
-                Err(why) => gaps.add(&served.kind, why.to_string()),
+        let (mut scaled, unknown) = self.scaled_live(kinds).await;
+        for (of, why) in unknown {
+            for declared in set.objects.iter().filter(|declared| declared.id.group_kind() == of) {
+                scaled.add(&of.kind, declared.manifest.value(), declared.id.namespace.as_deref());
             }
+            gaps.add(&of, why);
         }
+        scaled
     }
 }
 
@@ -380,24 +351,6 @@ fn forget_last_applied(patch: &mut Value) {
     {
         patch.shift_remove("metadata");
     }
-}
-
-/// Whether an autoscaler may set the replicas of an object.
-pub fn may_be_scaled(declared: &Declared) -> bool {
-    declared.id.group == "apps" || declared.manifest.value().pointer("/spec/replicas").is_some()
-}
-
-/// What an autoscaler scales. KEDA's `scaleTargetRef` may leave the kind out: a Deployment.
-fn target(autoscaler: &Value, namespace: Option<&str>) -> Option<(GroupKind, Option<String>, String)> {
-    let reference = autoscaler.pointer("/spec/scaleTargetRef")?;
-    let text = |key: &str| reference.get(key).and_then(Value::as_str);
-    let kind = text("kind").unwrap_or("Deployment");
-    let group = text("apiVersion").map_or("apps", |version| version.split_once('/').map_or("", |(group, _)| group));
-    Some((
-        GroupKind::new(group, kind),
-        namespace.map(str::to_owned),
-        text("name")?.to_owned(),
-    ))
 }
 
 /// Gaps by kind and reason, so that a user who may read little gets few of them.

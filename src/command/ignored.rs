@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::audit;
 use crate::cluster::Cluster;
 use crate::object::{
-    Declared, DeclaredSet, FactGap, LiveObject, LiveSet, Manifest, ObjectId, Pair, PastSet, ServedKinds,
+    Declared, DeclaredSet, FactGap, LiveObject, LiveSet, Manifest, ObjectId, Pair, PastSet, Scaling, ServedKinds,
 };
 
 /// The option of a sync.
@@ -59,7 +59,7 @@ pub(super) async fn keep(set: &mut DeclaredSet, kinds: &ServedKinds, cluster: &C
         else {
             continue;
         };
-        let kept: Value = Pair::new(waived, value, object, false).left_alone();
+        let kept: Value = Pair::new(waived, value, object, Scaling::Declared).left_alone();
         if let Ok(manifest) = Manifest::new(kept) {
             one.manifest = manifest;
         }

@@ -29,7 +29,8 @@ pub use declared::{
     Unit, UnitIndex, Writer,
 };
 pub use drift::{
-    Adopted, Cleaning, Expression, Known, Learned, Pair, Suspects, adopt, between, differences, is_mark, without_values,
+    Adopted, Cleaning, Expression, Known, Learned, Pair, Scaling, Suspects, adopt, between, differences, is_mark,
+    without_values,
 };
 pub use edit::edits;
 pub use facts::{

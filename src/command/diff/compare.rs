@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::side::{Side, State};
 use crate::declared::{Kept, declaration, statuses_are_data};
 use crate::object::{
-    Declared, Edit, FieldDrift, FieldEdit, Manifest, ObjectEdit, ObjectId, Pair, Standing, between, without_values,
+    Declared, Edit, FieldDrift, FieldEdit, Manifest, ObjectEdit, ObjectId, Pair, Scaling, Standing, between,
+    without_values,
 };
 use crate::snapshot::is_confidential;
 
@@ -32,7 +33,7 @@ struct Known {
     /// Kinds whose status is a field as any other.
     plain: BTreeSet<(String, String)>,
     /// Workloads whose replicas an autoscaler sets: kind, namespace, name.
-    scaled: BTreeSet<(String, Option<String>, String)>,
+    scaled: BTreeMap<(String, Option<String>, String), Scaling>,
 }
 
 /// Compares two sides.
@@ -134,7 +135,7 @@ impl Known {
     fn of(sides: &[&Side]) -> Self {
         let mut known = Self {
             plain: BTreeSet::new(),
-            scaled: BTreeSet::new(),
+            scaled: BTreeMap::new(),
         };
         for side in sides {
             let things: BTreeMap<&ObjectId, Thing<'_>> = match &side.state {
@@ -149,20 +150,27 @@ impl Known {
                     let text = |key: &str| target[key].as_str().unwrap_or_default().to_owned();
                     let kind = Some(text("kind")).filter(|kind| !kind.is_empty());
                     let kind = kind.unwrap_or_else(|| "Deployment".to_owned());
-                    known.scaled.insert((kind, id.namespace.clone(), text("name")));
+                    let target = (kind, id.namespace.clone(), text("name"));
+                    let scaling = known.scaled.entry(target).or_default();
+                    *scaling = Scaling::by(&id.kind, thing.value()).max(*scaling);
                 }
             }
         }
         known
     }
 
-    fn is_scaled(&self, id: &ObjectId) -> bool {
+    fn scaling(&self, id: &ObjectId) -> Scaling {
         let workload = (id.kind.clone(), id.namespace.clone(), id.name.clone());
-        self.scaled.contains(&workload)
+        self.scaled.get(&workload).copied().unwrap_or_default()
     }
 
     fn declaration(&self, id: &ObjectId, kept: &Kept) -> serde_json::Value {
-        declaration(&kept.value, &kept.object, &self.plain, self.is_scaled(id))
+        declaration(
+            &kept.value,
+            &kept.object,
+            &self.plain,
+            self.scaling(id) != Scaling::Declared,
+        )
     }
 
     /// What is not live as it is declared, and what is live beside.
@@ -175,7 +183,7 @@ impl Known {
                 declared.manifest = manifest;
             }
         }
-        let pair = Pair::new(&declared, &value, &live.object, self.is_scaled(id));
+        let pair = Pair::new(&declared, &value, &live.object, self.scaling(id));
         let mut found = pair.changed_offline();
         found.extend(pair.added_offline(&pair.suspects(None, false)));
         found.sort_by(|a, b| a.path.cmp(&b.path));

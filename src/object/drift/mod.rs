@@ -15,6 +15,7 @@ mod managed;
 mod pair;
 mod path;
 mod scalar;
+mod scaling;
 #[cfg(test)]
 mod tests;
 mod waived;
@@ -29,6 +30,7 @@ pub use jq::Expression;
 pub use pair::{Pair, Suspects};
 pub(in crate::object) use path::{child, keys_of, label};
 use scalar::{is_nothing, same_scalar};
+pub use scaling::Scaling;
 
 /// The declared fields that are missing or different in `live`, as paths (`.spec.replicas`), sorted; never values.
 pub fn differences(declared: &Value, live: &Value) -> Vec<String> {

@@ -14,7 +14,7 @@ use super::managed::{Owned, owners};
 use super::path::{Path, Step, keys_of};
 use super::waived::Waivers;
 use super::walk::{Against, Side, is_plain, undeclared, walk};
-use super::{by_design, defaults};
+use super::{Scaling, by_design, defaults};
 use crate::object::normalize::LAST_APPLIED;
 use crate::object::{Declared, FieldChange, FieldDrift, LiveObject, Writer};
 
@@ -29,7 +29,7 @@ pub struct Pair<'a> {
     generated: &'a [String],
     writer: &'a Writer,
     waivers: Waivers<'a>,
-    scaled: bool,
+    scaling: Scaling,
     /// What `kubectl apply` applied last.
     applied: Option<Value>,
     group: &'a str,
@@ -49,8 +49,8 @@ impl Suspects {
 
 impl<'a> Pair<'a> {
     /// `live` is the object as the server gives it in the declared version, `object` its metadata with the managers' fields;
-    /// `scaled` says that an autoscaler owns its replicas.
-    pub fn new(declared: &'a Declared, live: &'a Value, object: &'a LiveObject, scaled: bool) -> Self {
+    /// `scaling` says whether an autoscaler owns its replicas.
+    pub fn new(declared: &'a Declared, live: &'a Value, object: &'a LiveObject, scaling: Scaling) -> Self {
         let manifest = &declared.manifest;
         let annotations = live.pointer("/metadata/annotations");
         let applied = annotations.and_then(|all| all.get(LAST_APPLIED)?.as_str());
@@ -63,7 +63,7 @@ impl<'a> Pair<'a> {
             object,
             generated: &declared.generated,
             writer: &declared.writer,
-            scaled,
+            scaling,
             applied,
             group: manifest.group(),
             kind: manifest.kind(),
@@ -298,7 +298,7 @@ impl<'a> Pair<'a> {
     fn is_nobodys_drift(&self, path: &Path, change: FieldChange) -> bool {
         let declared = change != FieldChange::Added;
         (path.begins(&["status"]) && self.declared.get("status").is_none())
-            || (self.scaled && path.begins(&["spec", "replicas"]))
+            || (path.begins(&["spec", "replicas"]) && self.is_scaled())
             || by_design::filled(&self.declared, path)
             || by_design::field(self.group, self.kind, &path.to_string(), declared)
             || (declared && self.is_generated(path, change))
@@ -306,6 +306,15 @@ impl<'a> Pair<'a> {
             || (!declared
                 && path.begins(&["metadata", "labels"])
                 && path.at(self.live).is_some_and(|value| is_mark(&path.to_string(), value)))
+    }
+
+    /// Whether an autoscaler set the replicas that are there.
+    fn is_scaled(&self) -> bool {
+        match self.scaling {
+            Scaling::Declared => false,
+            Scaling::FromOne => self.live.pointer("/spec/replicas").and_then(Value::as_i64) != Some(0),
+            Scaling::FromZero => true,
+        }
     }
 
     fn is_generated(&self, path: &Path, change: FieldChange) -> bool {

@@ -4,7 +4,7 @@ mod missed;
 
 use serde_json::{Value, json};
 
-use super::Pair;
+use super::{Pair, Scaling};
 use crate::object::{
     Declared, Expression, FieldDrift, LiveObject, Manager, Manifest, Provenance, Renderer, UnitIndex, Waived, Waiver,
     Writer,
@@ -60,7 +60,8 @@ fn told(fields: &[FieldDrift]) -> Vec<String> {
 }
 
 fn offline(declared: &Declared, live: &Value, object: &LiveObject, scaled: bool) -> Vec<String> {
-    let pair = Pair::new(declared, live, object, scaled);
+    let scaling = if scaled { Scaling::FromOne } else { Scaling::Declared };
+    let pair = Pair::new(declared, live, object, scaling);
     let mut all = told(&pair.changed_offline());
     all.extend(told(&pair.added_offline(&pair.suspects(None, false))));
     all.sort();
@@ -198,7 +199,7 @@ fn what_is_added_is_told_from_defaults_and_controllers() {
     // The server says which of them are defaults.
     let object = by(vec![manager("kubectl-edit", "Update", all)]);
     for object in [object, by(Vec::new())] {
-        let pair = Pair::new(&git, &live, &object, false);
+        let pair = Pair::new(&git, &live, &object, Scaling::Declared);
         let suspects = pair.suspects(Some(&live), true);
         let mut replaced = Pair::without(&suspects, &live);
         assert!(!replaced.to_string().contains("spy") && !replaced.to_string().contains("paused"));
@@ -217,14 +218,14 @@ fn what_the_server_would_do_besides_is_no_drift() {
     let live = deployment(json!({"replicas": 5, "stamp": "old", "gone": 1}));
     let then = deployment(json!({"replicas": 2, "image": "a", "stamp": "new", "injected": true}));
     let object = LiveObject::default();
-    let pair = Pair::new(&git, &live, &object, false);
+    let pair = Pair::new(&git, &live, &object, Scaling::Declared);
     let mut found = told(&pair.changed_by(&then));
     found.sort();
     assert_eq!(
         found,
         ["Added .spec.gone", "Changed .spec.replicas", "Removed .spec.image"]
     );
-    let found = told(&Pair::new(&git, &live, &object, true).changed_by(&then));
+    let found = told(&Pair::new(&git, &live, &object, Scaling::FromOne).changed_by(&then));
     assert!(
         !found.iter().any(|field| field.contains("replicas")),
         "because an autoscaler owns them"
@@ -274,7 +275,7 @@ fn of_a_secret_no_value_is_told() {
         "Update",
         json!({"f:data": {"f:k": {}, "f:more": {}}}),
     )]);
-    let pair = Pair::new(&git, &live, &object, false);
+    let pair = Pair::new(&git, &live, &object, Scaling::Declared);
     let mut all = pair.changed_offline();
     all.extend(pair.added_offline(&pair.suspects(None, false)));
     assert_eq!(all.len(), 6, "{all:#?}");
@@ -312,7 +313,7 @@ fn what_is_left_alone_keeps_what_is_live() {
         Waived::Expression(images.expect("because it is one")),
         Waived::Managers(vec!["scaler".to_owned()]),
     ];
-    let spec = |git: &Declared| Pair::new(git, &live, &object, false).left_alone()["spec"].clone();
+    let spec = |git: &Declared| Pair::new(git, &live, &object, Scaling::Declared).left_alone()["spec"].clone();
     assert_eq!(spec(&git), git.manifest.value()["spec"], "nothing is said");
     git.waivers = what
         .map(|what| Waiver {
@@ -359,7 +360,7 @@ fn malformed_objects_do_not_panic() {
     ] {
         let fields = json!({"f:spec": {"k:{": {}, "k:[1]": {}, "f:containers": {"v:": {}, "i:x": {}, "": {}}}});
         let object = by(vec![manager("m", "Update", fields), manager("n", "Update", json!([1]))]);
-        let pair = Pair::new(&git, &live, &object, false);
+        let pair = Pair::new(&git, &live, &object, Scaling::Declared);
         pair.changed_by(&json!({"spec": 1}));
         let suspects = pair.suspects(Some(&json!(1)), true);
         pair.added(&suspects, &Pair::without(&suspects, &json!("x")));

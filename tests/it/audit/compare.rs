@@ -513,6 +513,41 @@ fn a_restored_bank_is_clean_and_changes_by_hand_are_found() {
             comparison.method
         );
     }
+    switched_off(&plane, &set, expected);
+}
+
+/// An autoscaler does nothing at 0, and one that is gone does nothing at all.
+fn switched_off(plane: &Plane, set: &DeclaredSet, mut expected: BTreeSet<String>) {
+    let scaler = "/apis/autoscaling/v2/namespaces/mobile/horizontalpodautoscalers/mobile-backend";
+    send(plane, "DELETE", scaler, "application/json", &json!({}));
+    for (name, replicas, owner) in [
+        ("mobile/deployments/mobile-backend", 7, "kubectl"),
+        // A 0 leaves no trace in managedFields.
+        ("accounts/deployments/accounts-api", 0, "nobody"),
+    ] {
+        let path = format!("/apis/apps/v1/namespaces/{name}/scale?fieldManager=kubectl");
+        let body = json!({"spec": {"replicas": replicas}});
+        send(plane, "PATCH", &path, "application/merge-patch+json", &body);
+        let name = name.replace("deployments/", "");
+        expected.insert(format!("Deployment/{name} Changed .spec.replicas ({owner})"));
+    }
+    let cluster = plane.connect();
+    for options in [DRY_RUN, OFFLINE] {
+        assert_drift(&compare(&cluster, set, options), &expected);
+    }
+    // Where autoscalers may not be listed, the declared ones count.
+    let proxy = wait(FaultProxy::start(plane.kubeconfig().as_ref()));
+    let refused = Act::Status(403, "Forbidden", "not you", 0);
+    proxy.set([Fault::on("GET", "/autoscaling/v2/horizontalpodautoscalers?", refused)]);
+    let seen = seen(&cluster);
+    let compared = compare_as_seen(&through(&proxy), set, &seen, OFFLINE);
+    expected.remove("Deployment/mobile/mobile-backend Changed .spec.replicas (kubectl)");
+    assert_drift(&compared, &expected);
+    let gap = FactGap {
+        what: "compare 1 HorizontalPodAutoscaler.autoscaling".to_owned(),
+        reason: "not you".to_owned(),
+    };
+    assert_eq!(compared.gaps, [gap]);
 }
 
 /// The server refuses a dry run through a webhook that has side effects: such an object is compared without, and that is said. Servers since

@@ -58,3 +58,29 @@ fn what_says_nothing_is_missed_where_the_server_keeps_it() {
         assert_eq!(found, expected, "{live}");
     }
 }
+
+#[test]
+fn what_was_switched_off_under_an_autoscaler_is_drift_unless_it_goes_so_low_itself() {
+    let git = flux(deployment(json!({"replicas": 2})));
+    let hpa = |spec: Value| Scaling::by("HorizontalPodAutoscaler", &json!({"spec": spec}));
+    let keda = Scaling::by("ScaledObject", &json!({"spec": {"minReplicaCount": 1}}));
+    for (live, scaling, expected) in [
+        (0, hpa(json!({})), &["Changed .spec.replicas"][..]),
+        (0, hpa(json!({"minReplicas": 3})), &["Changed .spec.replicas"]),
+        (0, hpa(json!({"minReplicas": 0})), &[]),
+        (0, keda, &[]),
+        (5, hpa(json!({})), &[]),
+        (5, keda, &[]),
+        (5, Scaling::Declared, &["Changed .spec.replicas"]),
+    ] {
+        let live = deployment(json!({"replicas": live}));
+        let object = LiveObject::default();
+        let pair = Pair::new(&git, &live, &object, scaling);
+        assert_eq!(told(&pair.changed_offline()), expected, "{live} {scaling:?}");
+        assert_eq!(
+            told(&pair.changed_by(git.manifest.value())),
+            expected,
+            "{live} {scaling:?}"
+        );
+    }
+}
