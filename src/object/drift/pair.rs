@@ -3,7 +3,8 @@
 //! What was changed or removed the server tells (a dry-run apply), or the declaration does (offline). What was added only
 //! `managedFields` tells: a field that is not declared and that neither the declarer nor a known controller owns; one that
 //! nobody owns is the server's default. A person's tool may own defaults too (it created the object, or added a container), so
-//! that what is suspected is taken out of the live object and the server asked what it would put there (a dry-run replace).
+//! that what is suspected is taken out of the live object and the server asked what it would put there (a dry-run replace). So is
+//! what the declarer wrote by `Update`, where it keeps no memory of what it applied.
 
 use std::borrow::Cow;
 
@@ -157,7 +158,7 @@ impl<'a> Pair<'a> {
                 continue;
             }
             if let Some(value) = path.at(self.live) {
-                self.foreign(value, &path, unknown, &mut found);
+                self.foreign(value, &path, (unknown, asked), &mut found);
             }
         }
         Suspects(found)
@@ -165,18 +166,21 @@ impl<'a> Pair<'a> {
 
     /// Collects the topmost fields of which all is foreign; gives whose what is in this one is. An element of a list is one
     /// thing, with what the server filled in.
-    fn foreign(&self, value: &Value, path: &Path, unknown: bool, found: &mut Vec<Path>) -> Owned {
+    fn foreign(&self, value: &Value, path: &Path, (unknown, asked): (bool, bool), found: &mut Vec<Path>) -> Owned {
         if self.is_nobodys_drift(path, FieldChange::Added) {
             return Owned::NOBODY;
         }
         let before = found.len();
         let inner = children(value);
         let owned = if inner.is_empty() {
-            if unknown { Owned::FOREIGN } else { self.whose(path) }
+            match unknown {
+                true => Owned::FOREIGN,
+                false => self.whose(path, value, asked),
+            }
         } else {
             let inner = inner.into_iter();
             inner.fold(Owned::default(), |owned, (step, value)| {
-                owned.and(self.foreign(value, &path.child(step), unknown, found))
+                owned.and(self.foreign(value, &path.child(step), (unknown, asked), found))
             })
         };
         let element = !matches!(path.0.last(), Some(Step::Field(_)));
@@ -188,8 +192,21 @@ impl<'a> Pair<'a> {
     }
 
     /// Whether who owns this field has any business with it.
-    fn whose(&self, path: &Path) -> Owned {
-        let owners = owners(&self.object.managers, self.live, path);
+    ///
+    /// A declarer that writes by `Update` and has no memory of what it wrote (Helm 3) owns what the server filled in, too, what Git
+    /// declared once, and what somebody added with the declarer's own tool: the server can tell, where it is `asked`.
+    fn whose(&self, path: &Path, value: &Value, asked: bool) -> Owned {
+        let mut owners = owners(&self.object.managers, self.live, path);
+        let remembers = matches!(self.writer, Writer::ClientSide(_)) && self.applied.is_some();
+        let to_ask = asked && !remembers;
+        // What is known to be a default is none of theirs.
+        if to_ask && defaults::is_default(self.group, self.kind, &path.to_string(), value) {
+            let its_own = |index: &usize| {
+                let manager = &self.object.managers[*index];
+                manager.name == self.writer.manager() && manager.operation == "Update" && manager.subresource.is_empty()
+            };
+            owners.indices.retain(|index| !its_own(index));
+        }
         let controllers_too = path.begins(&["metadata", "finalizers"]) || path.begins(&["metadata", "ownerReferences"]);
         let applied = || self.applied.as_ref().is_some_and(|applied| path.at(applied).is_some());
         let rightful = |index: &usize| {
@@ -197,7 +214,11 @@ impl<'a> Pair<'a> {
             let by_update = manager.operation == "Update";
             // What it once applied and Git no longer declares goes with its next apply; a default in a list that it applied
             // stays.
-            let stays = if by_update { !applied() } else { owners.as_part };
+            let stays = if by_update {
+                !to_ask && !applied()
+            } else {
+                owners.as_part
+            };
             // `kubectl scale` goes by the name of `kubectl apply --server-side`.
             let declarer = manager.name == self.writer.manager() && manager.subresource.is_empty() && stays;
             let default = manager.name == KUBECTL_APPLY && by_update && self.applied.is_some() && !applied();

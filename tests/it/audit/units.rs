@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::send;
 use super::whole::json as report;
-use crate::support::plane::{Plane, fresh};
+use crate::support::fault_proxy::FaultProxy;
+use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat, tool_folder};
 
@@ -23,8 +24,13 @@ fn audit(plane: &Plane, repo: &Repo, more: &[&str]) -> Ran {
 }
 
 fn helm(plane: &Plane, args: &[&str]) {
+    helm_of("helm", plane, args);
+}
+
+/// By this version of it: `helm` applies on the server's side, `helm3` does not.
+fn helm_of(version: &str, plane: &Plane, args: &[&str]) {
     #[expect(clippy::disallowed_methods, reason = "tests run helm itself")]
-    let output = Command::new(tool_folder("helm").join("helm"))
+    let output = Command::new(tool_folder(version).join(version))
         .args(args)
         .args(["--kubeconfig", &plane.kubeconfig()])
         .output()
@@ -82,6 +88,84 @@ fn a_release_of_helm_is_one_finding() {
         (&finding["commit"]["id"], &finding["commit"]["subject"]),
         (&json!(id), &json!("take the web back"))
     );
+}
+
+/// What somebody adds with the tool that the declarer uses, too, is drift; what the server filled in when that tool wrote is none, and of
+/// what is in sync the server is asked nothing more than ever.
+#[test]
+fn what_helm_added_beside_git_is_drift() {
+    let plane = fresh();
+    let workload = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  selector: {matchLabels: {app: web}}\n\
+        \x20 template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: registry.example.com/web:1\n\
+        \x20       ports: [{containerPort: 80}]\n        {{- with .Values.debug }}\n        env: [{name: DEBUG, value: {{ . | quote }}}]\n        {{- end }}\n\
+        {{- with .Values.pull }}\n      imagePullSecrets: [{name: {{ . }}}]\n{{- end }}\n";
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n";
+    let repo = Repo::with(&[
+        ("base/shop.yaml", NAMESPACE),
+        ("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+        ("web/templates/workload.yaml", workload),
+        ("web/templates/service.yaml", service),
+        ("web/templates/map.yaml", &map("a")),
+    ]);
+    super::restore(&plane, repo.path(), &["base"]);
+    let chart = repo.path().join("web").display().to_string();
+    helm_of("helm3", &plane, &["install", "web", &chart, "--namespace", "shop"]);
+    let proxy = wait(FaultProxy::start(plane.kubeconfig().as_ref()));
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let through = folder.path().join("kubeconfig");
+    std::fs::write(&through, proxy.kubeconfig()).expect("because the folder is ours");
+    let (through, place) = (through.display().to_string(), repo.path().display().to_string());
+    let args = [
+        "audit",
+        &place,
+        "--kubeconfig",
+        &through,
+        "--output",
+        "json",
+        "--path",
+        "base",
+        "--path",
+        "web",
+        "--namespace",
+        "shop",
+    ];
+    let drift = || {
+        proxy.clear_log();
+        let told = report(&refloat(args).with_tools(&["helm"]).run());
+        let written = |method: &str| proxy.log().iter().filter(|one| one.method == method).count();
+        let fields = told["findings"].as_array().into_iter().flatten().flat_map(|finding| {
+            let fields = finding["fields"].as_array().cloned().unwrap_or_default();
+            fields
+                .into_iter()
+                .map(|field| format!("{} {}", field["change"], field["path"]).replace('"', ""))
+        });
+        (fields.collect::<Vec<_>>(), written("PATCH"), written("PUT"))
+    };
+    let (found, applied, replaced) = drift();
+    assert_eq!((found, replaced), (Vec::new(), 0));
+    assert!(applied > 3, "each declared object is asked about: {applied}");
+
+    helm_of(
+        "helm3",
+        &plane,
+        &[
+            "upgrade",
+            "web",
+            &chart,
+            "--namespace",
+            "shop",
+            "--set",
+            "debug=on",
+            "--set",
+            "pull=partner",
+        ],
+    );
+    let (found, _, replaced) = drift();
+    let expected = [
+        "added .spec.template.spec.containers[name=web].env",
+        "added .spec.template.spec.imagePullSecrets",
+    ];
+    assert_eq!((found, replaced), (expected.map(str::to_owned).to_vec(), 1));
 }
 
 /// What an engine was told not to compare is no drift; the units themselves, which the entry does not reach, are told of.

@@ -60,6 +60,50 @@ fn what_says_nothing_is_missed_where_the_server_keeps_it() {
 }
 
 #[test]
+fn what_the_declarer_itself_added_is_a_suspect_where_the_server_is_asked() {
+    let git = flux(deployment(
+        json!({"template": {"spec": {"containers": [{"name": "web"}]}}}),
+    ));
+    let web = |more: Value| {
+        let mut web = json!({"name": "web", "terminationMessagePath": "/dev/termination-log"});
+        let object = web.as_object_mut().expect("because it is one");
+        object.extend(more.as_object().cloned().unwrap_or_default());
+        web
+    };
+    let with = |containers: Value| {
+        deployment(json!({"progressDeadlineSeconds": 600, "template": {"spec": {"containers": containers}}}))
+    };
+    let of_web = |name: &str| {
+        json!({"f:spec": {"f:progressDeadlineSeconds": {}, "f:template": {"f:spec": {"f:containers": {
+        "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:terminationMessagePath": {}, (name): {}},
+        "k:{\"name\":\"spy\"}": {".": {}, "f:name": {}, "f:terminationMessagePath": {}}}}}}})
+    };
+    let spy = json!({"name": "spy", "terminationMessagePath": "/dev/termination-log"});
+    for (live, field, expected) in [
+        // What the server fills in needs no asking, so that what is in sync costs nothing more.
+        (with(json!([web(json!({}))])), "f:name", &[][..]),
+        (
+            with(json!([web(json!({"tty": true})), spy])),
+            "f:tty",
+            &[
+                "Added .spec.template.spec.containers[name=spy]",
+                "Added .spec.template.spec.containers[name=web].tty",
+            ],
+        ),
+    ] {
+        let object = by(vec![manager("kustomize-controller", "Update", of_web(field))]);
+        let pair = Pair::new(&git, &live, &object, Scaling::Declared);
+        assert!(pair.suspects(Some(&live), false).is_empty(), "{live}");
+        let suspects = pair.suspects(Some(&live), true);
+        assert_eq!(suspects.is_empty(), expected.is_empty(), "{live}");
+        let replaced = Pair::without(&suspects, &live);
+        let mut found = told(&pair.added(&suspects, &replaced));
+        found.sort();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
 fn what_was_switched_off_under_an_autoscaler_is_drift_unless_it_goes_so_low_itself() {
     let git = flux(deployment(json!({"replicas": 2})));
     let hpa = |spec: Value| Scaling::by("HorizontalPodAutoscaler", &json!({"spec": spec}));
