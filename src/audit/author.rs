@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::log::Log;
-use super::request::Request;
+use super::request::{Request, Touches};
 use super::tools::{self, By, Tool};
 use super::{Author, Confidence};
 use crate::object::{FieldChange, FieldDrift, GroupKind, LiveObject, Manager, ObjectId};
@@ -26,7 +26,8 @@ impl Records<'_> {
     /// Who made an object that is not declared, and who changed it, the first first.
     pub(super) fn of_live(&self, id: &ObjectId, live: &LiveObject) -> Vec<Author> {
         let mut requests = self.requests_about_it(id);
-        requests.retain(|request| !request.is_of_the_cluster());
+        // What deletions were about is gone, and this is not.
+        requests.retain(|request| !request.is_of_the_cluster() && !request.is_delete());
         let certain = requests.iter().map(|request| said(request, Confidence::Certain));
         // Exactly as large as it has to be: every finding of a large cluster keeps one.
         let mut authors = Vec::with_capacity(requests.len() + live.managers.len());
@@ -173,23 +174,32 @@ fn changed(requests: &[&Request], declarer: &str, path: &str, change: FieldChang
         .iter()
         .rposition(|request| *request.manager == *declarer)
         .map_or(0, |index| index + 1);
-    let late: Vec<&&Request> = requests[after..]
+    let late = requests[after..]
         .iter()
-        .filter(|request| !request.is_delete() && !request.is_of_the_cluster() && request.subresource.is_empty())
-        .filter(|request| request.touches(path) != Some(false) || change == FieldChange::Removed)
-        .collect();
-    let sure: Vec<&&&Request> = late
-        .iter()
-        .filter(|request| request.touches(path) == Some(true))
-        .collect();
-    match (sure.as_slice(), late.as_slice()) {
-        ([.., last], _) => vec![said(last, Confidence::Certain)],
-        ([], [only]) => vec![said(only, Confidence::Likely)],
-        ([], several) => several
-            .iter()
-            .map(|request| said(request, Confidence::Possible))
-            .collect(),
+        .filter(|request| !request.is_delete() && !request.is_of_the_cluster() && request.subresource.is_empty());
+    let (mut sure, mut open, mut others) = (None, Vec::new(), Vec::new());
+    for request in late {
+        match request.touches(path) {
+            Touches::Surely => sure = Some(request),
+            touches @ (Touches::Unknown | Touches::Perhaps) => open.push((request, touches)),
+            Touches::Not => others.push(request),
+        }
     }
+    if let Some(request) = sure {
+        return vec![said(request, Confidence::Certain)];
+    }
+    if let [(request, Touches::Unknown)] = open[..] {
+        return vec![said(request, Confidence::Likely)];
+    }
+    // A webhook may have taken out more than the request did.
+    let any = if open.is_empty() && change == FieldChange::Removed {
+        others
+    } else {
+        open.into_iter().map(|(request, _)| request).collect()
+    };
+    any.into_iter()
+        .map(|request| said(request, Confidence::Possible))
+        .collect()
 }
 
 /// What the audit log says.
@@ -454,6 +464,67 @@ mod tests {
         assert!(
             told_by(vec![event("patch", "alice", "kubectl-edit", 1, None), first()]).is_empty(),
             "before the declarer wrote"
+        );
+    }
+
+    #[test]
+    fn who_touched_what_is_beside_a_removed_field_is_not_said_to_have_removed_it() {
+        let plurals = BTreeMap::new();
+        let first = || event("patch", "dev", "refloat", 1, None);
+        let by = |who: &str, second: u32, body: Value| event("patch", who, "kubectl-patch", second, Some(body));
+        let told_by = |path: &str, events: Vec<String>| {
+            let log = log(events);
+            let records = Records {
+                log: Some(&log),
+                plurals: &plurals,
+            };
+            let mut removed = drift(FieldChange::Removed, None, vec![manager("refloat", 1)]);
+            path.clone_into(&mut removed.0.path);
+            told(&of_drift(&records, &removed))
+        };
+        let annotate = |key: &str, value: Value| json!({"metadata": {"annotations": {key: value}}});
+        let contact = ".metadata.annotations[example.com/contact]";
+        let removes = || by("alice", 5, annotate("example.com/contact", json!(null)));
+        let beside = || by("bob", 6, annotate("example.com/team", json!("a")));
+        assert_eq!(
+            told_by(contact, vec![first(), removes(), beside()]),
+            ["alice kubectl patch Certain"]
+        );
+        assert_eq!(
+            told_by(contact, vec![first(), beside()]),
+            ["bob kubectl patch Possible"]
+        );
+
+        let containers = |inner: Value| json!({"spec": {"template": {"spec": {"containers": [inner]}}}});
+        let env = ".spec.template.spec.containers[name=web].env[name=B]";
+        let image = || by("bob", 6, containers(json!({"name": "web", "image": "web:2"})));
+        let by_place = json!([{"op": "remove", "path": "/spec/template/spec/containers/0/env/1"}]);
+        assert_eq!(
+            told_by(env, vec![first(), by("alice", 5, by_place), image()]),
+            ["alice kubectl patch Possible", "bob kubectl patch Possible"]
+        );
+        let named = containers(json!({"name": "web", "env": [{"name": "B", "$patch": "delete"}]}));
+        assert_eq!(
+            told_by(env, vec![first(), by("alice", 5, named), image()]),
+            ["alice kubectl patch Certain"]
+        );
+    }
+
+    #[test]
+    fn who_deleted_others_of_its_kind_did_not_make_what_is_there() {
+        let plurals = BTreeMap::new();
+        let some = event("deletecollection", "bob", "", 8, None)
+            .replace("/x?", "/x?labelSelector=app%3Dold&")
+            .replace(r#""name":"web""#, r#""name":"""#);
+        let log = log(vec![event("create", "alice", "kubectl-create", 5, None), some]);
+        let records = Records {
+            log: Some(&log),
+            plurals: &plurals,
+        };
+        assert_eq!(records.requests(&id()).len(), 2);
+        assert_eq!(
+            told(&records.of_live(&id(), &LiveObject::default())),
+            ["alice kubectl create Certain"]
         );
     }
 

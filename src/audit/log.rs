@@ -410,6 +410,7 @@ fn decoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::Touches;
     use super::*;
     use serde_json::json;
 
@@ -461,9 +462,9 @@ mod tests {
         assert_eq!(found[0].claimed.as_deref(), Some("10.1.2.3"));
         assert_eq!((&*found[0].manager, &*found[0].agent), ("kubectl-edit", "kubectl"));
         assert_eq!(found[0].tool().map(|tool| tool.tool.as_str()), Some("kubectl edit"));
-        assert_eq!(found[0].touches(".data.password"), Some(true));
-        assert_eq!(found[0].touches(".data"), Some(true));
-        assert_eq!(found[0].touches(".spec.replicas"), Some(false));
+        assert_eq!(found[0].touches(".data.password"), Touches::Surely);
+        assert_eq!(found[0].touches(".data"), Touches::Perhaps);
+        assert_eq!(found[0].touches(".spec.replicas"), Touches::Not);
         let shown = format!("{log:?}");
         assert!(!shown.contains("canary") && !shown.contains("Y2FuYXJ5"), "{shown}");
     }
@@ -553,7 +554,11 @@ mod tests {
         replaced["requestObject"] = body;
         replaced["requestURI"] = json!("/x?fieldManager=deploy%40node-1+b");
         let found = of(&read(&[applied, replaced], ""));
-        assert!(found.iter().all(|request| request.touches(".data.a").is_none()));
+        assert!(
+            found
+                .iter()
+                .all(|request| request.touches(".data.a") == Touches::Unknown)
+        );
         let tools: Vec<&str> = found.iter().filter_map(|one| Some(one.tool()?.tool.as_str())).collect();
         assert_eq!(tools, ["kubectl apply --server-side", "k3s"]);
         assert_eq!(&*found[1].manager, "deploy@node-1 b");

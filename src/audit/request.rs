@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::tools::{self, By};
+use crate::object::{child, keys_of, label};
 
 /// How deep fields of a request are looked into.
 const DEPTH: usize = 12;
@@ -72,30 +73,60 @@ impl Request {
         tools::of(&self.manager, operation, &self.subresource)
     }
 
-    /// Whether its body touched a field or something in it, where that is known.
-    pub(super) fn touches(&self, path: &str) -> Option<bool> {
-        let touched = self.touched.as_ref()?;
-        let plain = without_selectors(path);
-        Some(touched.iter().any(|one| {
-            let below =
-                |long: &str, short: &str| long == short || long.strip_prefix(short).is_some_and(|r| r.starts_with('.'));
-            below(&plain, one) || below(one, &plain)
-        }))
+    /// Whether its body touched a field or something in it.
+    pub(super) fn touches(&self, path: &str) -> Touches {
+        let Some(touched) = &self.touched else {
+            return Touches::Unknown;
+        };
+        let within = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let surely = |sent: &String| match sent.strip_suffix(LIST) {
+            Some(list) => list == path,
+            None => within(path, sent),
+        };
+        let perhaps = |sent: &String| {
+            let sent = sent.strip_suffix(LIST).unwrap_or(sent);
+            within(path, sent) || within(sent, path)
+        };
+        if touched.iter().any(surely) {
+            Touches::Surely
+        } else if touched.iter().any(perhaps) {
+            Touches::Perhaps
+        } else {
+            Touches::Not
+        }
     }
 }
 
-/// `.spec.containers[name=web].image` → `.spec.containers`: bodies list elements by position, or whole.
-fn without_selectors(path: &str) -> String {
-    path.split('[').next().unwrap_or_default().to_owned()
+/// Whether a request touched a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touches {
+    /// It names the field, or all that is around it.
+    Surely,
+    /// It names something in it; or a list that it is in, and which elements it meant is not known: by position, or all.
+    Perhaps,
+    /// Its body is not known, or is a whole object.
+    Unknown,
+    /// It is about other fields.
+    Not,
 }
 
-/// The paths of what a request's body sets or, in a merge patch, removes; of a JSON patch, its paths. Never values.
+/// What ends the path of a list, of whose elements any may be meant.
+const LIST: &str = "[]";
+
+/// The paths of what a request's body sets or, in a merge patch, removes; of a JSON patch, its paths. Printed as those of
+/// drift are, so that keys with dots are told from ways; a list that it holds is there with `[]` behind it. Never values, but
+/// for the names of a list's elements.
 pub(super) fn fields(body: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match body {
         Value::Array(operations) => {
-            for path in operations.iter().filter_map(|operation| operation["path"].as_str()) {
-                found.insert(path.replace('/', ".").replace("~1", "/").replace("~0", "~"));
+            for operation in operations.iter().filter(|operation| operation["op"] != "test") {
+                let from = operation["from"].as_str().filter(|_| operation["op"] == "move");
+                let paths = operation["path"].as_str().into_iter().chain(from);
+                paths.for_each(|pointer| pointed(pointer, &mut found));
             }
         }
         _ => walk(body, "", 0, &mut found),
@@ -103,12 +134,42 @@ pub(super) fn fields(body: &Value) -> BTreeSet<String> {
     found
 }
 
+/// A JSON pointer: a number may be a key or a position.
+fn pointed(pointer: &str, found: &mut BTreeSet<String>) {
+    let mut path = String::new();
+    for token in pointer.split('/').skip(1) {
+        if token == "-" || token.bytes().all(|byte| byte.is_ascii_digit()) {
+            found.insert(format!("{path}{LIST}"));
+        }
+        path = child(&path, &token.replace("~1", "/").replace("~0", "~"));
+    }
+    found.insert(path);
+}
+
 fn walk(value: &Value, path: &str, depth: usize, found: &mut BTreeSet<String>) {
     match value {
         _ if found.len() >= FIELDS => {}
+        // Directives of a strategic merge patch that mean all that is beside them.
+        Value::Object(map) if map.contains_key("$patch") || map.contains_key("$retainKeys") => {
+            found.insert(path.to_owned());
+        }
         Value::Object(map) if depth < DEPTH && !map.is_empty() => {
             for (key, value) in map {
-                walk(value, &format!("{path}.{key}"), depth + 1, found);
+                match key.strip_prefix('$').and_then(|directive| directive.split_once('/')) {
+                    Some(("deleteFromPrimitiveList", list)) => _ = found.insert(format!("{}{LIST}", child(path, list))),
+                    // The order only.
+                    Some(_) => {}
+                    None => walk(value, &child(path, key), depth + 1, found),
+                }
+            }
+        }
+        Value::Array(list) if depth < DEPTH => {
+            found.insert(format!("{path}{LIST}"));
+            for (keys, element) in keys_of(list)
+                .into_iter()
+                .flat_map(|keys| list.iter().map(move |one| (keys, one)))
+            {
+                walk(element, &format!("{path}[{}]", label(element, keys)), depth + 1, found);
             }
         }
         _ => {
@@ -122,9 +183,43 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn sent(body: &Value) -> Vec<String> {
+        fields(body).into_iter().collect()
+    }
+
     #[test]
     fn json_patches_are_read_by_their_paths() {
-        let paths = fields(&json!([{"op": "remove", "path": "/metadata/labels/a~1b"}]));
-        assert_eq!(paths.into_iter().collect::<Vec<_>>(), [".metadata.labels.a/b"]);
+        let patch = json!([{"op": "remove", "path": "/metadata/labels/a~1b"}, {"op": "test", "path": "/spec/x"},
+            {"op": "move", "path": "/data/new", "from": "/data/old"}, {"op": "remove", "path": "/spec/l/0/a"}]);
+        assert_eq!(
+            sent(&patch),
+            [
+                ".data.new",
+                ".data.old",
+                ".metadata.labels[a/b]",
+                ".spec.l.0.a",
+                ".spec.l[]"
+            ]
+        );
+    }
+
+    #[test]
+    fn merge_patches_are_read_by_what_they_hold() {
+        let patch = json!({"metadata": {"annotations": {"a.b/c": null, "d": "1"}}, "spec": {"strategy": {"$retainKeys": ["type"], "type": "x"},
+            "$setElementOrder/list": [], "$deleteFromPrimitiveList/args": ["x"],
+            "list": [{"name": "a", "env": [{"name": "E", "$patch": "delete"}]}]}});
+        assert_eq!(
+            sent(&patch),
+            [
+                ".metadata.annotations.d",
+                ".metadata.annotations[a.b/c]",
+                ".spec.args[]",
+                ".spec.list[]",
+                ".spec.list[name=a].env[]",
+                ".spec.list[name=a].env[name=E]",
+                ".spec.list[name=a].name",
+                ".spec.strategy"
+            ]
+        );
     }
 }

@@ -32,6 +32,7 @@ pub use drift::{
     Adopted, Cleaning, Expression, Known, Learned, Pair, Scaling, Suspects, adopt, between, differences, is_mark,
     without_values,
 };
+pub(crate) use drift::{child, keys_of, label};
 pub use edit::edits;
 pub use facts::{
     Context, Denied, ExistingChange, ExistingObject, FactGap, Facts, KubeVersion, RestoreRecord, Scope, ServedKind,

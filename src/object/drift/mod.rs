@@ -28,7 +28,7 @@ pub use between::{between, without_values};
 pub use clean::{Cleaning, Known, Learned, is_mark};
 pub use jq::Expression;
 pub use pair::{Pair, Suspects};
-pub(in crate::object) use path::{child, keys_of, label};
+pub(crate) use path::{child, keys_of, label};
 use scalar::{is_nothing, same_scalar};
 pub use scaling::Scaling;
 

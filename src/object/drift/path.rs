@@ -22,7 +22,7 @@ const LIST_KEYS: &[Keys] = &[
 ];
 
 /// Fields that together tell the elements of a list apart.
-pub(super) type Keys = &'static [&'static str];
+pub(crate) type Keys = &'static [&'static str];
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
@@ -209,7 +209,7 @@ impl fmt::Display for Path {
 }
 
 /// The key fields by which all elements can be told apart.
-pub(in crate::object) fn keys_of(list: &[Value]) -> Option<Keys> {
+pub(crate) fn keys_of(list: &[Value]) -> Option<Keys> {
     LIST_KEYS.iter().find(|keys| tell_apart(keys, list)).copied()
 }
 
@@ -231,7 +231,8 @@ fn tell_apart(keys: Keys, list: &[Value]) -> bool {
     list.iter().all(named) && seen.len() == list.len()
 }
 
-pub(in crate::object) fn label(element: &Value, keys: &[&str]) -> String {
+/// An element of a list as a path names it: `name=web`.
+pub(crate) fn label(element: &Value, keys: &[&str]) -> String {
     keys.iter()
         .filter_map(|key| Some(format!("{key}={}", shown(element.get(key)?))))
         .collect::<Vec<_>>()
@@ -242,7 +243,8 @@ fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-pub(in crate::object) fn child(path: &str, key: &str) -> String {
+/// A path, and a field in what is there.
+pub(crate) fn child(path: &str, key: &str) -> String {
     if key.contains(['.', '/', '[']) {
         format!("{path}[{key}]")
     } else {
