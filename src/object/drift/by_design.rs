@@ -51,7 +51,9 @@ const ALWAYS: &[Row] = &[
     row("*", "*", ".metadata.annotations[kubectl.kubernetes.io/last-applied-configuration]", "kubectl apply's memory; it may carry Secret values"),
     row("*", "*", "*.metadata.creationTimestamp", "Go programs write null into every metadata"),
     // Certificates that are injected.
-    row("*", "*", "*.caBundle", "injected: by cert-manager, an operator, the cluster"),
+    row("admissionregistration.k8s.io", "*", "*.caBundle", "injected: by cert-manager, an operator, the cluster"),
+    row("apiregistration.k8s.io", "APIService", "*.caBundle", "likewise"),
+    row("apiextensions.k8s.io", "CustomResourceDefinition", "*.caBundle", "likewise"),
     // Workloads.
     row("apps", "*", ".metadata.annotations[deployment.kubernetes.io/*", "the Deployment controller numbers its revisions"),
     row("apps", "*", ".metadata.annotations[deprecated.daemonset.template.generation]", "the DaemonSet controller"),
@@ -64,12 +66,19 @@ const ALWAYS: &[Row] = &[
     // Network.
     row("*", "*", ".metadata.annotations[endpoints.kubernetes.io/*", "the endpoints controller"),
     row("*", "*", ".metadata.annotations[cloud.google.com/neg-status]", "GKE's load balancers"),
-    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/*", "GKE's load balancers report here"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/backends]", "GKE's load balancers report here (ingress-gce)"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/forwarding-rule]", "likewise"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/https-forwarding-rule]", "likewise"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/https-target-proxy]", "likewise"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/ssl-cert]", "likewise"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/static-ip]", "likewise"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/target-proxy]", "likewise"),
+    row("*", "*", ".metadata.annotations[ingress.kubernetes.io/url-map]", "likewise"),
     row("*", "*", ".metadata.annotations[field.cattle.io/publicEndpoints]", "Rancher reports here"),
     // Elections.
     row("*", "*", ".metadata.annotations[control-plane.alpha.kubernetes.io/leader]", "leader elections"),
     // Namespaces, accounts, rights.
-    row("", "Namespace", ".metadata.annotations[openshift.io/*", "OpenShift gives each ids and ranges"),
+    row("", "Namespace", ".metadata.annotations[openshift.io/sa.scc.*", "OpenShift gives each ids and ranges"),
     row("", "Namespace", ".metadata.annotations[cattle.io/status]", "Rancher reports here"),
     row("", "Namespace", ".metadata.annotations[lifecycle.cattle.io/*", "Rancher reports here"),
     row("", "Namespace", ".metadata.annotations[field.cattle.io/projectId]", "Rancher puts namespaces into projects"),
@@ -111,6 +120,9 @@ const UNDECLARED: &[Row] = &[
     // Namespaces, accounts, rights.
     row("", "Namespace", ".spec.finalizers", "the server"),
     row("", "Namespace", ".metadata.labels[kubernetes.io/metadata.name]", "the server labels each with its name"),
+    row("", "Namespace", ".metadata.annotations[openshift.io/requester]", "OpenShift notes who asked for it"),
+    row("", "Namespace", ".metadata.annotations[openshift.io/description]", "what was asked for it with, be it nothing"),
+    row("", "Namespace", ".metadata.annotations[openshift.io/display-name]", "likewise"),
     row("", "ServiceAccount", ".secrets", "the token controller, before 1.24 and in OpenShift"),
     row("", "ServiceAccount", ".imagePullSecrets[name=*-dockercfg-*", "OpenShift's image registry"),
     row("apiregistration.k8s.io", "APIService", ".metadata.labels[kube-aggregator.kubernetes.io/automanaged]", "the aggregator"),
@@ -277,8 +289,14 @@ mod tests {
             ".spec.template.metadata.annotations[kubectl.kubernetes.io/restartedAt]",
             ".spec.ports[port=80].targetPort",
             ".secrets",
+            ".spec.vault.caBundle",
+            ".spec.provider.vault.caBundle",
+            ".metadata.annotations[ingress.kubernetes.io/whitelist-source-range]",
+            ".metadata.annotations[openshift.io/node-selector]",
         ] {
-            assert!(!field("apps", "Deployment", path, false), "{path}");
+            for (group, kind) in [("apps", "Deployment"), ("cert-manager.io", "Issuer"), ("", "Namespace")] {
+                assert!(!field(group, kind, path, false), "{path}");
+            }
         }
         assert!(!matches("a*b", "ab-c") && matches("a*b*", "axbc") && !matches("abc", "ab"));
     }

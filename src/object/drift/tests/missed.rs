@@ -60,6 +60,39 @@ fn what_says_nothing_is_missed_where_the_server_keeps_it() {
 }
 
 #[test]
+fn what_is_declared_and_changed_is_drift_where_nobody_injects() {
+    let issuer = |bundle: &str| json!({"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "a"}, "spec": {"vault": {"caBundle": bundle}}});
+    let annotated = |kind: &str, key: &str, value: &str| {
+        let mut object = map(kind, json!({}));
+        object["metadata"]["annotations"] = json!({key: value});
+        object
+    };
+    let ranges = "ingress.kubernetes.io/whitelist-source-range";
+    let nodes = "openshift.io/node-selector";
+    for (declared, live, expected) in [
+        (issuer("TFMt"), issuer("ZXZpbA=="), ".spec.vault.caBundle"),
+        (
+            annotated("Ingress", ranges, "10.0.0.0/8"),
+            annotated("Ingress", ranges, "0.0.0.0/0"),
+            ".metadata.annotations[ingress.kubernetes.io/whitelist-source-range]",
+        ),
+        (
+            annotated("Namespace", nodes, "pool=a"),
+            annotated("Namespace", nodes, ""),
+            ".metadata.annotations[openshift.io/node-selector]",
+        ),
+        (
+            annotated("Namespace", "openshift.io/display-name", "Shop"),
+            annotated("Namespace", "openshift.io/display-name", "Evil"),
+            ".metadata.annotations[openshift.io/display-name]",
+        ),
+    ] {
+        let found = offline(&flux(declared), &live, &LiveObject::default(), false);
+        assert_eq!(found, [format!("Changed {expected}")]);
+    }
+}
+
+#[test]
 fn what_the_declarer_itself_added_is_a_suspect_where_the_server_is_asked() {
     let git = flux(deployment(
         json!({"template": {"spec": {"containers": [{"name": "web"}]}}}),
