@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::request::{FIELDS, Request, fields};
 use crate::object::{GroupKind, ObjectId};
 
-/// The largest number of requests kept of one object: the first, and the last ones.
+/// The largest number of requests kept of one object: the first, and the last ones, people's before the cluster's own.
 const KEPT: usize = 32;
 /// The largest number of requests kept in all, so that memory ends.
 const KEPT_IN_ALL: usize = 500_000;
@@ -223,7 +223,10 @@ impl Log {
         let at = kept.partition_point(|other| other.time <= request.time);
         kept.insert(at, request);
         if kept.len() > KEPT {
-            kept.remove(1);
+            // An autoscaler writes more often than people do.
+            let own = |request: &Request| request.is_of_the_cluster() && !request.is_delete();
+            let own = kept.iter().skip(1).position(own).map(|at| at + 1);
+            kept.remove(own.unwrap_or(1));
         } else {
             self.kept += 1;
         }
@@ -598,6 +601,29 @@ mod tests {
         let texts = log.texts.len();
         log.read("a", (0..100).map(|second| Ok(at(second))));
         assert_eq!(log.texts.len(), texts, "each text is there once");
+    }
+
+    #[test]
+    fn people_are_kept_however_much_the_cluster_writes() {
+        let at = |second: usize, user: &str, manager: &str, verb: &str| {
+            let mut one = event(verb, "db", user);
+            one["requestURI"] = json!(format!("/x?fieldManager={manager}"));
+            one["requestReceivedTimestamp"] =
+                json!(format!("2026-01-02T03:{:02}:{:02}.000000Z", second / 60, second % 60));
+            one
+        };
+        let scaler = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+        let mut events = vec![
+            at(0, "dev", "refloat", "create"),
+            at(1, "alice", "kubectl-edit", "patch"),
+            at(2, scaler, "kube-controller-manager", "delete"),
+        ];
+        events.extend((3..200).map(|second| at(second, scaler, "kube-controller-manager", "patch")));
+        let log = read(&events, "");
+        let kept = of(&log);
+        let who: Vec<&str> = kept.iter().map(|request| &*request.user).collect();
+        assert_eq!((who.len(), &who[..3]), (KEPT, &["dev", "alice", scaler][..]));
+        assert!(kept[2].is_delete() && kept[KEPT - 1].time.contains("03:03:19"));
     }
 
     #[test]
