@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use super::Cluster;
 use super::ask::{Listed, Page};
 use super::endpoint::Endpoint;
+use super::live::{Cut, OBJECTS, PAGES, RESTARTS};
 use super::wire::{Ask, Break, Broken, JSON, Status, Trouble, broken};
 use crate::object::ObjectId;
 
@@ -147,6 +148,7 @@ impl Cluster {
             known,
             lists,
             pause: FIRST_PAUSE,
+            restarts: 0,
             said: false,
             told: false,
         };
@@ -240,6 +242,8 @@ struct Watch<F: Form> {
     known: HashMap<(String, String), String>,
     lists: Option<Arc<Semaphore>>,
     pause: Duration,
+    /// How often a list started over since one succeeded.
+    restarts: usize,
     said: bool,
     /// A list has succeeded.
     told: bool,
@@ -286,7 +290,7 @@ impl<F: Form> Watch<F> {
         };
         let version = match listed {
             Ok(version) => version,
-            Err(trouble) => return self.trouble(trouble).await.map(|()| None),
+            Err(cut) => return self.cut(cut).await.map(|()| None),
         };
         for ((namespace, name), uid) in before {
             let id = self.at.id(Some(&namespace), &name);
@@ -294,22 +298,26 @@ impl<F: Form> Watch<F> {
             self.tell(WatchEvent::Observed(self.form.gone(id, uid))).await?;
         }
         self.well().await?;
+        self.restarts = 0;
         self.told = true;
         self.tell(WatchEvent::Listed).await?;
         Ok(Some(version))
     }
 
     /// Tells all pages of a list, taking what is there out of `before`.
-    async fn pages(&mut self, before: &mut HashMap<(String, String), String>) -> Result<Result<String, Trouble>, Over> {
+    async fn pages(&mut self, before: &mut HashMap<(String, String), String>) -> Result<Result<String, Cut>, Over> {
         let (accept, _) = self.form.accept();
         let mut next: Option<String> = None;
+        let (mut pages, mut objects) = (0, 0);
         loop {
             let (cluster, at) = (self.cluster.clone(), self.at.clone());
             let page = cluster.page(&at, self.namespace.as_deref(), accept, next.as_deref());
             let page = match page.await {
                 Ok(page) => self.form.page(page),
-                Err(trouble) => return Ok(Err(trouble)),
+                Err(trouble) => return Ok(Err(Cut::Trouble(trouble))),
             };
+            pages += 1;
+            objects += page.items.len();
             for sent in page.items {
                 let (namespace, name, _) = F::identity(&sent);
                 before.remove(&(namespace, name));
@@ -319,7 +327,28 @@ impl<F: Form> Watch<F> {
             if page.next.is_none() {
                 return Ok(Ok(page.resource_version));
             }
+            if page.next == next || pages >= PAGES || objects >= OBJECTS {
+                return Ok(Err(Cut::TooLong(objects)));
+            }
             next = page.next;
+        }
+    }
+
+    /// Before a list starts over; ends the stream if it does not end, or again and again has no snapshot to be cut from (410).
+    async fn cut(&mut self, cut: Cut) -> Result<(), Over> {
+        let gone = cut.code() == 410;
+        match cut {
+            Cut::Trouble(trouble) if !gone => self.trouble(trouble).await,
+            Cut::Trouble(_) if self.restarts < RESTARTS => {
+                self.restarts += 1;
+                tokio::time::sleep(self.pause).await;
+                self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+                Ok(())
+            }
+            cut => {
+                self.tell(WatchEvent::Refused(cut.to_string())).await?;
+                Err(Over)
+            }
         }
     }
 

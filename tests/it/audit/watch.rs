@@ -605,7 +605,46 @@ fn a_broken_connection_and_few_rights_are_no_reason_to_be_blind() {
     )]);
     super::restore(&plane, shop.path(), &[]);
     broken(&plane, &shop);
+    lists_without_end(&plane, &shop);
     few_rights(&plane, &shop);
+}
+
+/// A page of a list that never ends; nothing is in it.
+fn page(path: &str) -> Value {
+    let before = path
+        .split_once("continue=")
+        .and_then(|(_, text)| text.split('&').next()?.parse::<u32>().ok());
+    let next = before.unwrap_or_default() + 1;
+    json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {"continue": next.to_string()}, "items": []})
+}
+
+/// A list that does not end, and one whose snapshot is always gone, are given up and said; the others are watched.
+fn lists_without_end(plane: &Plane, shop: &Repo) {
+    let proxy = wait(FaultProxy::start(plane.kubeconfig().as_ref()));
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    let through = folder.path().join("kubeconfig");
+    std::fs::write(&through, proxy.kubeconfig()).expect("because the folder is ours");
+    let gone = |path: &str| Fault::on("GET", path, Act::Status(410, "Expired", "that is too old", 0));
+    let endless = || Fault::on("GET", "/api/v1/configmaps?limit=", Act::Instead(page));
+    for (faults, reason) in [
+        (vec![endless()], "the list does not end"),
+        (vec![gone("continue="), endless()], "that is too old"),
+    ] {
+        proxy.set([]);
+        let watcher = Watcher::start(&through.display().to_string(), shop, &[]);
+        let lost = gone("/api/v1/configmaps?watch=1");
+        proxy.set([vec![lost], faults].concat());
+        proxy.cut();
+        watcher.until("it is given up", |line| {
+            let text = line["text"].as_str().unwrap_or_default();
+            text.contains("watch configmaps") && text.contains(reason)
+        });
+        let asked = proxy.log().len();
+        std::thread::sleep(Duration::from_secs(1));
+        let more = proxy.log().len() - asked;
+        assert!(more < 20, "{more} requests since");
+        assert_eq!(watcher.end().0, 130);
+    }
 }
 
 fn make(plane: &Plane, namespace: &str, name: &str) {
