@@ -333,6 +333,7 @@ mod tests {
             declared: None,
             live: None,
             manager,
+            digest: 0,
             waived: None,
         };
         let live = LiveObject {

@@ -144,7 +144,11 @@ fn is_same(before: &Verdict, now: &Verdict) -> bool {
 
 /// Whoever owns the field: that may change by a write that leaves it as it is.
 fn is_same_drift(before: &FieldDrift, now: &FieldDrift) -> bool {
-    before.path == now.path && before.change == now.change && before.declared == now.declared && before.live == now.live
+    before.path == now.path
+        && before.change == now.change
+        && before.declared == now.declared
+        && before.live == now.live
+        && before.digest == now.digest
 }
 
 #[cfg(test)]
@@ -164,6 +168,7 @@ mod tests {
             declared: Some(json!(1)),
             live: Some(json!(live)),
             manager: Some(manager),
+            digest: 0,
             waived: None,
         };
         let verdict = Verdict::Drifted {
@@ -229,6 +234,20 @@ mod tests {
             told(&ledger, &last),
             ["Resolved(Gone) a", "Resolved(Gone) b", "Resolved(Gone) d"]
         );
+    }
+
+    #[test]
+    fn another_value_that_must_not_be_shown_is_told() {
+        let hidden = |digest: u64| {
+            let mut finding = drifted("a", 2, 0);
+            if let Verdict::Drifted { fields, .. } = &mut finding.verdict {
+                (fields[0].declared, fields[0].live, fields[0].digest) = (None, None, digest);
+            }
+            all(vec![finding])
+        };
+        let ledger = Told::of(&hidden(1));
+        assert!(told(&ledger, &hidden(1)).is_empty());
+        assert_eq!(told(&ledger, &hidden(2)), ["Changed a"]);
     }
 
     #[test]

@@ -135,6 +135,7 @@ impl World {
             declared: None,
             live: None,
             manager: *manager,
+            digest: 0,
             waived: None,
         };
         let comparison = Comparison {

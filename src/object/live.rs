@@ -191,6 +191,8 @@ pub struct FieldDrift {
     pub live: Option<Value>,
     /// Index in [`LiveObject::managers`] of who owns it; nobody owns a removed field.
     pub manager: Option<usize>,
+    /// What tells values apart that must not be shown, within this run only; 0 for those that may.
+    pub digest: u64,
     /// Who tells the engine to leave it alone ([`Waiver::by`](super::Waiver::by)); such a field is no drift.
     pub waived: Option<String>,
 }

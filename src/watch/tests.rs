@@ -137,6 +137,7 @@ fn comparison(version: u32, changed: Option<u32>) -> Comparison {
         declared: None,
         live: Some(json!(value)),
         manager: None,
+        digest: 0,
         waived: None,
     };
     Comparison {

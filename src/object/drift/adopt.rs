@@ -84,6 +84,7 @@ mod tests {
             declared: None,
             live: None,
             manager: None,
+            digest: 0,
             waived: None,
         }
     }

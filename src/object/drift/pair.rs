@@ -7,6 +7,8 @@
 //! what the declarer wrote by `Update`, where it keeps no memory of what it applied.
 
 use std::borrow::Cow;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -385,6 +387,11 @@ impl<'a> Pair<'a> {
             declared: value(&self.declared).filter(|_| change != FieldChange::Added),
             live: value(self.live).filter(|_| change != FieldChange::Removed),
             manager: self.owner(path).filter(|_| change != FieldChange::Removed),
+            digest: if self.may_be_shown(path) {
+                0
+            } else {
+                digest(&[path.at(&self.declared), path.at(self.live)])
+            },
             waived: waived.map(str::to_owned),
         })
     }
@@ -447,6 +454,17 @@ pub(super) fn children(value: &Value) -> Vec<(Step, &Value)> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Of values that must not be shown: with a key that nobody knows and that ends with this run.
+fn digest(values: &[Option<&Value>]) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEY.hash_one(
+        values
+            .iter()
+            .map(|value| value.map(Value::to_string))
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// The declaration with base64 as the server writes it, on one line.

@@ -30,6 +30,7 @@ fn drifted(kind: &str, path: &str) -> Finding {
         declared: Some(json!("canary-declared")),
         live: Some(json!("canary-live")),
         manager: Some(0),
+        digest: 0,
         waived: None,
     };
     let manager = Manager {

@@ -228,6 +228,14 @@ fn changes() -> Vec<Change> {
             "Secret/payments/payments-credentials",
         ),
         change(
+            "PATCH",
+            "/api/v1/namespaces/payments/secrets/payments-credentials?fieldManager=kubectl-patch",
+            MERGE,
+            json!({"stringData": {"db-password": "canary-not-a-secret-again"}}),
+            "changed",
+            "Secret/payments/payments-credentials",
+        ),
+        change(
             "DELETE",
             "/apis/networking.k8s.io/v1/namespaces/data/networkpolicies/bank-db",
             "",
