@@ -3,7 +3,7 @@
 use super::Verdict;
 use super::managed::{HELM_CHART, HELM_RELEASE, is};
 use super::was::{is_in, is_in_path, past_of};
-use crate::object::{Declared, LiveObject, ObjectId, PastIdentity, PastSet};
+use crate::object::{Declared, LiveObject, ObjectId, PastIdentity, PastSet, release_name};
 
 /// The release that an object names, and its namespace.
 pub(super) fn release<'o>(id: &'o ObjectId, object: &'o LiveObject) -> Option<(&'o str, &'o str)> {
@@ -41,14 +41,8 @@ pub(super) fn releases_of(declared: &Declared) -> Vec<(String, String)> {
         }
     };
     if is(id, HELM_RELEASE) {
-        // Flux: the release is called `[<targetNamespace>-]<name>` unless it is given a name.
         let target = manifest.text("/spec/targetNamespace");
-        let by_itself = if target.is_empty() {
-            id.name.clone()
-        } else {
-            format!("{target}-{}", id.name)
-        };
-        let name = or(manifest.text("/spec/releaseName"), &by_itself);
+        let name = release_name(manifest.text("/spec/releaseName"), target, &id.name);
         // Helm keeps what it knows of the release elsewhere than what it installs.
         let stored = or(manifest.text("/spec/storageNamespace"), &namespace);
         let target = or(target, &namespace);

@@ -534,6 +534,19 @@ fn releases_are_found_by_every_way_git_declares_them() {
         prepare(&mut world);
         assert_eq!(world.told(), NOTHING, "{name}");
     }
+    // Flux shortens what Helm finds too long.
+    let mut world = with_marks(helm);
+    let shortened = "shop-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-3bc9333b8deb";
+    let secret = format!("Secret/shop/sh.helm.release.v1.{shortened}.v3");
+    marked(&mut world, &secret, &["helm"], &[], &[]);
+    let long = format!("HelmRelease.helm.toolkit.fluxcd.io/shop/{}", "a".repeat(60));
+    world.declare_with(&long, json!({"spec": {"targetNamespace": "shop"}}));
+    world.compare(&long, &[], &[]);
+    assert!(
+        !world.told().iter().any(|told| told.contains(shortened)),
+        "{:?}",
+        world.told()
+    );
     // Undeclared, the Secret that the release is stored in stands for it.
     let mut world = with_marks(helm);
     for version in ["v9", "v10"] {

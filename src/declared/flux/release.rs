@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use kustomize::{Kustomize, LoadRestriction, Memory};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::super::helm::{Values, ValuesFrom, observe};
 use super::super::kustomize::{Outside, render};
@@ -17,12 +16,10 @@ use super::generate::earlier_patches;
 use super::ready::{Dependencies, health_checks};
 use super::source::SourceRef;
 use super::{depends_on, merge_strings};
-use crate::object::{EngineUnit, Manifest, ObjectId, Place, Problem, ReadyWhen};
+use crate::object::{EngineUnit, Manifest, ObjectId, Place, Problem, ReadyWhen, release_name};
 
 /// API group of HelmReleases.
 pub(super) const GROUP: &str = "helm.toolkit.fluxcd.io";
-/// Helm's limit for names of releases.
-const LONGEST_NAME: usize = 53;
 /// The template of what has none, as Helm names it.
 const NO_TEMPLATE: &str = "generated-by-postrender";
 /// Marks an object while it is post-rendered.
@@ -124,20 +121,10 @@ impl HelmRelease {
         Problem::error(self.place.clone(), message).of(self.id.clone())
     }
 
-    /// The release's name: the one said, else `[TARGET-]NAME`; a long one ends in a checksum of itself.
+    /// The release's name.
     pub fn name(&self) -> String {
-        let name = match (self.text("/releaseName"), self.text("/targetNamespace")) {
-            (Some(name), _) => name.to_owned(),
-            (None, Some(target)) => format!("{target}-{}", self.id.name),
-            (None, None) => self.id.name.to_string(),
-        };
-        if name.len() <= LONGEST_NAME {
-            return name;
-        }
-        let sum = Sha256::digest(name.as_bytes());
-        let sum: String = sum.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        let kept: String = name.chars().take(LONGEST_NAME - 13).collect();
-        format!("{kept}-{sum}")
+        let text = |pointer| self.text(pointer).unwrap_or_default();
+        release_name(text("/releaseName"), text("/targetNamespace"), &self.id.name)
     }
 
     /// The release's namespace.
