@@ -34,8 +34,12 @@ const REFERRED_TO: &[(&str, &str)] = &[
     ("rbac.authorization.k8s.io", "Role"),
     ("scheduling.k8s.io", "PriorityClass"),
     ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+    HELM_CHART,
     ("storage.k8s.io", "StorageClass"),
 ];
+
+/// Its generation is in versions of charts.
+const HELM_CHART: (&str, &str) = ("source.toolkit.fluxcd.io", "HelmChart");
 
 /// Foreign objects named; more are left out.
 const SAMPLE: usize = 20;
@@ -103,6 +107,11 @@ impl Cluster {
             .flatten()
             .map(|(id, _)| id)
             .filter(|id| is_referred_to(id) && !declared.contains_key(id));
+        let charts = lists
+            .values()
+            .flatten()
+            .filter(|(id, metadata)| id.is(HELM_CHART.0, HELM_CHART.1) && metadata.generation > 1);
+        let changed_charts = charts.map(|(id, _)| id.clone()).collect();
         let foreign = if options.foreign {
             foreign_among(&declared, &lists, record.is_some())
         } else {
@@ -122,6 +131,7 @@ impl Cluster {
             recorded: BTreeMap::new(),
             deployed: BTreeSet::new(),
             ran,
+            changed_charts,
             denied,
             gaps,
         })

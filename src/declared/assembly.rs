@@ -135,6 +135,8 @@ impl Assembly {
                 app: None,
                 remarks: Vec::new(),
                 oci_digest: None,
+                helm_chart: None,
+                unrecorded: None,
                 _kept: None,
             });
         }

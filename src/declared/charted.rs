@@ -17,7 +17,7 @@ use super::releases;
 use super::renderings::Made;
 use super::template::{Call, Output, Target};
 use super::{Options, in_parallel};
-use crate::object::{Manifest, Problem, Provenance, ReleaseRecord, Unit, Writer};
+use crate::object::{Manifest, ObjectId, Problem, Provenance, ReleaseRecord, Unit, Writer};
 
 /// A chart that is to be rendered.
 pub(super) struct Charted {
@@ -35,6 +35,10 @@ pub(super) struct Charted {
     pub remarks: Vec<String>,
     /// Of a chart from an OCIRepository: the artifact's digest.
     pub oci_digest: Option<String>,
+    /// The HelmChart whose generation is in the version of the chart.
+    pub helm_chart: Option<ObjectId>,
+    /// Why no record can be made of its release, if so.
+    pub unrecorded: Option<String>,
     /// The folder that the chart lies in, where that is gone with this.
     pub _kept: Option<TempDir>,
 }
@@ -231,6 +235,10 @@ impl Charted {
                 return self.done(unit, Vec::new(), problems);
             }
         };
+        let files = match &self.unrecorded {
+            Some(why) => Err(why.clone()),
+            None => files,
+        };
         match files.and_then(|files| self.record(&files, &objects, &read.others, time)) {
             Ok(record) => unit.record = Some(Arc::new(record)),
             Err(why) => problems.push(Problem::warning(
@@ -307,6 +315,7 @@ impl Charted {
         Ok(ReleaseRecord {
             release: call.release.clone(),
             secret: record.secret(storage)?,
+            helm_chart: self.helm_chart.clone(),
             generated: objects.iter().chain(others).filter_map(of_values).collect(),
             status: self.release.as_ref().map(|release| {
                 let mut status = status(&record, storage, 0, self.oci_digest.as_deref());

@@ -32,6 +32,7 @@ mod ksops;
 mod kustomization;
 mod kustomize;
 mod load;
+mod packing;
 mod parts;
 mod plain;
 mod release;

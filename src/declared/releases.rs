@@ -10,10 +10,11 @@ use super::chart;
 use super::charted::Charted;
 use super::flux::{ChartOf, HelmRelease, Root, SourceFound, SourceRef, Sources};
 use super::helm::{
-    ArtifactRef, ChartRef, ChartSource, Charts, Credentials, Files, NotObtained, Reference, Values, ValuesCause, merge,
-    of_flux, parse, version_of_artifact,
+    ArtifactRef, ChartRef, ChartSource, Charts, Credentials, Files, NotObtained, Reference, Values, ValuesCause,
+    of_flux, version_of_artifact,
 };
 use super::inputs::{Input, Inputs};
+use super::packing::{self, Packing};
 use super::release::Origin;
 use super::template::{Call, Sees};
 use crate::object::{ObjectId, Problem, Renderer, Unit, Writer};
@@ -28,14 +29,11 @@ pub(super) struct Prepared<'t> {
 }
 
 enum Wanted<'t> {
-    /// From a repository or registry, with the files that take the place of its own values.
-    Elsewhere(Box<ChartRef>, ValuesFiles),
+    /// From a repository or registry.
+    Elsewhere(Box<ChartRef>, Packing),
     /// A folder of a source.
-    Folder(Root<'t>, String, ValuesFiles),
+    Folder(Root<'t>, String, Packing),
 }
-
-/// Files with values, and whether they may be missing.
-pub(super) type ValuesFiles = (Vec<String>, bool);
 
 /// Whether something can be prepared.
 pub(super) enum Step<T> {
@@ -138,11 +136,13 @@ fn wanted<'t>(
     last: bool,
 ) -> Result<Wanted<'t>, Lack> {
     let mut chart = release.chart().map_err(|why| Lack::from(why.to_owned()))?;
+    let mut packed_as = release.helm_chart();
     if let ChartOf::Artifact(source) = &chart
         && source.kind() == "HelmChart"
         && sources.given(source).is_none()
     {
         let value = declared(sources, source, last)?;
+        packed_as = source.id();
         chart = ChartOf::of_helm_chart(&value, source.namespace())
             .ok_or_else(|| Lack::from(format!("its {source} names no chart")))?;
     }
@@ -156,6 +156,7 @@ fn wanted<'t>(
             chart,
             version,
             values_files,
+            by_revision: _,
         } if source.kind() == "HelmRepository" => {
             let called = vec![source.called()];
             let place = match sources.given(&source) {
@@ -177,18 +178,27 @@ fn wanted<'t>(
                 version,
                 called,
             };
-            Ok(Wanted::Elsewhere(Box::new(wanted), values_files))
+            Ok(Wanted::Elsewhere(
+                Box::new(wanted),
+                Packing::new(values_files, None, packed_as),
+            ))
         }
         ChartOf::Named {
             source,
             chart,
             values_files,
+            by_revision,
             ..
         } => {
             let root = root_of(&source, sources, inputs, last)?;
+            let revision = by_revision.then(|| packing::revision(&source, &root));
             let folder = resolve("", &chart);
             let folder = folder.ok_or_else(|| Lack::from("its chart's path leads out of its source".to_owned()))?;
-            Ok(Wanted::Folder(root, folder, values_files))
+            Ok(Wanted::Folder(
+                root,
+                folder,
+                Packing::new(values_files, revision, packed_as),
+            ))
         }
     }
 }
@@ -226,7 +236,7 @@ fn generated<'t>(
     };
     // Its files are not those of a folder of the repository, wherever they come from.
     let root = Root { is_own: false, ..root };
-    Ok(Wanted::Folder(root, folder, ValuesFiles::default()))
+    Ok(Wanted::Folder(root, folder, Packing::default()))
 }
 
 fn undeclared(source: &SourceRef, last: bool) -> Lack {
@@ -271,7 +281,7 @@ fn artifact<'t>(
         version: String::new(),
         called: vec![source.called()],
     };
-    Ok(Wanted::Elsewhere(Box::new(wanted), ValuesFiles::default()))
+    Ok(Wanted::Elsewhere(Box::new(wanted), Packing::default()))
 }
 
 /// What an OCIRepository names.
@@ -330,7 +340,7 @@ pub(super) fn credentials(
 }
 
 /// A chart that could not be made ready: why, and what helps.
-type Unready = (String, Option<String>);
+pub(super) type Unready = (String, Option<String>);
 
 impl From<NotObtained> for Lack {
     fn from(not: NotObtained) -> Self {
@@ -357,9 +367,9 @@ impl Prepared<'_> {
             schema,
             sees: Sees::default(),
         };
-        let made = match chart {
-            Wanted::Elsewhere(wanted, values_files) => elsewhere(wanted, values_files, charts),
-            Wanted::Folder(root, folder, values_files) => in_folder(root, folder, values_files, tree, charts),
+        let (made, packing) = match chart {
+            Wanted::Elsewhere(wanted, packing) => (elsewhere(wanted, packing, charts), packing),
+            Wanted::Folder(root, folder, packing) => (in_folder(root, folder, packing, tree, charts), packing),
         };
         let made = made.map_err(|(why, hint)| {
             let problem = release.nothing(&why);
@@ -387,6 +397,8 @@ impl Prepared<'_> {
             app: None,
             remarks: [made.remarks, release.remarks()].concat(),
             oci_digest: made.oci_digest,
+            helm_chart: packing.by_generation().cloned(),
+            unrecorded: packing.unknown().map(str::to_owned),
             _kept: made.kept,
         })
     }
@@ -418,12 +430,12 @@ impl Made {
 }
 
 /// Gets a chart from elsewhere.
-pub(super) fn elsewhere(wanted: &ChartRef, values_files: &ValuesFiles, charts: &Charts) -> Result<Made, Unready> {
+pub(super) fn elsewhere(wanted: &ChartRef, packing: &Packing, charts: &Charts) -> Result<Made, Unready> {
     let fetched = charts.get(wanted).map_err(|not| (not.cause, Some(not.hint)))?;
     let named = (fetched.name.clone(), format!("{}/", fetched.name));
     let folder = fetched.path.parent().unwrap_or(Path::new("/")).to_owned();
     let remarks = fetched.remarks.clone();
-    if values_files.0.is_empty() && fetched.revision.is_none() {
+    if packing.is_none() && fetched.revision.is_none() {
         return Ok(Made {
             remarks,
             ..Made::new(folder, fetched.path, named)
@@ -431,11 +443,11 @@ pub(super) fn elsewhere(wanted: &ChartRef, values_files: &ValuesFiles, charts: &
     }
     let mut files = files_of(&fetched.path)?;
     let own = files.clone();
-    set_values(&mut files, values_files, &|path| own.get(path).map(<[u8]>::to_vec))?;
+    packing.repack(&mut files, &|path| own.get(path).map(<[u8]>::to_vec))?;
     let mut oci_digest = None;
     if let Some(revision) = &fetched.revision {
         let (version, digest) = version_of_artifact(&fetched.version, revision).map_err(|why| (why, None))?;
-        set_version(&mut files, &version);
+        packing::set_version(&mut files, &version);
         oci_digest = Some(digest);
     }
     Ok(Made {
@@ -459,7 +471,7 @@ pub(super) fn files_of(path: &Path) -> Result<Files, Unready> {
 pub(super) fn in_folder(
     root: &Root<'_>,
     folder: &str,
-    values_files: &ValuesFiles,
+    packing: &Packing,
     tree: &Tree,
     charts: &Charts,
 ) -> Result<Made, Unready> {
@@ -483,12 +495,12 @@ pub(super) fn in_folder(
             (cause, problem.hint)
         })?;
         let named = (name, join(folder, "templates/").replace("templates/", ""));
-        if values_files.0.is_empty() {
+        if packing.is_none() {
             let chart = if folder.is_empty() { "." } else { folder };
             return Ok(Made::new(disk, PathBuf::from(chart), named));
         }
         let mut files = files_of(&disk.join(folder))?;
-        set_values(&mut files, values_files, &read)?;
+        packing.repack(&mut files, &read)?;
         return unpacked(&files, named);
     }
     let mut files = Files::default();
@@ -507,42 +519,8 @@ pub(super) fn in_folder(
             }
         }
     }
-    set_values(&mut files, values_files, &read)?;
+    packing.repack(&mut files, &read)?;
     unpacked(&files, (name.clone(), format!("{name}/")))
-}
-
-/// Puts values files in the place of a chart's own values, later ones over earlier ones, as source-controller does.
-fn set_values(
-    files: &mut Files,
-    (names, may_be_missing): &ValuesFiles,
-    read: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> Result<(), Unready> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let mut values = Values::new();
-    for name in names {
-        match read(name) {
-            Some(text) => {
-                let more = parse(&text).map_err(|why| (format!("its values file {name}: {why}"), None))?;
-                values = merge(values, more);
-            }
-            None if *may_be_missing => {}
-            None => return Err((format!("there is no values file {name}"), None)),
-        }
-    }
-    let text = kube_yaml::to_string(&Value::Object(values));
-    files.0.insert("values.yaml".to_owned(), text.into_bytes());
-    Ok(())
-}
-
-fn set_version(files: &mut Files, version: &str) {
-    let about = files.get("Chart.yaml").unwrap_or_default();
-    if let Ok(mut about) = kube_yaml::parse_one(about).value {
-        about["version"] = version.into();
-        let text = kube_yaml::to_string(&about);
-        files.0.insert("Chart.yaml".to_owned(), text.into_bytes());
-    }
 }
 
 fn unpacked(files: &Files, named: (String, String)) -> Result<Made, Unready> {

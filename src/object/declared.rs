@@ -105,6 +105,8 @@ pub struct ReleaseRecord {
     pub release: String,
     /// The Secret that is Helm's record of its first revision.
     pub secret: Manifest,
+    /// The Flux HelmChart whose generation is in the version of the chart: that of one which nobody has changed.
+    pub helm_chart: Option<ObjectId>,
     /// What the chart makes anew at each rendering: JSON pointers into objects as the record holds them, each object named with the
     /// release's namespace where it names none.
     pub generated: Vec<(ObjectId, Vec<String>)>,

@@ -201,6 +201,8 @@ pub struct Facts {
     pub deployed: BTreeSet<ObjectId>,
     /// What an earlier run of the same restore saw done and that is not to be done again: Jobs, hooks that were deleted since.
     pub ran: BTreeSet<ObjectId>,
+    /// Flux HelmCharts that were changed since they were made.
+    pub changed_charts: BTreeSet<ObjectId>,
     /// Permissions that are lacking, sorted.
     pub denied: Vec<Denied>,
     /// What could not be found out, sorted.
@@ -222,6 +224,7 @@ impl Facts {
             recorded: BTreeMap::new(),
             deployed: BTreeSet::new(),
             ran: BTreeSet::new(),
+            changed_charts: BTreeSet::new(),
             denied: Vec::new(),
             gaps: Vec::new(),
         }

@@ -155,6 +155,7 @@ mod tests {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sh.helm.release.v1.web.v1", "namespace": "shop"}});
         set.units[0].record = recorded.then(|| {
             Arc::new(ReleaseRecord {
+                helm_chart: None,
                 release: "web".to_owned(),
                 secret: Manifest::new(secret).expect("because it is whole"),
                 generated: Vec::new(),

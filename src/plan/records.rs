@@ -3,7 +3,8 @@
 
 use super::{Edge, HandOver, NodeIndex, Plan, Step, StepAction, Target, Until};
 use crate::object::{
-    DeclaredSet, Facts, GroupKind, ObjectId, Outcome, Readiness, ReleaseRecord, Scope, Unit, UnitIndex, Writer,
+    DeclaredSet, ExistingChange, Facts, GroupKind, ObjectId, Outcome, Readiness, ReleaseRecord, Scope, Unit, UnitIndex,
+    Writer,
 };
 
 /// The row of the edge by which a unit's object waits for the rest of the unit; the record is a part of that.
@@ -35,6 +36,9 @@ pub fn record_releases(plan: &mut Plan, set: &DeclaredSet, facts: &Facts) {
             plan.withheld.entry(engine.object.clone()).or_insert(why);
         }
         let Some(record) = &unit.record else { continue };
+        if changed_chart(record, facts).is_some() {
+            continue;
+        }
         if is_whole && let (Some(engine), Some(Some(status))) = (&unit.engine, facts.recorded.get(&record.secret.id()))
         {
             let hand_over = HandOver {
@@ -139,6 +143,13 @@ fn unknown(unit: &Unit, facts: &Facts, is_whole: bool) -> Option<String> {
         return None;
     }
     match &unit.record {
+        Some(record) if changed_chart(record, facts).is_some() => {
+            let chart = record.helm_chart.as_ref().map(ObjectId::to_string).unwrap_or_default();
+            Some(format!(
+                "the version of its chart carries the generation of {chart}, which was changed in the cluster since it was made, and its \
+                 controller would release anew"
+            ))
+        }
         Some(_) if is_whole && recorded.is_some_and(Option::is_some) => None,
         None => Some("no record of its release could be made, and its controller would release anew".to_owned()),
         Some(record) if is_known(record, facts) => Some(format!(
@@ -147,6 +158,16 @@ fn unknown(unit: &Unit, facts: &Facts, is_whole: bool) -> Option<String> {
         )),
         Some(_) => None,
     }
+}
+
+/// The HelmChart by whose generation its engine finds another version of the chart than is recorded, if so: it was changed since it was
+/// made, or will be.
+fn changed_chart<'r>(record: &'r ReleaseRecord, facts: &Facts) -> Option<&'r ObjectId> {
+    record.helm_chart.as_ref().filter(|chart| {
+        let change = facts.existing.get(chart).and_then(|existing| existing.change.as_ref());
+        let is_to_change = matches!(change, Some(ExistingChange::Fields(_) | ExistingChange::Overrides(_)));
+        facts.changed_charts.contains(chart) || is_to_change
+    })
 }
 
 /// Whether the target has a record of this release, of whatever revision.
@@ -187,7 +208,7 @@ pub fn is_whole(outcome: &Outcome) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
     use super::super::testing::{facts, set, yaml};
@@ -245,6 +266,10 @@ mod tests {
         }
     }
 
+    fn chart() -> ObjectId {
+        ObjectId::new("source.toolkit.fluxcd.io", "HelmChart", Some("shop"), "shop-web")
+    }
+
     fn release(record: bool) -> DeclaredSet {
         let mut set = set(yaml(SHOP));
         let unit = &mut set.units[1];
@@ -256,6 +281,7 @@ mod tests {
             Arc::new(ReleaseRecord {
                 release: "web".to_owned(),
                 secret: Manifest::new(secret).expect("because it is whole"),
+                helm_chart: Some(chart()),
                 generated: Vec::new(),
                 status: Some(json!({})),
             })
@@ -296,6 +322,32 @@ mod tests {
                 "{record} {known} {there}: {:?}",
                 plan.withheld
             );
+        }
+    }
+
+    #[test]
+    fn the_object_of_a_release_whose_chart_has_another_version_in_the_cluster_is_withheld() {
+        let object = ObjectId::new("helm.toolkit.fluxcd.io", "HelmRelease", Some("shop"), "web");
+        let (set, mut facts) = (release(true), facts());
+        for change in [
+            None,
+            Some(ExistingChange::None),
+            Some(ExistingChange::Fields(vec![".spec.chart".to_owned()])),
+        ] {
+            let there = ExistingObject { change, ..existing() };
+            let is_to_change = matches!(there.change, Some(ExistingChange::Fields(_)));
+            facts.existing.insert(chart(), there);
+            for changed in [false, true] {
+                facts.changed_charts = BTreeSet::from_iter(changed.then(chart));
+                let mut plan = build(&set, &facts, &PlanOptions::default()).expect("because it has no ring");
+                record_releases(&mut plan, &set, &facts);
+                let withheld = plan.withheld.get(&object).map(String::as_str);
+                let unknown = "the version of its chart carries the generation of HelmChart/shop/shop-web, which was changed in the cluster \
+                    since it was made, and its controller would release anew";
+                assert_eq!(withheld, (changed || is_to_change).then_some(unknown));
+                let is_recorded = plan.steps.iter().any(|step| step.id.is("", "Secret"));
+                assert_eq!(is_recorded, withheld.is_none());
+            }
         }
     }
 

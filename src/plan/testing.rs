@@ -25,6 +25,7 @@ pub(crate) fn facts() -> Facts {
         recorded: BTreeMap::new(),
         deployed: BTreeSet::new(),
         ran: BTreeSet::new(),
+        changed_charts: BTreeSet::new(),
         denied: Vec::new(),
         gaps: Vec::new(),
     }

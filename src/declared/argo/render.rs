@@ -322,6 +322,8 @@ impl Prepared<'_> {
             app: Some(self.app.clone()),
             remarks: made.remarks,
             oci_digest: None,
+            helm_chart: None,
+            unrecorded: None,
             _kept: made.kept,
         })
     }

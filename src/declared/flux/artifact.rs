@@ -339,6 +339,7 @@ mod tests {
             files: Arc::new(mono),
             name: "mono".to_owned(),
             is_own: true,
+            commit: None,
         };
         let mut source = |alias: &str| match alias {
             "mono" => Ok(root.clone()),

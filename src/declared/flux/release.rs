@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::helm::{Values, ValuesFrom, observe};
 use super::super::kustomize::{Outside, render};
+use super::super::packing::ValuesFiles;
 use super::super::release::{Released, adopt};
 use super::super::releases::Lack;
 use super::generate::earlier_patches;
@@ -46,7 +47,9 @@ pub(in crate::declared) enum ChartOf {
         chart: String,
         version: String,
         /// Files that take the place of the chart's own values; they may be missing if the second says so.
-        values_files: (Vec<String>, bool),
+        values_files: ValuesFiles,
+        /// Its version tells at which revision of the source it was packed.
+        by_revision: bool,
     },
     /// `spec.chartRef`.
     Artifact(SourceRef),
@@ -78,6 +81,7 @@ impl ChartOf {
                 files.map(str::to_owned).collect(),
                 at["ignoreMissingValuesFiles"] == true,
             ),
+            by_revision: at["reconcileStrategy"] == "Revision",
         })
     }
 }
@@ -154,6 +158,19 @@ impl HelmRelease {
             return Ok(ChartOf::Artifact(SourceRef::new(kind, namespace, name)));
         }
         ChartOf::named(&self.spec, "/chart/spec", self.own_namespace()).ok_or("it names neither chart nor chartRef")
+    }
+
+    /// The HelmChart that its controller makes of `spec.chart` (`api/v2`: GetHelmChartName).
+    pub fn helm_chart(&self) -> ObjectId {
+        let namespace = self
+            .text("/chart/spec/sourceRef/namespace")
+            .unwrap_or(self.own_namespace());
+        SourceRef::new(
+            "HelmChart",
+            namespace,
+            &format!("{}-{}", self.own_namespace(), self.id.name),
+        )
+        .id()
     }
 
     /// `spec.values`.
@@ -406,6 +423,7 @@ mod tests {
                 chart: "web".to_owned(),
                 version: "*".to_owned(),
                 values_files: (Vec::new(), false),
+                by_revision: false,
             })
         );
         assert!(release(json!({})).chart().is_err());

@@ -41,7 +41,8 @@ impl SourceRef {
         }
     }
 
-    fn id(&self) -> ObjectId {
+    /// The object.
+    pub fn id(&self) -> ObjectId {
         ObjectId::new(GROUP, &*self.kind, Some(&*self.namespace), &*self.name)
     }
 
@@ -91,6 +92,8 @@ pub(in crate::declared) struct Root<'t> {
     pub name: String,
     /// Whether it is the repository itself.
     pub is_own: bool,
+    /// The commit that they are of, where it is known.
+    pub commit: Option<String>,
 }
 
 impl Root<'_> {
@@ -266,6 +269,7 @@ impl<'t> Sources<'t> {
                 name: id.to_string(),
                 // Its files say themselves where they come from.
                 is_own: true,
+                commit: None,
             };
             opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
             opened.insert(id, Ok(root.clone()));
@@ -318,6 +322,7 @@ impl<'t> Sources<'t> {
             files,
             name: "the repository".to_owned(),
             is_own: true,
+            commit: self.tree.repository().commit.clone(),
         }
     }
 
@@ -351,12 +356,14 @@ impl<'t> Sources<'t> {
                 files: Arc::new(Kept::of(Arc::new(unpacked), self.ignore(id).as_deref())),
                 name: id.to_string(),
                 is_own: false,
+                commit: None,
             })
         })
     }
 
     pub(super) fn root_of(&self, id: &ObjectId, tree: Tree) -> Root<'t> {
         Root {
+            commit: tree.repository().commit.clone(),
             files: match &*id.group {
                 GROUP => Arc::new(Kept::of(Arc::new(tree), self.ignore(id).as_deref())),
                 _ => Arc::new(tree),

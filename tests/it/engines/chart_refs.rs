@@ -91,7 +91,7 @@ fn charts_of_registries_are_released() {
     let of_digest: String = digest.trim_start_matches("sha256:").chars().take(12).collect();
     for (name, chart, colour) in [
         ("artifact", format!("web-1.2.0+{of_digest}"), "red"),
-        ("chart", "web-1.0.3".to_owned(), "green"),
+        ("chart", "web-1.0.3+1".to_owned(), "green"),
         ("named", "web-1.2.0".to_owned(), "red"),
     ] {
         assert_eq!(

@@ -214,7 +214,7 @@ fn charts_from_elsewhere_see_the_apis_of_the_whole_set() {
     let objects = objects(&set);
     assert_eq!(
         objects["ConfigMap/shop/a-config"]["data"],
-        json!({"colour": "green", "size": "small", "chart": "web-1.4.2"})
+        json!({"colour": "green", "size": "small", "chart": "web-1.4.2+1"})
     );
     assert!(
         objects.contains_key("Monitor/shop/a"),
@@ -246,6 +246,64 @@ fn charts_from_elsewhere_see_the_apis_of_the_whole_set() {
     ");
 }
 
+/// Source: source-controller (internal/controller/helmchart_controller.go: buildFromTarballArtifact).
+#[test]
+fn a_chart_that_is_packed_at_every_revision_has_the_commit_in_its_version() {
+    let chart = |more: &str| {
+        format!(
+            "  chart: {{spec: {{chart: ./charts/web, reconcileStrategy: Revision{more}, sourceRef: {{kind: GitRepository, name: flux-system, namespace: flux-system}}}}}}\n"
+        )
+    };
+    let repo = repository(&[
+        ("apps/plain.yaml", &release("plain", &chart(""))),
+        (
+            "apps/valued.yaml",
+            &release("valued", &chart(", valuesFiles: [charts/web/values.yaml]")),
+        ),
+        (
+            "apps/given.yaml",
+            &release("given", &chart("").replace("flux-system", "other")),
+        ),
+    ]);
+    let folder = tempfile::tempdir().expect("because the tests need a temporary folder");
+    let chart = folder.path().join("charts/web");
+    std::fs::create_dir_all(&chart).expect("because the folder is ours");
+    std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: web\nversion: 0.1.0\n")
+        .expect("because the folder is ours");
+    let options = Options {
+        sources: [(
+            ("other".to_owned(), "other".to_owned()),
+            folder.path().to_string_lossy().into_owned(),
+        )]
+        .into(),
+        ..options(Known::new())
+    };
+    let set = load_with(&repo, "clusters/prod", options);
+    let commit = set.repository.commit.clone().unwrap_or_default();
+    let version = |name: &str| objects(&set)[&*format!("ConfigMap/shop/{name}-config")]["data"]["chart"].clone();
+    assert_eq!(version("plain"), format!("web-0.1.0+{}", &commit[..12]));
+    assert_eq!(version("valued"), format!("web-0.1.0+{}.1", &commit[..12]));
+    let record = |name: &str| {
+        let unit = set
+            .units
+            .iter()
+            .find(|unit| unit.name == format!("HelmRelease/shop/{name}"));
+        unit.and_then(|unit| unit.record.clone())
+    };
+    let by = |name: &str| record(name).map(|record| record.helm_chart.as_ref().map(ToString::to_string));
+    assert_eq!(by("plain"), Some(None));
+    assert_eq!(by("valued"), Some(Some("HelmChart/flux-system/shop-valued".to_owned())));
+    // A plain folder has no commit.
+    assert_eq!(by("given"), None);
+    assert_eq!(
+        problems(&set),
+        [
+            "apps/given.yaml:1: Helm will not know the release given: the version of its chart carries the revision of \
+             GitRepository/other/other (reconcileStrategy: Revision), which is not known"
+        ]
+    );
+}
+
 /// What only earlier versions of the API have (helm-controller, `api/v2beta1`).
 #[test]
 fn older_versions_of_the_api_are_followed_too() {
@@ -262,7 +320,7 @@ fn older_versions_of_the_api_are_followed_too() {
     assert_eq!(problems(&set), Vec::<String>::new());
     assert_eq!(
         objects(&set)["ConfigMap/shop/web-config"]["data"],
-        json!({"colour": "green", "size": "large", "chart": "web-0.1.0", "merged": "yes", "added": "yes"})
+        json!({"colour": "green", "size": "large", "chart": "web-0.1.0+1", "merged": "yes", "added": "yes"})
     );
 }
 
