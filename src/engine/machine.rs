@@ -318,10 +318,13 @@ impl<'p> Machine<'p> {
             return;
         }
         let now = self.now;
-        let is_fine = matches!(
-            readiness,
-            Readiness::Current | Readiness::Done | Readiness::NotWaitedFor
-        );
+        // Nobody made what it stands for.
+        let is_hollow = self.plan.not_rendered.contains_key(&self.step(index).id);
+        let is_fine = !is_hollow
+            && matches!(
+                readiness,
+                Readiness::Current | Readiness::Done | Readiness::NotWaitedFor
+            );
         self.close_since(index);
         self.queue.remove(&index);
         self.softly.remove(&index);

@@ -848,3 +848,22 @@ fn what_is_withheld_or_stays_suspended_is_told_once() {
         )
     );
 }
+
+#[test]
+fn what_waits_for_a_unit_of_which_nothing_was_rendered_is_skipped() {
+    let mut world = World::default();
+    let unit = world.apply("ConfigMap", "unit", Script::default());
+    let member = world.apply("ConfigMap", "member", Script::default());
+    let later = world.apply("ConfigMap", "later", Script::default());
+    world.wait(member, unit, Until::Ready, Strength::Hard);
+    world.wait(later, unit, Until::Settled, Strength::Hard);
+    let id = world.plan.steps[0].id.clone();
+    world
+        .plan
+        .not_rendered
+        .insert(id, "its source is not to be had".to_owned());
+    let run = world.run(unbounded());
+    assert_eq!(run.outcome("unit").action, Action::Created);
+    assert_eq!(skipped_because(run.outcome("member")), "dependency ConfigMap/unit");
+    assert_eq!(run.outcome("later").action, Action::Created);
+}

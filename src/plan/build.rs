@@ -25,13 +25,16 @@ use crate::object::{
 pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<Plan, Failure> {
     let mut notes = Vec::new();
     let mut problems = set.problems.clone();
-    let left = modes::leave_what_is_not_rendered(&mut problems, set, options);
+    let not_rendered = modes::not_rendered(set);
+    let left = modes::leave_what_is_not_rendered(&mut problems, &not_rendered, options);
+    let holding_up = modes::holding_up(&not_rendered, options);
     let items = prepare::items(set, facts, options, &mut notes, &mut problems);
-    let index = Index::new(&items, facts, &set.units);
+    let index = Index::new(&items, facts, &set.units, &not_rendered);
     let mut found = edges::find(&index);
     edges::strongest(&mut found.edges);
     let alive = selection::select(&index, found.gate_names.len(), &found.edges, options)?;
     unknown_references(&found, &index, &alive, &mut problems);
+    held_up(&holding_up, &index, &alive, &mut problems);
 
     let outside = preflight::held_back(&index, options);
     let mut drafts = std::mem::take(&mut found.edges);
@@ -75,6 +78,7 @@ pub fn build(set: &DeclaredSet, facts: &Facts, options: &PlanOptions) -> Result<
     plan.checks
         .extend(left.iter().filter_map(|id| Some((id.clone(), modes::check(id)?))));
     plan.withheld = withheld(&index, &alive);
+    plan.not_rendered = holding_up;
     let scaled = preflight::scaled(&index);
     let shapes: Vec<_> = (places.steps.iter())
         .map(|node| {
@@ -241,6 +245,30 @@ fn unknown_references(found: &Sink<'_, '_>, index: &Index<'_>, alive: &[bool], p
                 .collect(),
             object: Some(item.id.clone()),
             message: format!("it does not wait for {text}: {why}"),
+            hint: Some(hint.to_owned()),
+        });
+    }
+}
+
+/// Says of units that they depend on others of which nothing could be rendered: they are skipped.
+fn held_up(holding_up: &BTreeMap<ObjectId, String>, index: &Index<'_>, alive: &[bool], problems: &mut Vec<Problem>) {
+    let engines = index.units.iter().filter_map(|unit| unit.engine.as_ref());
+    for engine in engines.filter(|engine| !index.not_rendered.contains_key(&engine.object)) {
+        let node = index.get(&engine.object).filter(|node| alive[*node as usize]);
+        let declared = node.and_then(|node| index.item(node).declared());
+        let Some(on) = engine.after.iter().find(|on| holding_up.contains_key(on)) else {
+            continue;
+        };
+        let message = format!("nothing of it is restored: it depends on {on}, of which nothing could be rendered");
+        let hint = "mend what is said of that one, or give --mode auto: then it is left to its engine, and waited for";
+        problems.push(Problem {
+            kind: ProblemKind::Error,
+            places: declared
+                .map(|declared| declared.provenance.place())
+                .into_iter()
+                .collect(),
+            object: Some(engine.object.clone()),
+            message,
             hint: Some(hint.to_owned()),
         });
     }

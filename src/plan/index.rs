@@ -40,6 +40,8 @@ pub(crate) struct Index<'a> {
     pub items: &'a [Item<'a>],
     pub facts: &'a Facts,
     pub units: &'a [Unit],
+    /// The objects of units of which nothing could be rendered.
+    pub not_rendered: &'a BTreeMap<ObjectId, String>,
     ids: HashMap<&'a ObjectId, u32>,
     kinds: Pairs<'a>,
     limits: Pairs<'a>,
@@ -62,11 +64,17 @@ pub(crate) struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub fn new(items: &'a [Item<'a>], facts: &'a Facts, units: &'a [Unit]) -> Self {
+    pub fn new(
+        items: &'a [Item<'a>],
+        facts: &'a Facts,
+        units: &'a [Unit],
+        not_rendered: &'a BTreeMap<ObjectId, String>,
+    ) -> Self {
         let mut index = Self {
             items,
             facts,
             units,
+            not_rendered,
             ids: HashMap::with_capacity(items.len()),
             kinds: Pairs::new(),
             limits: Pairs::new(),

@@ -20,6 +20,11 @@ pub enum Mode {
     Auto,
 }
 
+/// Units of Flux, which depend on others of their kind.
+const FLUX: &[(&str, &str)] = &[
+    ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+    ("helm.toolkit.fluxcd.io", "HelmRelease"),
+];
 /// Definitions by which engines act: the unit that brings them brings the engine.
 const DEFINITIONS: &[&str] = &[
     "kustomizations.kustomize.toolkit.fluxcd.io",
@@ -80,17 +85,9 @@ pub(super) fn comes_and_goes(declared: &Declared) -> bool {
     declared.hook.is_some() || is_marked("argocd.argoproj.io/hook") || is_marked("helm.sh/hook")
 }
 
-/// Says of units that could not be rendered that they are left to their engines, where that was asked for: no error, since their
-/// objects are restored and waited for. Gives these objects.
-pub(super) fn leave_what_is_not_rendered(
-    problems: &mut [Problem],
-    set: &DeclaredSet,
-    options: &PlanOptions,
-) -> BTreeSet<ObjectId> {
-    let mut left = BTreeSet::new();
-    if options.mode == Mode::Direct {
-        return left;
-    }
+/// The declared objects of units of which nothing could be rendered, and why. What is suspended or for another cluster is no such: that
+/// is as it should be.
+pub(super) fn not_rendered(set: &DeclaredSet) -> BTreeMap<ObjectId, String> {
     let known: BTreeSet<&ObjectId> = set
         .objects
         .iter()
@@ -105,9 +102,40 @@ pub(super) fn leave_what_is_not_rendered(
     let rendered: BTreeSet<&ObjectId> = units
         .filter_map(|(_, unit)| Some(&unit.engine.as_ref()?.object))
         .collect();
+    let wrong = set.problems.iter().filter(|problem| problem.kind == ProblemKind::Error);
+    let wrong = wrong.filter_map(|problem| Some((problem.object.clone()?, problem.message.clone())));
+    let mut found = BTreeMap::new();
+    for (object, why) in wrong.filter(|(object, _)| known.contains(object) && !rendered.contains(object)) {
+        found.entry(object).or_insert(why);
+    }
+    found
+}
+
+/// Those of them that hold up what depends on them: Flux starts nothing until each unit that it depends on is ready. Where they are left to
+/// their engine, these may still get ready.
+pub(super) fn holding_up(
+    not_rendered: &BTreeMap<ObjectId, String>,
+    options: &PlanOptions,
+) -> BTreeMap<ObjectId, String> {
+    let holds_up = |id: &ObjectId| options.mode == Mode::Direct && FLUX.iter().any(|(group, kind)| id.is(group, kind));
+    let all = not_rendered.iter().filter(|(id, _)| holds_up(id));
+    all.map(|(id, why)| (id.clone(), why.clone())).collect()
+}
+
+/// Says of units that could not be rendered that they are left to their engines, where that was asked for: no error, since their
+/// objects are restored and waited for. Gives these objects.
+pub(super) fn leave_what_is_not_rendered(
+    problems: &mut [Problem],
+    not_rendered: &BTreeMap<ObjectId, String>,
+    options: &PlanOptions,
+) -> BTreeSet<ObjectId> {
+    let mut left = BTreeSet::new();
+    if options.mode == Mode::Direct {
+        return left;
+    }
     for problem in problems.iter_mut().filter(|problem| problem.kind == ProblemKind::Error) {
         let Some(object) = &problem.object else { continue };
-        if known.contains(object) && !rendered.contains(object) {
+        if not_rendered.contains_key(object) {
             problem.kind = ProblemKind::Warning;
             problem.message = format!("left to its engine: {}", problem.message);
             // An ApplicationSet has no status of what it made.
@@ -220,7 +248,7 @@ mod tests {
                 mode,
                 ..PlanOptions::default()
             };
-            let left = leave_what_is_not_rendered(&mut problems, &set, &options);
+            let left = leave_what_is_not_rendered(&mut problems, &not_rendered(&set), &options);
             assert_eq!(problems.iter().map(|one| one.kind).collect::<Vec<_>>(), kinds);
             assert_eq!(
                 problems[0].message.starts_with("left to its engine: "),
@@ -235,6 +263,59 @@ mod tests {
                 Mode::Auto => assert_eq!(waits, ["Kustomization/shop/web"]),
                 _ => assert_eq!(waits, Vec::<String>::new()),
             }
+        }
+    }
+
+    #[test]
+    fn what_depends_on_what_is_not_rendered_is_held_up() {
+        let unit = |name: &str| ObjectId::new("kustomize.toolkit.fluxcd.io", "Kustomization", Some("shop"), name);
+        let object = |name: &str, spec: &str| {
+            format!(
+                "{{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {{name: {name}, namespace: shop}}, spec: {{{spec}}}}}\n---\n"
+            )
+        };
+        let text = [
+            object("infra", ""),
+            object("apps", "dependsOn: [{name: infra}]"),
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, unit: shop/apps}".to_owned(),
+        ];
+        let mut set = set(yaml(&text.concat()));
+        let place = Place::file("infra.yaml");
+        let held_up = "Kustomization/shop/apps: nothing of it is restored: it depends on Kustomization/shop/infra, of which nothing could be rendered";
+        for (problem, mode, holds_up) in [
+            (
+                Problem::error(place.clone(), "there is no folder ./infra"),
+                Mode::Direct,
+                true,
+            ),
+            (
+                Problem::error(place.clone(), "there is no folder ./infra"),
+                Mode::Auto,
+                false,
+            ),
+            // Suspended, or for another cluster.
+            (Problem::warning(place, "it is suspended in Git"), Mode::Direct, false),
+        ] {
+            set.problems = vec![problem.of(unit("infra"))];
+            let options = PlanOptions {
+                mode,
+                ..PlanOptions::default()
+            };
+            let plan = build(&set, &facts(), &options).expect("because nothing is in a ring");
+            let case = format!("{mode:?} {holds_up}");
+            assert_eq!(plan.not_rendered.contains_key(&unit("infra")), holds_up, "{case}");
+            let told = plan
+                .problems
+                .iter()
+                .any(|problem| problem.to_string().contains(held_up));
+            assert_eq!(told, holds_up, "{case}: {:?}", plan.problems);
+            // Not for the unit as it was rendered: there is nothing in it.
+            let waits = edges(&plan);
+            let waits = waits
+                .iter()
+                .any(|(_, to, rule)| to == "Kustomization/shop/infra" && *rule == "unit-after");
+            let is_error = set.problems[0].kind == ProblemKind::Error;
+            assert_eq!(waits, is_error, "{case}");
         }
     }
 }

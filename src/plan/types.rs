@@ -236,6 +236,8 @@ pub struct Plan {
     pub hand_over: BTreeMap<ObjectId, HandOver>,
     /// Engines' own objects that are written suspended whatever becomes of their units, and why.
     pub withheld: BTreeMap<ObjectId, String>,
+    /// Objects of units of which nothing could be rendered, and why: what depends on them is skipped.
+    pub not_rendered: BTreeMap<ObjectId, String>,
     /// By what objects are judged that their units judge in a way of their own.
     pub checks: BTreeMap<ObjectId, HealthCheck>,
 }

@@ -24,6 +24,8 @@ pub(super) enum Cause {
     NotServed(String),
     /// Held back; a root only where something that was not held back needs it.
     HeldBack(String),
+    /// It is there, and what it stands for could not be rendered.
+    NotRendered(String),
     /// None of these, and still something was skipped because of it.
     Other(&'static str),
 }
@@ -38,6 +40,7 @@ impl Cause {
             Self::Stalled(_) => "stalled",
             Self::NotServed(_) => "not-served",
             Self::HeldBack(_) => "held-back",
+            Self::NotRendered(_) => "not-rendered",
             Self::Other(_) => "other",
         }
     }
@@ -50,7 +53,8 @@ impl Cause {
             | Self::TimedOut(text)
             | Self::Stalled(text)
             | Self::NotServed(text)
-            | Self::HeldBack(text) => text,
+            | Self::HeldBack(text)
+            | Self::NotRendered(text) => text,
             Self::Other(text) => text,
         }
     }
@@ -179,6 +183,10 @@ fn cause(id: &ObjectId, outcome: &Outcome) -> Option<Cause> {
     }
 }
 
+fn not_rendered(plan: &Plan, id: &ObjectId) -> Option<Cause> {
+    plan.not_rendered.get(id).cloned().map(Cause::NotRendered)
+}
+
 /// Why something was skipped because of this outcome, though it is no failure.
 fn quiet_cause(outcome: Option<&Outcome>) -> Option<Cause> {
     match outcome.map(|outcome| &outcome.action) {
@@ -214,7 +222,7 @@ fn roots<'a>(plan: &'a Plan, summary: &'a Summary) -> Vec<Root<'a>> {
         let root = root_of(needed, &outcomes);
         if let Some(at) = index.get(root) {
             roots[*at].dependants.push(id);
-        } else if let Some(cause) = quiet_cause(outcomes.get(root).copied()) {
+        } else if let Some(cause) = not_rendered(plan, root).or_else(|| quiet_cause(outcomes.get(root).copied())) {
             index.insert(root, roots.len());
             roots.push(Root {
                 id: root,

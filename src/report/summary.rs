@@ -33,7 +33,8 @@ pub fn summary(plan: &Plan, summary: &Summary, out: &mut dyn Write) -> io::Resul
     roots("There, but not ready", &late, &deleted, out)?;
     let never = gathered.roots_where(|cause| matches!(cause, Cause::Stalled(_) | Cause::NotServed(_)));
     roots("Not applied", &never, &deleted, out)?;
-    let others = gathered.roots_where(|cause| matches!(cause, Cause::HeldBack(_) | Cause::Other(_)));
+    let others =
+        gathered.roots_where(|cause| matches!(cause, Cause::HeldBack(_) | Cause::NotRendered(_) | Cause::Other(_)));
     roots("Needed, but not there", &others, &deleted, out)?;
     set_aside(&gathered, out)?;
     warnings(&gathered, out)?;

@@ -114,8 +114,8 @@ fn waits(index: &Index<'_>, unit: UnitIndex) -> bool {
 /// What has to be ready for the object of an engine to be: the unit behind it, or, where that is not rendered, the object itself.
 fn ready(index: &Index<'_>, object: &ObjectId, sink: &mut Sink<'_, '_>) -> Option<u32> {
     match index.units_by_object.get(object) {
-        Some(unit) => Some(whole(index, *unit, sink)),
-        None => index.get(object),
+        Some(unit) if !index.not_rendered.contains_key(object) => Some(whole(index, *unit, sink)),
+        _ => index.get(object),
     }
 }
 
@@ -131,7 +131,11 @@ fn whole(index: &Index<'_>, unit: UnitIndex, sink: &mut Sink<'_, '_>) -> u32 {
     }
     for member in index.members(unit) {
         let id = &index.item(*member).id;
-        match index.units_by_object.get(id) {
+        let below = index
+            .units_by_object
+            .get(id)
+            .filter(|_| !index.not_rendered.contains_key(id));
+        match below {
             Some(own) if *own == unit => {}
             Some(below) if engine.ready == ReadyWhen::Healthy => {
                 let below = whole(index, *below, sink);

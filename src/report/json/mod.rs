@@ -44,7 +44,7 @@
 //! | `interrupted` | stopped by the user |
 //! | `stopped` | why the run had to stop writing |
 //! | `counts` | list of `action`, `skip`, `readiness`, `count` |
-//! | `failures` | list of `object`, `place`, `cause` (`refused`, `not-ready`, `timed-out`, `stalled`, `not-served`, `held-back`, `other`), `reason`, `hint`, `dependants`: objects not applied or deleted because of it |
+//! | `failures` | list of `object`, `place`, `cause` (`refused`, `not-ready`, `timed-out`, `stalled`, `not-served`, `held-back`, `not-rendered`, `other`), `reason`, `hint`, `dependants`: objects not applied or deleted because of it |
 //! | `applied_without` | list of `object`, `without` |
 //! | `held_back` | list of `reason`, `objects` |
 //! | `generated` | objects left as they are since they are made only where absent |

@@ -482,3 +482,53 @@ fn a_release_that_cannot_be_finished_has_no_record() {
     let web = found(&plane, &release_path("web"));
     assert!(web.get("status").is_none(), "it is told of nothing");
 }
+
+/// Flux starts nothing until each unit that it depends on is ready.
+/// Source: kustomize-controller (internal/controller/kustomization_controller.go: checkDependencies).
+#[test]
+fn what_depends_on_a_unit_that_could_not_be_rendered_is_skipped() {
+    let definition = definition("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    let namespaces = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: flux-system}\n";
+    let map = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop}}\n");
+    let on = |other: &str| format!("  dependsOn: [{{name: {other}}}]\n");
+    let repo = Repo::with(&[
+        ("clusters/prod/base.yaml", &kustomization("base", "./base", "")),
+        ("clusters/prod/infra.yaml", &kustomization("infra", "./gone", "")),
+        (
+            "clusters/prod/apps.yaml",
+            &kustomization("apps", "./apps", &on("infra")),
+        ),
+        ("clusters/prod/more.yaml", &kustomization("more", "./more", &on("apps"))),
+        (
+            "clusters/prod/other.yaml",
+            &kustomization("other", "./other", &on("base")),
+        ),
+        ("base/definition.yaml", &definition),
+        ("base/namespaces.yaml", namespaces),
+        ("apps/web.yaml", &map("web")),
+        ("more/more.yaml", &map("more")),
+        ("other/other.yaml", &map("other")),
+    ]);
+    let plane = fresh();
+    let ran = returns(3, run(&plane, &repo, "restore", &[]));
+    for (name, is_there) in [("web", false), ("more", false), ("other", true)] {
+        let map = live(&plane, &format!("/api/v1/namespaces/shop/configmaps/{name}"));
+        assert_eq!(map.is_some(), is_there, "{name}");
+    }
+    for said in [
+        "clusters/prod/apps.yaml:1: Kustomization/flux-system/apps: nothing of it is restored: it depends on \
+         Kustomization/flux-system/infra, of which nothing could be rendered",
+        "clusters/prod/infra.yaml:1: Kustomization/flux-system/infra: nothing of this Kustomization is restored: there is no folder gone in the repository",
+    ] {
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+    let said = "nothing of this Kustomization is restored: there is no folder gone in the repository";
+    assert!(ran.stdout.contains(said), "{}", ran.stdout);
+    for (name, is) in [
+        ("infra", (false, false)),
+        ("apps", (true, true)),
+        ("more", (true, true)),
+    ] {
+        assert_eq!(suspended(&plane, &kustomization_path(name)), is, "{name}");
+    }
+}
