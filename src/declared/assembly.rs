@@ -499,9 +499,19 @@ fn without_doubled_namespaces(items: &mut Vec<Item>) {
 fn declare(item: Item, unit: UnitIndex, keep_status: bool, problems: &mut Vec<Problem>) -> Option<Declared> {
     let Found { value, provenance } = item.found;
     let place = provenance.place();
-    if value.pointer("/sops/mac").is_some() {
-        let message = "this object is not restored: it is encrypted with SOPS, and what declares it does not say that it is decrypted";
-        problems.push(Problem::error(place, message).hint("set spec.decryption of its Kustomization"));
+    if normalize::is_encrypted(&value) {
+        let (why, hint) = match value.pointer("/sops/mac") {
+            Some(_) => (
+                "what declares it does not say that it is decrypted",
+                "set spec.decryption of its Kustomization",
+            ),
+            None => (
+                "its MAC (sops.mac) is missing, so that nobody can tell whether it is what was encrypted",
+                "take the file as it was from the history of Git, or encrypt the values anew",
+            ),
+        };
+        let message = format!("this object is not restored: it is encrypted with SOPS, and {why}");
+        problems.push(Problem::error(place, message).hint(hint));
         return None;
     }
     if let Some(remark) = normalize::unusable(&value) {

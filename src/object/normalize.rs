@@ -69,6 +69,13 @@ enum InPod {
     Containers,
 }
 
+/// Whether SOPS encrypted an object. A Secret is known for one by the metadata alone, whatever is left of it.
+/// Source: kustomize-controller (internal/decryptor/decryptor.go: isSOPSEncryptedResource, IsEncryptedSecret).
+pub fn is_encrypted(value: &Value) -> bool {
+    let is_secret = value["apiVersion"] == "v1" && value["kind"] == "Secret";
+    value.pointer("/sops/mac").is_some() || is_secret && value.get("sops").is_some()
+}
+
 /// Why an object cannot be used at all, if so.
 pub fn unusable(value: &Value) -> Option<Remark> {
     let kind = value["kind"].as_str().unwrap_or("object");
@@ -92,7 +99,7 @@ pub fn unusable(value: &Value) -> Option<Remark> {
         let message = format!("YAML reads its metadata.name as {name}, which is no text");
         return error(&message, "put the name in quotes");
     }
-    if value["sops"]["mac"].is_string() {
+    if is_encrypted(value) {
         return error(
             "it is encrypted with SOPS, and is not decrypted yet",
             "decrypt it and apply it by hand before the restore",
@@ -471,5 +478,10 @@ mod tests {
         );
         let sops = json!({"metadata": {"name": "a"}, "sops": {"mac": "ENC[…]"}});
         assert!(reason(sops).expect("because it is encrypted").contains("SOPS"));
+        let without_mac = |kind: &str| {
+            reason(json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}, "sops": {"version": "3.9.0"}}))
+        };
+        assert!(without_mac("Secret").expect("because it is encrypted").contains("SOPS"));
+        assert_eq!(without_mac("ConfigMap"), None);
     }
 }

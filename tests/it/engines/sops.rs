@@ -426,3 +426,27 @@ fn generators_of_ksops_are_opened_in_what_argo_cd_syncs() {
     let told = problems(&load_with(&repo, "argocd", Options::default()));
     assert!(told.len() == 1 && told[0].contains("no key fits"), "{told:?}");
 }
+
+/// Flux refuses it, whatever opens it. Source: kustomize-controller (internal/decryptor/decryptor.go: IsEncryptedSecret).
+#[test]
+fn a_secret_whose_mac_was_removed_is_not_restored() {
+    let mut text = secret();
+    let at = text.find("    mac: ").expect("because it has one");
+    let end = at + text[at..].find('\n').expect("because more follows") + 1;
+    text.replace_range(at..end, "");
+    for decryption in [DECRYPTION, ""] {
+        let repo = Repo::with(&[
+            ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", decryption)),
+            ("apps/secret.yaml", &text),
+        ]);
+        let set = read(&repo, given(KEY));
+        assert!(!objects(&set).contains_key("Secret/shop/db"));
+        assert_eq!(
+            problems(&set),
+            [
+                "apps/secret.yaml:2: this object is not restored: it is encrypted with SOPS, and its MAC (sops.mac) is missing, so that nobody \
+                 can tell whether it is what was encrypted"
+            ]
+        );
+    }
+}
