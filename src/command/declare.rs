@@ -14,7 +14,7 @@ use crate::declared::{self, ClusterParams};
 use crate::error::{Failure, Kind};
 use crate::event::Event;
 use crate::object::{
-    DeclaredSet, GroupKind, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, resolve,
+    DeclaredSet, GroupKind, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, normalize, resolve,
 };
 use crate::source::{self, Tree};
 
@@ -100,6 +100,7 @@ pub(super) fn read_with_options(
     target: Target<'_>,
     say: &mut dyn FnMut(&Event),
 ) -> Result<(DeclaredSet, declared::Options), Failure> {
+    let keys = keys::keys(&args.decryption_key, &|name| std::env::var_os(name))?;
     let mut options = declared::Options {
         paths: args.path.clone(),
         namespace: target.namespace.to_owned(),
@@ -109,12 +110,12 @@ pub(super) fn read_with_options(
         kustomize: args.kustomize_binary.clone(),
         helm: args.helm_binary.clone(),
         sources: args.source.iter().cloned().collect(),
-        inputs: given(&args.input)?,
+        inputs: given(&args.input, &keys)?,
         clusters: args
             .cluster_params
             .as_deref()
             .map_or_else(|| Ok(Vec::new()), clusters)?,
-        keys: keys::keys(&args.decryption_key, &|name| std::env::var_os(name))?,
+        keys,
         sealing: keys::sealing(&args.sealed_secrets_key, args.unseal)?,
         time: jiff::Timestamp::now(),
         charts: Arc::new(Charts::new(
@@ -139,24 +140,47 @@ pub(super) fn read_with_options(
 }
 
 /// The ConfigMaps and Secrets that the operator gives.
-fn given(files: &[(ObjectId, PathBuf)]) -> Result<declared::Known, Failure> {
+fn given(files: &[(ObjectId, PathBuf)], keys: &declared::Keys) -> Result<declared::Known, Failure> {
+    const GIVE: &str = "give its manifest, as `kubectl get -o yaml` prints it";
     let mut known = declared::Known::new();
     for (id, file) in files {
-        let failed = |cause: String| {
+        let failed = |cause: String, hint: &str| {
             Failure::new(Kind::Input, format!("nothing was read: {id} was not given"))
                 .because(cause)
-                .hint("give its manifest, as `kubectl get -o yaml` prints it")
+                .hint(hint.to_owned())
         };
-        let shown = file.display();
-        let text = std::fs::read(file).map_err(|cause| failed(format!("{shown}: {cause}")))?;
+        let shown = file.display().to_string();
+        let text = std::fs::read(file).map_err(|cause| failed(format!("{shown}: {cause}"), GIVE))?;
+        let text = keys.in_clear(&shown, text).map_err(|(why, help)| {
+            let cause = format!("{shown} is encrypted with SOPS: {why}");
+            failed(cause, help.as_deref().unwrap_or(GIVE))
+        })?;
         let value = kube_yaml::parse_one(&text).value;
-        let value = value.map_err(|error| failed(format!("{shown}:{}: {}", error.line, error.message)))?;
-        if value["kind"] != *id.kind {
-            return Err(failed(format!("{shown} is no {}", id.kind)));
+        let value = value.map_err(|error| failed(format!("{shown}:{}: {}", error.line, error.message), GIVE))?;
+        if let Some(why) = unlike(&value, id) {
+            return Err(failed(format!("{shown} {why}"), GIVE));
         }
         known.insert(id.clone(), Some(value));
     }
     Ok(known)
+}
+
+/// Why a manifest is not that of this object, or cannot be used, if so.
+fn unlike(value: &Value, id: &ObjectId) -> Option<String> {
+    let text = |key: &str| value["metadata"][key].as_str().filter(|text| !text.is_empty());
+    if value["kind"] != *id.kind {
+        return Some(format!("is no {}", id.kind));
+    }
+    let own = ObjectId::new(
+        "",
+        &*id.kind,
+        text("namespace").or(id.namespace.as_deref()),
+        text("name").unwrap_or_default(),
+    );
+    if own != *id {
+        return Some(format!("is {own}"));
+    }
+    normalize::is_encrypted(value).then(|| "is encrypted with SOPS, and its MAC (sops.mac) is missing".to_owned())
 }
 
 /// The clusters that the operator names.

@@ -314,7 +314,7 @@ impl<'t> World<'t> {
             match self.inputs.get(&id, last) {
                 Input::Later => return Step::Waits,
                 // Without it the operator's own keys may do; what does not open is told.
-                Input::Nowhere => {}
+                Input::Nowhere | Input::Unread(_) => {}
                 Input::Here(texts) => match keys.with(&texts) {
                     Ok(all) => keys = all,
                     Err(why) => return Step::Never(kustomization.nothing(&format!("its keys in {id}: {why}"))),
@@ -330,7 +330,11 @@ impl<'t> World<'t> {
                     variables.extend(texts.map(|(name, value)| (name.clone(), flux::one_line(&value))));
                 }
                 Input::Nowhere if from.optional => {}
-                Input::Nowhere => return Step::Never(missing(kustomization, &from.id)),
+                Input::Nowhere => {
+                    let why = "is neither declared nor in the cluster";
+                    return Step::Never(missing(kustomization, &from.id, why));
+                }
+                Input::Unread(why) => return Step::Never(missing(kustomization, &from.id, &why)),
             }
         }
         Step::Ready(Ready {
@@ -401,10 +405,8 @@ fn elsewhere(mut problem: Problem) -> Problem {
     problem
 }
 
-/// An input that nobody has: never rendered with empty values.
-fn missing(kustomization: &Kustomization, id: &ObjectId) -> Problem {
-    let problem = kustomization.nothing(&format!(
-        "its variables come from {id}, which is neither declared nor in the cluster"
-    ));
+/// An input that nobody has, or that is not known: never rendered with empty values.
+fn missing(kustomization: &Kustomization, id: &ObjectId, why: &str) -> Problem {
+    let problem = kustomization.nothing(&format!("its variables come from {id}, which {why}"));
     problem.hint(format!("declare it, or give its content with --input {id}=FILE"))
 }

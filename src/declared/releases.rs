@@ -99,21 +99,26 @@ pub(super) fn prepare<'t>(
 
 fn values(release: &HelmRelease, inputs: &mut Inputs<'_>, last: bool) -> Result<Values, Lack> {
     let id = |kind: &str, name: &str| ObjectId::new("", kind, release.id.namespace.as_deref(), name);
-    let mut missing = None;
+    let mut lack = None;
     let own = release.values().map_err(|why| Lack::from(why.to_owned()))?;
     let composed = of_flux(&own, &release.values_from, &mut |from| {
         let id = id(&from.kind, &from.name);
         match inputs.get(&id, last) {
             Input::Here(mut texts) => Some(std::mem::take(&mut texts.0)),
             Input::Later => {
-                missing = Some(id);
+                lack = lack.take().or(Some(Lack::Yet));
                 None
             }
             Input::Nowhere => None,
+            Input::Unread(why) => {
+                let why = format!("its values come from {id}, which {why}");
+                lack = Some(Lack::Never(why, Some(how_to_give(&id))));
+                None
+            }
         }
     });
-    if missing.is_some() {
-        return Err(Lack::Yet);
+    if let Some(lack) = lack {
+        return Err(lack);
     }
     composed.map_err(|error| match error.cause {
         ValuesCause::NoObject => {
@@ -330,6 +335,10 @@ pub(super) fn credentials(
         match inputs.get(&id, last) {
             Input::Here(texts) => credentials.add_secret(&texts.0).map_err(|why| format!("{id}: {why}"))?,
             Input::Later => return Err(Lack::Yet),
+            Input::Unread(why) => {
+                let why = format!("its source is asked with {id}, which {why}");
+                return Err(Lack::Never(why, Some(how_to_give(&id))));
+            }
             Input::Nowhere => {
                 let why = format!("its source is asked with {id}, which is neither declared nor in the cluster");
                 return Err(Lack::Never(why, Some(how_to_give(&id))));

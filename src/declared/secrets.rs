@@ -70,7 +70,7 @@ impl Keys {
     /// # Errors
     /// Says what is wrong with one, or that there is none that can be used; nothing of it is quoted.
     pub fn with_secret(&self, secret: &Value) -> Result<Self, String> {
-        let texts = Texts::of(secret);
+        let texts = Texts::of(secret)?;
         let mut signs_in = SignsIn::default();
         signs_in.take(&texts);
         let has_age = texts.0.keys().any(|name| name.ends_with(AGE));
@@ -107,6 +107,20 @@ impl Keys {
             program: self.program.clone(),
             signs_in: Arc::new(signs_in),
         })
+    }
+
+    /// A file in clear, encrypted or not.
+    ///
+    /// # Errors
+    /// Says why it does not open, and what helps; nothing of it is quoted.
+    pub fn in_clear(&self, path: &str, text: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, (String, Option<String>)> {
+        match is_encrypted(&text) {
+            true => self.open(path, &text).map_err(|why| {
+                let help = hint(&why);
+                (why, help)
+            }),
+            false => Ok(text.into()),
+        }
     }
 
     /// A file in clear.

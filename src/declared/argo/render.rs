@@ -243,16 +243,13 @@ impl Prepared<'_> {
     fn of_chart(&self, source: &Source, charts: &Charts, rendered: &mut Rendered) -> Result<(), Failed> {
         let mut credentials = Credentials::default();
         let of_it = |secret: &&Value| {
-            let url = Texts::of(secret)
-                .0
-                .get("url")
-                .map(|url| String::from_utf8_lossy(url).into_owned());
+            let texts = Texts::of(secret).unwrap_or_default();
+            let url = texts.0.get("url").map(|url| String::from_utf8_lossy(url).into_owned());
             url.is_some_and(|url| url.trim_end_matches('/') == source.repo_url.trim_end_matches('/'))
         };
         if let Some(secret) = self.repositories.iter().find(of_it) {
-            credentials
-                .add_secret(&Texts::of(secret).0)
-                .map_err(|why| (why, None))?;
+            let added = Texts::of(secret).and_then(|texts| credentials.add_secret(&texts.0));
+            added.map_err(|why| (why, None))?;
         }
         let url = source.repo_url.clone();
         let place = match url.contains("://") {

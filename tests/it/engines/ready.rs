@@ -234,7 +234,14 @@ fn what_only_the_cluster_has_is_read_from_it_or_given() {
     let ran = run("restore", &[&restore[..], &["--input", &input]].concat());
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(web()["data"]["tag"], "v-given");
-    for (text, said) in [("apiVersion: v1\nkind: Secret\n", "is no ConfigMap"), ("a: [", "")] {
+    let other = settings("x").replace("name: settings", "name: other");
+    let elsewhere = settings("x").replace("namespace: flux-system", "namespace: shop");
+    for (text, said) in [
+        ("apiVersion: v1\nkind: Secret\n", "is no ConfigMap"),
+        ("a: [", ""),
+        (&*other, " is ConfigMap/flux-system/other"),
+        (&*elsewhere, " is ConfigMap/shop/settings"),
+    ] {
         std::fs::write(file.path(), text).expect("because it is ours");
         let wrong = run("render", &["--input", &input]);
         assert_eq!(wrong.code, 1, "{}", wrong.stderr);

@@ -450,3 +450,59 @@ fn a_secret_whose_mac_was_removed_is_not_restored() {
         );
     }
 }
+
+/// What is encrypted is never taken for the value itself: neither as it is given nor as it is declared.
+#[test]
+fn an_input_that_is_encrypted_is_opened_or_refused() {
+    let plain = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n    name: settings\n    namespace: flux-system\nstringData:\n    TOKEN: {CANARY}\n"
+    );
+    let settings = encrypted(Format::Yaml, &plain, Some("^(data|stringData)$"));
+    let from = "  postBuild: {substituteFrom: [{kind: Secret, name: settings, optional: true}]}\n";
+    let map =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}\ndata: {token: '${TOKEN:-none}'}\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", from)),
+        ("apps/map.yaml", map),
+        ("secrets/settings.sops.yaml", &settings),
+    ]);
+    let file = repo.path().join("secrets/settings.sops.yaml");
+    let input = format!("Secret/flux-system/settings={}", file.display());
+    let place = repo.path().display().to_string();
+    let render = |key: &str| {
+        let run = refloat(["render", &*place, "--path", "clusters/prod", "--input", &*input]);
+        run.env("SOPS_AGE_KEY", key).run()
+    };
+    let opened = render(KEY);
+    assert_eq!(opened.code, 0, "{}", opened.stderr);
+    assert!(opened.stdout.contains(&format!("token: {CANARY}")), "{}", opened.stdout);
+    let shut = render(OTHER);
+    assert_eq!(shut.code, 1, "{}", shut.stdout);
+    for said in [
+        "nothing was read: Secret/flux-system/settings was not given",
+        "settings.sops.yaml is encrypted with SOPS: no key fits",
+        "hint: give the key with --decryption-key FILE",
+    ] {
+        assert!(shut.stderr.contains(said), "{}", shut.stderr);
+    }
+    // Declared by what does not open it.
+    let repo = Repo::with(&[
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", from)),
+        (
+            "clusters/prod/settings.yaml",
+            &kustomization("settings", "./secrets", ""),
+        ),
+        ("apps/map.yaml", map),
+        ("secrets/settings.yaml", &settings),
+    ]);
+    let set = read(&repo, given(KEY));
+    assert!(!objects(&set).contains_key("ConfigMap/shop/web"));
+    assert_eq!(
+        problems(&set),
+        [
+            "clusters/prod/apps.yaml:1: Kustomization/flux-system/apps: nothing of this Kustomization is restored: its variables come from \
+             Secret/flux-system/settings, which is encrypted where it is declared",
+            "secrets/settings.yaml:1: this object is not restored: it is encrypted with SOPS, and what declares it does not say that it is decrypted",
+        ]
+    );
+}
