@@ -131,7 +131,7 @@ pub(super) fn read_with_options(
         match target.cluster {
             // What was found may make more units render, which may want more.
             Some(cluster) if !(set.wanted.is_empty() && set.wanted_clusters.is_empty()) => {
-                ask((cluster, target.kinds), &set.wanted, &mut options.inputs, say);
+                ask((cluster, target.kinds), &set.wanted, &mut options, say);
                 ask_for_clusters(cluster, set.wanted_clusters, &mut options.live_clusters, say);
             }
             _ => return Ok((resolve(set, target.kinds, target.namespace), options)),
@@ -198,26 +198,25 @@ fn clusters(file: &Path) -> Result<Vec<ClusterParams>, Failure> {
     })
 }
 
-/// Reads what units want from the target, by name. What cannot be read is not there.
+/// Reads what units want from the target, by name. What cannot be read may be there all the same.
 fn ask(
     (cluster, kinds): (&Cluster, &ServedKinds),
     wanted: &[ObjectId],
-    known: &mut declared::Known,
+    options: &mut declared::Options,
     say: &mut dyn FnMut(&Event),
 ) {
     for id in wanted {
         // A kind that is not served has no objects.
-        let found = kinds
-            .get(&id.group_kind())
-            .and_then(Endpoint::preferred)
-            .and_then(|at| {
-                let asked = cluster.get(&at, id.namespace.as_deref(), &id.name);
-                tokio::runtime::Handle::current().block_on(asked).unwrap_or_else(|why| {
-                    say(&Event::Warned(format!("{id} was not read from the cluster: {why}")));
-                    None
-                })
-            });
-        known.insert(id.clone(), found);
+        let at = kinds.get(&id.group_kind()).and_then(Endpoint::preferred);
+        let found = at.and_then(|at| {
+            let asked = cluster.get(&at, id.namespace.as_deref(), &id.name);
+            tokio::runtime::Handle::current().block_on(asked).unwrap_or_else(|why| {
+                say(&Event::Warned(format!("{id} was not read from the cluster: {why}")));
+                options.unread.insert(id.clone(), why.to_string());
+                None
+            })
+        });
+        options.inputs.insert(id.clone(), found);
     }
 }
 

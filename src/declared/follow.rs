@@ -146,7 +146,7 @@ impl<'t> World<'t> {
             sources: Sources::new(tree, &options.sources, &options.charts),
             argo: argo::Known::new(options),
             dependencies: Dependencies::default(),
-            inputs: Inputs::new(&options.inputs),
+            inputs: Inputs::new(&options.inputs, &options.unread),
             outside,
         }
     }

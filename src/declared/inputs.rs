@@ -29,6 +29,7 @@ pub(super) enum Input {
 /// All of them in a run.
 pub(super) struct Inputs<'o> {
     known: &'o Known,
+    unread: &'o BTreeMap<ObjectId, String>,
     declared: BTreeMap<ObjectId, Arc<Value>>,
     /// Those that are declared and that nobody has opened.
     encrypted: BTreeSet<ObjectId>,
@@ -37,10 +38,11 @@ pub(super) struct Inputs<'o> {
 }
 
 impl<'o> Inputs<'o> {
-    /// None declared yet.
-    pub fn new(known: &'o Known) -> Self {
+    /// None declared yet. `unread` are those that the target was asked for in vain, and why.
+    pub fn new(known: &'o Known, unread: &'o BTreeMap<ObjectId, String>) -> Self {
         Self {
             known,
+            unread,
             declared: BTreeMap::new(),
             encrypted: BTreeSet::new(),
             wanted: BTreeSet::new(),
@@ -75,7 +77,8 @@ impl<'o> Inputs<'o> {
 
     fn read(&mut self, id: &ObjectId) -> Input {
         let known = self.known.get(id);
-        let is_known = known.is_some();
+        let unread = self.unread.get(id);
+        let is_known = known.is_some() || unread.is_some();
         let value = self.declared.get(id).map(|value| &**value);
         match value.or_else(|| known.and_then(Option::as_ref)).map(Texts::of) {
             Some(Ok(texts)) => return Input::Here(texts),
@@ -83,9 +86,10 @@ impl<'o> Inputs<'o> {
             None if !is_known => _ = self.wanted.insert(id.clone()),
             None => {}
         }
-        match self.encrypted.contains(id) {
-            true => Input::Unread("is encrypted where it is declared".to_owned()),
-            false => Input::Nowhere,
+        match (self.encrypted.contains(id), unread) {
+            (true, _) => Input::Unread("is encrypted where it is declared".to_owned()),
+            (false, Some(why)) => Input::Unread(format!("could not be read from the cluster: {why}")),
+            (false, None) => Input::Nowhere,
         }
     }
 
@@ -168,12 +172,14 @@ mod tests {
             (id("b"), Some(map("live"))),
             (id("c"), None),
         ]);
-        let mut inputs = Inputs::new(&known);
+        let unread = BTreeMap::from([(id("e"), "forbidden".to_owned())]);
+        let mut inputs = Inputs::new(&known, &unread);
         inputs.note(&map("declared"), "flux-system");
         let mut read = |name: &str| told(inputs.read(&id(name)));
         assert_eq!(read("a"), "declared");
         assert_eq!(read("b"), "live");
         assert_eq!((&*read("c"), &*read("d")), ("nowhere", "nowhere"));
+        assert_eq!(read("e"), "could not be read from the cluster: forbidden");
         assert_eq!(inputs.into_wanted(), [id("d")]);
     }
 
@@ -208,7 +214,8 @@ mod tests {
             (id("live"), Some(secret("live", json!({"data": {"k": "bGl2ZQ=="}})))),
             (id("gone"), None),
         ]);
-        let mut inputs = Inputs::new(&known);
+        let unread = BTreeMap::new();
+        let mut inputs = Inputs::new(&known, &unread);
         for value in [
             shut("live"),
             shut("gone"),

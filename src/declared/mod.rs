@@ -51,6 +51,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
+use crate::object::ObjectId;
 #[cfg(doc)]
 use crate::object::Problem;
 
@@ -89,6 +90,8 @@ pub struct Options {
     pub sources: BTreeMap<(String, String), String>,
     /// ConfigMaps and Secrets that units read, settings and projects of Argo CD, where nobody declares them.
     pub inputs: Known,
+    /// Those that the target was asked for and that could not be read, and why.
+    pub unread: BTreeMap<ObjectId, String>,
     /// Clusters that ApplicationSets know and nobody declares.
     pub clusters: Vec<ClusterParams>,
     /// Secrets of clusters that the target has, as [`cluster_secret`] leaves them, by the namespaces that were asked.

@@ -1,5 +1,6 @@
 //! Flux: expressions that say when a unit is ready, and when one that depends on it starts.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{facts, kustomization, load, objects, problems};
 use crate::rollback::live;
+use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
 use crate::support::run::{Ran, refloat};
@@ -255,4 +257,51 @@ fn what_only_the_cluster_has_is_read_from_it_or_given() {
         "{}",
         missing.stderr
     );
+}
+
+/// Flux does without what is not there, and only that.
+/// Source: `github.com/fluxcd/pkg` (kustomize/kustomize_varsub.go, chartutil/values.go).
+#[test]
+fn an_optional_input_that_cannot_be_read_is_not_taken_for_absent() {
+    let plane = fresh();
+    plane.serve("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations");
+    let from =
+        "  postBuild: {substitute: {OTHER: a}, substituteFrom: [{kind: Secret, name: settings, optional: true}]}\n";
+    let repo = Repo::with(&[
+        ("clusters/prod/namespaces.yaml", NAMESPACES),
+        ("clusters/prod/apps.yaml", &kustomization("apps", "./apps", from)),
+        (
+            "apps/map.yaml",
+            &format!("{}data: {{tag: '${{TAG:-default}}'}}\n", map("web")),
+        ),
+    ]);
+    let kubeconfig = plane.kubeconfig();
+    let proxy = wait(FaultProxy::start(Path::new(&kubeconfig)));
+    let through = tempfile::NamedTempFile::new().expect("because a temporary file can be made");
+    std::fs::write(through.path(), proxy.kubeconfig()).expect("because it is ours");
+    let through = through.path().display().to_string();
+    let place = repo.path().display().to_string();
+    let run = || {
+        let args = ["restore", &*place, "--path", "clusters/prod", "--kubeconfig", &*through];
+        let confirmed = ["--context", "proxied", "--yes"];
+        refloat(args.iter().chain(&confirmed).copied()).run()
+    };
+    let web = || live(&plane, "/api/v1/namespaces/shop/configmaps/web");
+    let refused = Act::Status(403, "Forbidden", "secrets \"settings\" is forbidden", 0);
+    proxy.set([Fault::on("GET", "/namespaces/flux-system/secrets/settings", refused)]);
+    let ran = run();
+    assert_eq!(ran.code, 3, "{}\n{}", ran.stdout, ran.stderr);
+    assert!(web().is_none(), "nothing is rendered with defaults");
+    let said = "nothing of this Kustomization is restored: its variables come from Secret/flux-system/settings, which could not be read from the cluster: ";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("with --input Secret/flux-system/settings=FILE"),
+        "{}",
+        ran.stderr
+    );
+    // Once it is known not to be there, it is done without.
+    proxy.set([]);
+    let ran = run();
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(web().expect("because it was restored")["data"]["tag"], "default");
 }
