@@ -9,6 +9,7 @@ use kustomize::{Files, Kustomize, LoadRestriction, Overlay};
 use serde_json::{Map, Value, json};
 
 use super::super::documents::Findings;
+use super::super::inputs::{NO_TEXT, text};
 use super::super::kustomize::{Outside, render};
 use super::super::releases::Lack;
 use super::super::secrets::{Decrypting, Keys};
@@ -259,7 +260,10 @@ impl Kustomization {
         };
         let own = post_build.get("substitute").and_then(Value::as_object);
         for (name, value) in own.into_iter().flatten() {
-            let value = value.as_str().unwrap_or_default();
+            let value = text(value).ok_or_else(|| {
+                let why = format!("its postBuild.substitute.{name} {NO_TEXT}");
+                Box::new(self.nothing(&why))
+            })?;
             variables.insert(name.clone(), one_line(value));
         }
         if variables.is_empty() && post_build.get("substituteStrategy") != Some(&json!("Always")) {

@@ -524,3 +524,51 @@ fn a_unit_that_names_another_revision_is_rendered_from_that() {
         "{hints:?}"
     );
 }
+
+/// The server refuses such a Kustomization, and such a ConfigMap.
+#[test]
+fn a_variable_that_is_no_text_is_told() {
+    let from = "  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n";
+    let repo = Repo::with(&[
+        (
+            "clusters/prod/own.yaml",
+            &kustomization("own", "./own", "  postBuild: {substitute: {REPLICAS: 3}}\n"),
+        ),
+        ("clusters/prod/from.yaml", &kustomization("from", "./from", from)),
+        (
+            "clusters/prod/fine.yaml",
+            &kustomization("fine", "./fine", "  postBuild: {substitute: {REPLICAS: '3', NONE: }}\n"),
+        ),
+        (
+            "clusters/prod/settings.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: flux-system}\ndata: {REPLICAS: 3}\n",
+        ),
+        (
+            "own/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own, namespace: shop}\ndata: {replicas: '${REPLICAS}'}\n",
+        ),
+        (
+            "from/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from, namespace: shop}\ndata: {replicas: '${REPLICAS}'}\n",
+        ),
+        (
+            "fine/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fine, namespace: shop}\ndata: {replicas: 'x${REPLICAS}${NONE}'}\n",
+        ),
+    ]);
+    let set = load(&repo, "clusters/prod", Known::new());
+    let objects = objects(&set);
+    assert_eq!(objects["ConfigMap/shop/fine"]["data"]["replicas"], "x3");
+    for (name, why) in [
+        ("own", "its postBuild.substitute.REPLICAS is no text: put it in quotes"),
+        (
+            "from",
+            "its variables come from ConfigMap/flux-system/settings, which cannot be used: its data.REPLICAS is no text: put it in quotes",
+        ),
+    ] {
+        assert!(!objects.contains_key(&*format!("ConfigMap/shop/{name}")), "{name}");
+        let said = format!("Kustomization/flux-system/{name}: nothing of this Kustomization is restored: {why}");
+        let told = problems(&set);
+        assert!(told.iter().any(|one| one.contains(&said)), "{told:?}");
+    }
+}
