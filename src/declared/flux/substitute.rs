@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
+/// Levels of expressions within each other; more would be an attack, or a mistake.
+const DEEPEST: usize = 100;
+
 /// A text made of text and expressions.
 type Parts = Vec<Part>;
 
@@ -30,7 +33,7 @@ struct Expression {
 /// A text that the grammar does not allow (and with it Flux fails), and in strict mode a variable that is not there; the text is not
 /// quoted, since it may be a Secret's.
 pub(super) fn substitute(text: &str, variables: &BTreeMap<String, String>, strict: bool) -> Result<String, String> {
-    let mut reader = Reader { rest: text };
+    let mut reader = Reader { rest: text, depth: 0 };
     let parts = reader.whole()?;
     let mut out = String::with_capacity(text.len());
     for part in &parts {
@@ -50,6 +53,8 @@ pub(super) fn is_name(name: &str) -> bool {
 
 struct Reader<'t> {
     rest: &'t str,
+    /// Expressions that are open.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -119,6 +124,16 @@ impl Reader<'_> {
 
     /// What follows `${`, its closing brace included.
     fn expression(&mut self) -> Result<Expression, String> {
+        if self.depth == DEEPEST {
+            return Err(format!("expressions are nested more than {DEEPEST} deep"));
+        }
+        self.depth += 1;
+        let expression = self.open_expression();
+        self.depth -= 1;
+        expression
+    }
+
+    fn open_expression(&mut self) -> Result<Expression, String> {
         if self.take("#") {
             let name = self.name().ok_or("bad substitution")?;
             return self.close(name, "#", Vec::new());
@@ -476,6 +491,22 @@ mod tests {
             ("${NAME:5:-9}", "a part of a variable has a length below zero"),
         ] {
             assert_eq!(lax(text).expect_err(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn expressions_are_nested_so_deep_and_no_deeper() {
+        let nested = |depth: usize| format!("{}x{}", "${GONE:-".repeat(depth), "}".repeat(depth));
+        assert_eq!(lax(&nested(DEEPEST)).as_deref(), Ok("x"));
+        // Side by side they are no deeper.
+        assert_eq!(lax(&nested(2).repeat(DEEPEST)), Ok("x".repeat(DEEPEST)));
+        for text in [
+            nested(DEEPEST + 1),
+            nested(100_000),
+            "${GONE:-".repeat(100_000),
+            "${A/".repeat(100_000),
+        ] {
+            assert_eq!(lax(&text), Err("expressions are nested more than 100 deep".to_owned()));
         }
     }
 
