@@ -1,7 +1,10 @@
 //! `helm template`: how it is called, and what it says.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use regex::Regex;
 
 use super::kustomization::first_error;
 use crate::object::{Place, Problem};
@@ -114,6 +117,22 @@ fn is_unloaded_schema(said: &str) -> bool {
     said.contains("schema") && unloaded.iter().any(|text| said.contains(text))
 }
 
+/// What helm says of values that do not fit a schema, without those values, which may be secret.
+/// Source: `github.com/santhosh-tekuri/jsonschema/v6` (kind/kind.go: Pattern, Format, Minimum and so on), for Helm 3.18 and newer.
+fn without_values(said: &str) -> String {
+    static PATTERN: LazyLock<Regex> = LazyLock::new(|| regex("(?m)': .* does not match pattern "));
+    static FORMAT: LazyLock<Regex> = LazyLock::new(|| regex("(?m)': .* is not valid .*$"));
+    static NUMBER: LazyLock<Regex> =
+        LazyLock::new(|| regex("(?m)(minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf): got .*, want "));
+    let said = PATTERN.replace_all(said, "': it does not match pattern ");
+    let said = FORMAT.replace_all(&said, "': it has not the format that the schema asks for");
+    NUMBER.replace_all(&said, "$1: it does not fit ").into_owned()
+}
+
+fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("because it stands here")
+}
+
 impl Call {
     /// Renders it once. A schema that names another one by URL cannot be used, since nothing is fetched: then the values go unchecked,
     /// and that is a remark.
@@ -187,7 +206,8 @@ impl Call {
             Some(0) => Ok(output.stdout),
             _ => {
                 let (name, shown) = &self.named;
-                let text = first_error(&output.stderr, &self.folder);
+                let said = without_values(&String::from_utf8_lossy(&output.stderr));
+                let text = first_error(said.as_bytes(), &self.folder);
                 Err(Refusal::Said(
                     text.replace(&format!("{name}/templates/"), &format!("{shown}templates/")),
                 ))

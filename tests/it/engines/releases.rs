@@ -583,3 +583,38 @@ fn what_hooks_leave_behind_goes_as_their_policies_say() {
     let gates: Vec<&str> = gates.map(|gate| &*gate.name).collect();
     assert_eq!(gates, ["HelmRelease/shop/web, all pre-install hooks"]);
 }
+
+/// Source: `github.com/santhosh-tekuri/jsonschema/v6` (kind/kind.go), which quotes what does not fit.
+#[test]
+fn what_a_schema_says_of_secret_values_does_not_tell_them() {
+    const PIN: u64 = 48_151_623;
+    let from = |key: &str| format!("{{kind: Secret, name: secrets, valuesKey: {key}, targetPath: {key}}}");
+    let spec = format!(
+        "{LOCAL}  valuesFrom: [{}, {}, {}]\n",
+        from("password"),
+        from("mail"),
+        from("pin")
+    );
+    let schema = r#"{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {
+        "password": {"pattern": "^[0-9]+$"}, "mail": {"format": "email"}, "pin": {"maximum": 100, "multipleOf": 10}}}"#;
+    let repo = repository(&[
+        ("apps/web.yaml", &release("web", &spec)),
+        ("charts/web/values.schema.json", schema),
+    ]);
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "secrets", "namespace": "shop"},
+        "stringData": {"password": format!("it's: '{CANARY}' does not"), "mail": format!("{CANARY} is not valid"), "pin": PIN.to_string()}});
+    let id = ObjectId::new("", "Secret", Some("shop"), "secrets");
+    let told = problems(&read(&repo, Known::from([(id, Some(secret))]))).join("\n");
+    for said in [
+        "at '/password': it does not match pattern '^[0-9]+$'",
+        "at '/mail': it has not the format that the schema asks for",
+        "at '/pin'",
+        "maximum: it does not fit 100",
+        "multipleOf: it does not fit 10",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    for secret in [CANARY, "48151623", "48,151,623", "4.8151623"] {
+        assert!(!told.contains(secret), "{told}");
+    }
+}
