@@ -301,7 +301,7 @@ impl Charted {
             notes: "",
             time,
             labels: &BTreeMap::new(),
-            server_side: true,
+            server_side: self.release.as_ref().is_none_or(|release| release.is_server_side()),
         })?;
         let of_values = |one: &Released| {
             let mut id = Manifest::new(one.found.value.clone()).ok()?.id();

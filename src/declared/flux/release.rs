@@ -210,6 +210,11 @@ impl HelmRelease {
         observe(status, &self.spec);
     }
 
+    /// Whether its controller installs it by server-side apply (helm-controller, `internal/action/install.go`).
+    pub fn is_server_side(&self) -> bool {
+        self.spec.pointer("/install/serverSideApply") != Some(&Value::Bool(false))
+    }
+
     /// What its engine knows of it.
     pub fn engine(&self) -> EngineUnit {
         let does_not_wait = self.is("/install/disableWait");

@@ -1,14 +1,18 @@
 //! Flux: HelmReleases, with charts from the repository and from elsewhere, as helm-controller would install them.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use flate2::read::GzDecoder;
 use insta::assert_snapshot;
 use refloat::declared::helm::{Charts, Configuration};
 use refloat::declared::{Known, Options};
 use refloat::object::{DeclaredSet, Hook, ObjectId, ReadyWhen, Writer};
 use refloat::plan::{self, PlanOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{facts, kustomization, load_with, objects, problems};
 use crate::charts::packed;
@@ -616,5 +620,32 @@ fn what_a_schema_says_of_secret_values_does_not_tell_them() {
     }
     for secret in [CANARY, "48151623", "48,151,623", "4.8151623"] {
         assert!(!told.contains(secret), "{told}");
+    }
+}
+
+/// Source: helm-controller (internal/action/install.go: newInstall; upgrade.go: "auto" goes by the record).
+#[test]
+fn a_record_tells_how_the_release_was_applied() {
+    for (install, method) in [
+        ("", "ssa"),
+        ("  install: {serverSideApply: true}\n", "ssa"),
+        ("  install: {serverSideApply: false}\n", "csa"),
+    ] {
+        let repo = repository(&[("apps/web.yaml", &release("web", &format!("{LOCAL}{install}")))]);
+        let set = read(&repo, Known::new());
+        let record = set
+            .units
+            .iter()
+            .find_map(|unit| unit.record.clone())
+            .expect("because there is a release");
+        let data = record.secret.value()["data"]["release"].as_str().unwrap_or_default();
+        let decoded = |text: &[u8]| BASE64_STANDARD.decode(text).expect("because it is base64");
+        let mut plain = String::new();
+        let packed = decoded(&decoded(data.as_bytes()));
+        GzDecoder::new(&*packed)
+            .read_to_string(&mut plain)
+            .expect("because it is packed");
+        let release: Value = serde_json::from_str(&plain).expect("because it is JSON");
+        assert_eq!(release["apply_method"], method, "{install}");
     }
 }
