@@ -16,13 +16,17 @@ use super::super::secrets::{Decrypting, Keys};
 use super::opened::sources;
 use super::ready::{Dependencies, health_checks};
 use super::source::{self, Root, SourceRef};
-use super::substitute::{is_name, substitute};
+use super::substitute::{IS_STRICT, is_name, substitute};
 use super::{generate, merge_strings};
 use crate::object::{EngineUnit, ObjectId, Place, Problem, ProblemKind, ReadyWhen};
 use crate::source::path::resolve;
 
 /// API group of Flux's Kustomizations.
 pub(super) const GROUP: &str = "kustomize.toolkit.fluxcd.io";
+/// What helps where a variable is not set, and when it need not be. Source: kustomize-controller (internal/features/features.go).
+const GIVE_A_VALUE: &str = "give it in spec.postBuild (substitute or substituteFrom), or with a default: ${NAME:=value}; an empty one is allowed by \
+    kustomize-controller before 1.9 (Flux 2.9) and by its feature gate StrictPostBuildSubstitutions=false, which refloat sees in its Deployment or in \
+    a FluxInstance where that is declared outside of charts";
 /// On an object: `disabled` keeps its text as it is.
 const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
@@ -292,7 +296,10 @@ impl Kustomization {
                 let object = format!("{}/{}", text("/kind"), text("/metadata/name"));
                 let mut problem = self.nothing(&format!("in {object}: {why}"));
                 problem.places.push(found.provenance.place());
-                Box::new(problem)
+                Box::new(match why.ends_with(IS_STRICT) {
+                    true => problem.hint(GIVE_A_VALUE),
+                    false => problem,
+                })
             })?;
         }
         Ok(())

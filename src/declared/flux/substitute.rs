@@ -9,6 +9,9 @@ use regex::Regex;
 /// Levels of expressions within each other; more would be an attack, or a mistake.
 const DEEPEST: usize = 100;
 
+/// How a message ends that tells of a variable which is not there.
+pub(super) const IS_STRICT: &str = "and substitution is strict";
+
 /// A text made of text and expressions.
 type Parts = Vec<Part>;
 
@@ -248,10 +251,7 @@ fn evaluate(part: &Part, variables: &BTreeMap<String, String>, strict: bool, out
     let gives_a_default = matches!(&*expression.operator, "=" | ":-" | ":+" | ":=" | ":?");
     let value = match variables.get(&expression.name) {
         None if strict && !gives_a_default => {
-            return Err(format!(
-                "the variable {} is not set, and substitution is strict",
-                expression.name
-            ));
+            return Err(format!("the variable {} is not set, {IS_STRICT}", expression.name));
         }
         value => value.map_or("", String::as_str),
     };

@@ -263,6 +263,14 @@ fn variables_that_are_not_set_fail_a_unit_or_are_empty() {
         !objects(&strict).contains_key("ConfigMap/shop/web"),
         "never with empty values"
     );
+    let hint = strict.problems[0].hint.clone().unwrap_or_default();
+    for said in [
+        "${NAME:=value}",
+        "kustomize-controller before 1.9",
+        "StrictPostBuildSubstitutions=false",
+    ] {
+        assert!(hint.contains(said), "{hint}");
+    }
     repo.write("clusters/prod/controller.yaml", &controller("false"));
     repo.commit("lax");
     let lax = load(&repo, "clusters/prod", Known::new());
