@@ -1,4 +1,4 @@
-//! Fields of Flux's sources that are not acted on: what is read all the same, and without what.
+//! Fields of Flux's sources, and of what names charts, that are not acted on: what is read all the same, and without what.
 
 use serde_json::Value;
 
@@ -7,12 +7,17 @@ use crate::object::{ObjectId, Place, Problem};
 /// Kinds, the field, and what is not done of it.
 type Row = (&'static [&'static str], &'static str, &'static str);
 
-/// Source: source-controller (`api/v1`: GitRepository, OCIRepository, HelmRepository, HelmChart).
+/// Source: source-controller (`api/v1`: GitRepository, OCIRepository, HelmRepository, HelmChart), helm-controller (`api/v2`: HelmChartTemplateVerification).
 const NOT_HONOURED: &[Row] = &[
     (
         &["GitRepository", "OCIRepository", "HelmChart"],
         "verify",
         "is read without verifying its signature",
+    ),
+    (
+        &["HelmRelease"],
+        "chart.spec.verify",
+        "is released without verifying the signature of its chart",
     ),
     (
         &["GitRepository", "OCIRepository", "HelmRepository"],
@@ -58,7 +63,8 @@ fn is_set(field: &str, value: &Value) -> bool {
 pub(super) fn remarks<'s>(sources: impl Iterator<Item = (&'s ObjectId, &'s Value, &'s Place)> + Clone) -> Vec<Problem> {
     let of_row = |(kinds, field, message): &Row| {
         let has = |(id, value, _): &(&ObjectId, &Value, &Place)| {
-            kinds.contains(&&*id.kind) && is_set(field, &value["spec"][field])
+            let said = value.pointer(&format!("/spec/{}", field.replace('.', "/")));
+            kinds.contains(&&*id.kind) && said.is_some_and(|said| is_set(field, said))
         };
         let mut having = sources.clone().filter(has);
         let (first, _, place) = having.next()?;
@@ -100,6 +106,7 @@ mod tests {
                     "provider" => json!({"provider": "aws"}),
                     "include" => json!({"include": [{"repository": {"name": "x"}}]}),
                     "recurseSubmodules" => json!({"recurseSubmodules": true}),
+                    "chart.spec.verify" => json!({"chart": {"spec": {"verify": {"provider": "cosign"}}}}),
                     field => json!({field: {"name": "x"}}),
                 };
                 let all: Vec<_> = (0..6)
@@ -117,7 +124,8 @@ mod tests {
                         own(3)
                     )
                 );
-                let silent = json!({"provider": "generic", "include": [], "recurseSubmodules": false, "verify": null});
+                let silent = json!({"provider": "generic", "include": [], "recurseSubmodules": false, "verify": null,
+                    "chart": {"spec": {"verify": null}}});
                 let (id, value, place) = source(kind, "x".to_owned(), silent);
                 assert_eq!(remarks([(&id, &value, &place)].into_iter()), []);
             }

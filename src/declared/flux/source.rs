@@ -11,7 +11,7 @@ use super::super::helm::{self, Charts};
 use super::super::inputs::Inputs;
 use super::super::releases::{self, Lack};
 use super::ignore::Kept;
-use super::{artifact, honoured};
+use super::{HELM_RELEASE, artifact, honoured};
 use crate::error::printable;
 use crate::object::{ObjectId, Place, Problem};
 use crate::source::{self, Meant, Tree, same_repository};
@@ -132,6 +132,8 @@ pub(in crate::declared) struct Sources<'t> {
     charts: &'t Charts,
     declared: BTreeMap<ObjectId, Arc<Value>>,
     places: BTreeMap<ObjectId, Place>,
+    /// What names charts.
+    releases: BTreeMap<ObjectId, (Arc<Value>, Place)>,
     /// Sources that are the repository itself whatever their address: an entry is synced from them.
     own: BTreeSet<ObjectId>,
     opened: Mutex<BTreeMap<ObjectId, Result<Root<'t>, String>>>,
@@ -152,6 +154,7 @@ impl<'t> Sources<'t> {
             charts,
             declared: BTreeMap::new(),
             places: BTreeMap::new(),
+            releases: BTreeMap::new(),
             own: BTreeSet::new(),
             opened: Mutex::default(),
             tags: OnceLock::new(),
@@ -163,16 +166,19 @@ impl<'t> Sources<'t> {
     /// Takes note of an object, if it is a source. `namespace` is that of objects that name none.
     pub fn note(&mut self, value: &Value, place: Place, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let is_one = ["source.toolkit.fluxcd.io/", "source.extensions.fluxcd.io/"]
-            .iter()
-            .any(|group| text("/apiVersion").starts_with(group));
-        if !is_one {
-            return;
-        }
+        let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
         let namespace = match text("/metadata/namespace") {
             "" => namespace,
             own => own,
         };
+        if (group, text("/kind")) == HELM_RELEASE {
+            let id = ObjectId::new(group, text("/kind"), Some(namespace), text("/metadata/name"));
+            self.releases.insert(id, (Arc::new(value.clone()), place));
+            return;
+        }
+        if ![GROUP, "source.extensions.fluxcd.io"].contains(&group) {
+            return;
+        }
         let id = SourceRef::new(text("/kind"), namespace, text("/metadata/name")).id();
         self.places.insert(id.clone(), place);
         self.declared.insert(id, Arc::new(value.clone()));
@@ -190,7 +196,8 @@ impl<'t> Sources<'t> {
                 .filter(|_| !is_own && !self.given.contains_key(&key))?;
             Some((id, &**value, place))
         });
-        honoured::remarks(sources)
+        let releases = self.releases.iter().map(|(id, (value, place))| (id, &**value, place));
+        honoured::remarks(sources.chain(releases))
     }
 
     /// An entry of the repository is synced from this source: so it is the repository.

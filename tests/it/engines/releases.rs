@@ -649,3 +649,18 @@ fn a_record_tells_how_the_release_was_applied() {
         assert_eq!(release["apply_method"], method, "{install}");
     }
 }
+
+#[test]
+fn a_chart_whose_signature_is_to_be_verified_is_told() {
+    let spec = "  chart: {spec: {chart: ./charts/web, verify: {provider: cosign}, sourceRef: {kind: GitRepository, name: flux-system, namespace: flux-system}}}\n";
+    let repo = repository(&[
+        ("apps/web.yaml", &release("web", spec)),
+        ("apps/other.yaml", &release("other", LOCAL)),
+    ]);
+    assert_eq!(
+        problems(&read(&repo, Known::new())),
+        [
+            "apps/web.yaml:1: HelmRelease/shop/web: its spec.chart.spec.verify is not acted on: it is released without verifying the signature of its chart"
+        ]
+    );
+}
