@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use argo_cd::application::Cluster;
+use argo_cd::application::{Cluster, Place as Destination};
 use argo_cd::appset;
 use argo_cd::project::Project;
 use argo_cd::tracking::{Tracking, instance_name};
 use serde_json::{Map, Value};
 
-use super::{App, ClusterParams, GROUP, NAMESPACE};
+use super::{App, ClusterParams, GROUP, Lack, NAMESPACE, give_clusters};
 use crate::declared::Options;
 use crate::error::printable;
 use crate::object::{ObjectId, Place, Problem};
@@ -74,12 +74,18 @@ impl Known {
         for secret in &mut all {
             secret["metadata"]["namespace"] = namespace.into();
         }
+        let name = |secret: &Value| {
+            appset::clusters(std::slice::from_ref(secret))
+                .pop()
+                .map(|cluster| cluster.name)
+        };
+        let declared: BTreeSet<String> = self.secrets.iter().filter_map(name).collect();
+        all.retain(|secret| name(secret).is_none_or(|name| !declared.contains(&name)));
         all.extend(self.secrets.iter().cloned());
-        let names: BTreeSet<String> = appset::clusters(&all).into_iter().map(|cluster| cluster.name).collect();
+        let names: BTreeSet<String> = all.iter().filter_map(name).collect();
         let is_new = |live: &&Value| {
-            let cluster = appset::clusters(std::slice::from_ref(*live));
             let is_own = |other: &Value| other["metadata"]["name"] == live["metadata"]["name"];
-            !all.iter().any(is_own) && cluster.iter().all(|cluster| !names.contains(&cluster.name))
+            !all.iter().any(is_own) && name(live).is_none_or(|name| !names.contains(&name))
         };
         let live: Vec<Value> = self.live.values().flatten().filter(is_new).cloned().collect();
         all.extend(live);
@@ -217,8 +223,30 @@ impl Known {
         self.settings().map_or(NAMESPACE, |(namespace, _)| namespace)
     }
 
-    pub(super) fn clusters(&self) -> Vec<Cluster> {
-        appset::clusters(&self.secrets_in(NAMESPACE))
+    /// The cluster that an Application is for; `None` where nothing that is known tells. Secrets beside its own Argo CD go before others.
+    pub(super) fn cluster_of(&self, app: &App, destination: &Destination) -> Result<Option<Cluster>, argo_cd::Error> {
+        let home = self.home_of(app.id.namespace.as_deref().unwrap_or_default());
+        let is_near = |secret: &Value| secret["metadata"]["namespace"] == *home;
+        let (near, far): (Vec<Value>, Vec<Value>) = self.secrets_in(&home).into_iter().partition(is_near);
+        match destination.cluster(&appset::clusters(&near))? {
+            Some(cluster) => Ok(Some(cluster)),
+            None => destination.cluster(&appset::clusters(&far)),
+        }
+    }
+
+    /// Why nothing comes of what is for a cluster by a name that nobody knows (`util/argo/argo.go`, `GetDestinationServer`).
+    pub(super) fn unknown_cluster(&mut self, app: &App, name: &str) -> Lack {
+        let home = self.home_of(app.id.namespace.as_deref().unwrap_or_default());
+        let asked = match self.live.contains_key(&home) {
+            true => "its Secret is neither declared nor in the target",
+            false => "its Secret is not declared, and no target was asked for it",
+        };
+        self.want(&home);
+        let why = format!(
+            "no cluster of the name {} is known: {asked}; it may be this one",
+            printable(name)
+        );
+        Lack::Never(why, Some(give_clusters(&home)))
     }
 
     /// How objects are marked as an Application's.

@@ -56,6 +56,13 @@ pub(super) struct Set {
     value: Value,
 }
 
+/// How the operator tells of clusters.
+fn give_clusters(home: &str) -> String {
+    format!(
+        "say which clusters there are with --cluster-params FILE, or give a cluster's Secret with --input Secret/{home}/NAME=FILE"
+    )
+}
+
 /// Why nothing of a unit comes now.
 pub(super) enum Lack {
     /// More may be declared.
@@ -123,24 +130,17 @@ impl App {
         }
         known.want_settings(self.id.namespace.as_deref().unwrap_or_default(), &self.place);
         known.want_project(&app.project, &self.place);
-        let cluster = match app.destination.cluster(&known.clusters()) {
-            Some(cluster) => cluster,
-            None if !last => return Err(Lack::Yet),
-            None => {
-                // By an address everything is known.
-                if !app.destination.name.is_empty() {
-                    let home = known.namespace().to_owned();
-                    known.want(&home);
-                }
-                Cluster::default()
-            }
+        let name = &app.destination.name;
+        let cluster = match known.cluster_of(self, &app.destination) {
+            Ok(Some(cluster)) => cluster,
+            Ok(None) | Err(_) if !last => return Err(Lack::Yet),
+            Ok(None) if !name.is_empty() => return Err(known.unknown_cluster(self, name)),
+            // An address that nobody knows is not this cluster's.
+            Ok(None) => Cluster::default(),
+            Err(error) => return Err(never(&[error])),
         };
         if cluster.server.trim_end_matches('/') != Cluster::own().server {
-            let name = if app.destination.name.is_empty() {
-                &app.destination.server
-            } else {
-                &app.destination.name
-            };
+            let name = if name.is_empty() { &app.destination.server } else { name };
             return Err(Lack::Elsewhere(format!(
                 "it is for another cluster ({})",
                 printable(name)
@@ -273,7 +273,13 @@ impl Set {
             new_globbing: false,
             hidden_folders: false,
         };
-        let Generated { made, errors, outside } = appset::generate(&self.value, &surroundings);
+        let generated = appset::generate(&self.value, &surroundings);
+        let Generated {
+            made,
+            errors,
+            outside,
+            unmatched,
+        } = generated;
         if !errors.is_empty() {
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
             return Err(Lack::Never(printable(&all.join("; ")), None));
@@ -285,6 +291,12 @@ impl Set {
             );
             Problem::warning(self.place.clone(), message).of(self.id.clone())
         };
+        let unmatched = unmatched.iter().map(|error| {
+            let message = format!("a generator makes no Application: {}", printable(&error.to_string()));
+            let problem = Problem::warning(self.place.clone(), message).of(self.id.clone());
+            problem.hint(give_clusters(argo_namespace))
+        });
+        let remarks = outside.iter().map(remark).chain(unmatched).collect();
         let namespace = self.id.namespace.clone().unwrap_or_default();
         let applications = made.into_iter().map(|made| {
             let mut application = made.application;
@@ -293,7 +305,7 @@ impl Set {
             application["metadata"]["namespace"] = (&*namespace).into();
             application
         });
-        Ok((applications.collect(), outside.iter().map(remark).collect()))
+        Ok((applications.collect(), remarks))
     }
 }
 

@@ -79,10 +79,9 @@ impl<'k> Sync<'k> {
     pub fn forbids(&self, app: &App, objects: &[&Value]) -> Option<String> {
         let read = app.read.as_ref().ok()?;
         let project = self.known.project(&read.project)?.ok()?;
-        let cluster = read
-            .destination
-            .cluster(&self.known.clusters())
-            .unwrap_or_else(Cluster::own);
+        // It is rendered, so it is for this cluster.
+        let cluster = self.known.cluster_of(app, &read.destination).ok().flatten();
+        let cluster = cluster.unwrap_or_else(Cluster::own);
         let violation = |object: &&Value| project.object_violation(object, self.is_namespaced(object)?, &cluster);
         let errors: Vec<String> = objects
             .iter()

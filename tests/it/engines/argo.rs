@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use refloat::declared::helm::{Charts, Configuration};
 use refloat::declared::{Known, Options};
-use refloat::object::{DeclaredSet, ObjectId, Turn, Writer};
+use refloat::object::{DeclaredSet, ObjectId, ProblemKind, Turn, Writer};
 use refloat::plan::{self, PlanOptions};
 use serde_json::{Value, json};
 
@@ -272,6 +272,8 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
         application("unknown", &format!("{}  project: nobody\n", source("good", ""))),
         application("elsewhere", &source("good", ""))
             .replace("server: 'https://kubernetes.default.svc'", "name: other"),
+        application("far-away", &source("good", ""))
+            .replace("https://kubernetes.default.svc", "https://far.example.com"),
         application("plugin", &source("good", ", plugin: {name: cdk}")),
         application("jsonnet", &source("jsonnet", "")),
         application("wrong", "  source: {path: [a]}\n"),
@@ -293,7 +295,7 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
     );
     assert_eq!(
         objects.keys().filter(|id| id.starts_with("Application/")).count(),
-        10,
+        11,
         "all are restored as they are"
     );
     let told = problems(&set);
@@ -302,7 +304,12 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
         ("nowhere", "there is no folder none in the repository"),
         ("forbidden", "the project small does not permit the namespace \"shop\""),
         ("unknown", "its project nobody is neither declared nor in the cluster"),
-        ("elsewhere", "it is for another cluster (other)"),
+        // As Argo CD has it: `util/argo/argo.go`, `GetDestinationServer`.
+        (
+            "elsewhere",
+            "no cluster of the name other is known: its Secret is not declared, and no target was asked for it; it may be this one",
+        ),
+        ("far-away", "it is for another cluster (https://far.example.com)"),
         ("plugin", "a config management plugin renders it"),
         ("jsonnet", "is Jsonnet, which is not rendered"),
         ("wrong", "repoURL"),
@@ -314,7 +321,21 @@ fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
         });
         assert_eq!(found.count(), 1, "{name} in {told:#?}");
     }
-    assert_eq!(told.len(), 8, "{told:#?}");
+    assert_eq!(told.len(), 9, "{told:#?}");
+    let of = |name: &str| {
+        let found = set
+            .problems
+            .iter()
+            .find(|one| one.object.as_ref().is_some_and(|id| id.name == name));
+        found.expect("because it is told").clone()
+    };
+    let unknown = of("elsewhere");
+    assert_eq!(
+        (unknown.kind, of("far-away").kind),
+        (ProblemKind::Error, ProblemKind::Warning)
+    );
+    let hint = "say which clusters there are with --cluster-params FILE, or give a cluster's Secret with --input Secret/argocd/NAME=FILE";
+    assert_eq!(unknown.hint.as_deref(), Some(hint));
     assert_eq!(
         objects["ConfigMap/shop/far"]["metadata"]["annotations"],
         json!({"argocd.argoproj.io/tracking-id": "far:/ConfigMap:shop/far"})
@@ -355,6 +376,12 @@ fn clusters_that_are_given_make_applications_of_their_own() {
     );
     let none = refloat(args).run();
     assert!(!none.stdout.contains("shop-here"), "{}", none.stdout);
+    let said = "ApplicationSet/argocd/all: a generator makes no Application: spec.generators[0].clusters.selector: no cluster that is known has the labels that it wants";
+    assert!(
+        none.stderr.contains(said) && none.stderr.contains("--cluster-params FILE"),
+        "{}",
+        none.stderr
+    );
     std::fs::write(file.path(), "- {name: here}\n").expect("because it is ours");
     let wrong = refloat(args.into_iter().chain(["--cluster-params", &*params])).run();
     assert_eq!(wrong.code, 1);
@@ -668,6 +695,11 @@ fn clusters_are_known_by_secrets_that_are_given() {
     };
     let unknown = read(Known::new());
     assert!(!objects(&unknown).contains_key("ConfigMap/shop/shop"));
+    let told = problems(&unknown);
+    assert!(
+        told.len() == 1 && told[0].contains("no cluster of the name same is known"),
+        "{told:?}"
+    );
     let here = read(secret("https://kubernetes.default.svc"));
     assert!(
         objects(&here).contains_key("ConfigMap/shop/shop"),
@@ -679,6 +711,19 @@ fn clusters_are_known_by_secrets_that_are_given() {
         problems(&there)[0].contains("it is for another cluster (same)"),
         "{:?}",
         problems(&there)
+    );
+    // Two of one name: Argo CD cannot choose (`util/argo/argo.go`, `GetDestinationServer`).
+    let mut both = secret("https://kubernetes.default.svc");
+    let more = secret("https://eu.example.com").into_values().next().flatten();
+    let mut more = more.expect("because it was made");
+    more["metadata"]["name"] = json!("cluster-also");
+    both.insert(ObjectId::new("", "Secret", Some("argocd"), "cluster-also"), Some(more));
+    let both = read(both);
+    assert!(!objects(&both).contains_key("ConfigMap/shop/shop"));
+    let told = problems(&both);
+    assert!(
+        told.len() == 1 && told[0].contains("spec.destination.name: 2 clusters have the name same"),
+        "{told:?}"
     );
     // As the operator gives it.
     let file = tempfile::NamedTempFile::new().expect("because a temporary file can be made");

@@ -129,6 +129,34 @@ fn clusters_that_only_the_target_knows_make_applications() {
     let place = repo.path().display().to_string();
     let offline = refloat(["render", &*place, "--path", "clusters/prod"]).run();
     assert!(!offline.stdout.contains("shop-here"), "{}", offline.stdout);
+    for said in [
+        "Application/argocd/named: nothing of this Application is restored: no cluster of the name here is known: \
+         its Secret is not declared, and no target was asked for it; it may be this one",
+        "ApplicationSet/argocd/all: a generator makes no Application",
+        "--cluster-params FILE",
+    ] {
+        assert!(offline.stderr.contains(said), "{said} in {}", offline.stderr);
+    }
+}
+
+/// On a new cluster the Secrets that `argocd cluster add` wrote are gone: what is for a cluster by its name is not passed over in silence
+/// (`util/argo/argo.go`, `GetDestinationServer`: "there are no clusters with this name").
+#[test]
+fn a_name_that_nobody_knows_may_be_this_cluster() {
+    let (plane, repo) = (fresh(), repository());
+    plane.serve("argoproj.io", "v1alpha1", "Application", "applications");
+    plane.serve("argoproj.io", "v1alpha1", "ApplicationSet", "applicationsets");
+    let ran = run("restore", &repo, &plane.kubeconfig(), &RIGHT);
+    assert_eq!(ran.code, 3, "{}{}", ran.stdout, ran.stderr);
+    for said in [
+        "no cluster of the name here is known: its Secret is neither declared nor in the target; it may be this one",
+        "no cluster that is known has the labels that it wants",
+        "--input Secret/argocd/NAME=FILE",
+    ] {
+        assert!(ran.stderr.contains(said), "{said} in {}", ran.stderr);
+    }
+    assert!(application(&plane, "named"), "it is restored as it is");
+    assert_eq!(live(&plane, "/api/v1/namespaces/named/configmaps/shop"), None);
 }
 
 #[test]

@@ -285,18 +285,26 @@ impl Place {
         }
     }
 
-    /// The cluster of some that it means; `None` where none or several have its name or address. The own cluster is known even if it is
-    /// not among them.
-    pub fn cluster(&self, clusters: &[Cluster]) -> Option<Cluster> {
+    /// The cluster of some that it means; `None` where none has its name or address. The own cluster is known even if it is not among them.
+    /// Of several with its address the first is as good as any (`util/argo/argo.go`, `GetDestinationServer`; `util/db/cluster.go`).
+    ///
+    /// # Errors
+    ///
+    /// Where several have its name.
+    pub fn cluster(&self, clusters: &[Cluster]) -> Result<Option<Cluster>, Error> {
         let server = self.server.trim_end_matches('/');
-        let mut found = clusters.iter().filter(|cluster| match server.is_empty() {
+        let is_it = |cluster: &&Cluster| match server.is_empty() {
             true => cluster.name == self.name,
             false => cluster.server.trim_end_matches('/') == server,
-        });
-        match (found.next(), found.next()) {
-            (Some(cluster), None) => Some(cluster.clone()),
-            (None, _) if self.is_own() => Some(Cluster::own()),
-            _ => None,
+        };
+        let found: Vec<&Cluster> = clusters.iter().filter(is_it).collect();
+        match found.as_slice() {
+            [first, _, ..] if server.is_empty() => {
+                let message = format!("{} clusters have the name {}", found.len(), first.name);
+                Err(Error::new("spec.destination.name", message))
+            }
+            [first, ..] => Ok(Some((*first).clone())),
+            [] => Ok(self.is_own().then(Cluster::own)),
         }
     }
 }

@@ -143,13 +143,27 @@ fn the_own_cluster_is_known_by_name_and_address() {
             project: None,
         },
     ];
-    assert_eq!(
-        place("", "a").cluster(&clusters).map(|cluster| cluster.server),
-        Some("https://a".to_owned())
-    );
-    assert_eq!(place("", "b").cluster(&clusters), None, "two have that name");
-    assert_eq!(place("", "in-cluster").cluster(&clusters), Some(Cluster::own()));
-    assert_eq!(place("https://x", "").cluster(&clusters), None);
+    let server = |place: Place| {
+        let found = place
+            .cluster(&clusters)
+            .map(|found| found.map(|cluster| cluster.server));
+        found.map_err(|error| error.to_string())
+    };
+    assert_eq!(server(place("", "a")), Ok(Some("https://a".to_owned())));
+    let two = "spec.destination.name: 2 clusters have the name b";
+    assert_eq!(server(place("", "b")), Err(two.to_owned()));
+    assert_eq!(server(place("https://b/", "")), Ok(Some("https://b".to_owned())));
+    assert_eq!(server(place("", "in-cluster")), Ok(Some(Cluster::own().server)));
+    assert_eq!(server(place("https://x", "")), Ok(None));
+    let twice = [
+        Cluster::own(),
+        Cluster {
+            name: "hub".to_owned(),
+            ..Cluster::own()
+        },
+    ];
+    let own = place("https://kubernetes.default.svc", "").cluster(&twice);
+    assert_eq!(own, Ok(Some(Cluster::own())), "of one address any is right");
 }
 
 /// `util/argo/argo.go`, `validateSourcePermissions`; `util/argo/argo_test.go`, `TestValidatePermissions`.

@@ -76,6 +76,16 @@ pub(crate) fn params(generators: &Generators, value: &Json, field: &str) -> Resu
         metadata(generators, secret, &mut params);
         sets.push(params);
     }
+    if by_name.is_empty() && !selector.is_empty() {
+        let error = Error::new(
+            format!("{field}.selector"),
+            "no cluster that is known has the labels that it wants",
+        );
+        let mut unmatched = generators.unmatched.borrow_mut();
+        if !unmatched.contains(&error) {
+            unmatched.push(error);
+        }
+    }
     // The own cluster has no labels to select, and may have a Secret of its own.
     let there = by_name
         .values()

@@ -1,5 +1,6 @@
 //! Generators, one by one (`applicationset/generators/{generator_spec_processor,list,value_interpolation}.go`).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -44,6 +45,8 @@ const OTHERS: &[&str] = &["selector"];
 pub(crate) struct Generators<'s> {
     pub mode: Mode,
     pub surroundings: &'s Surroundings<'s>,
+    /// Generators of clusters that found none.
+    pub unmatched: RefCell<Vec<Error>>,
 }
 
 type Sets = Vec<(&'static str, Vec<Params>)>;

@@ -10,6 +10,8 @@ mod patch;
 mod render;
 mod selector;
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 pub use clusters::clusters;
@@ -74,6 +76,8 @@ pub struct Generated {
     pub errors: Vec<Error>,
     /// Generators that need what is outside: a plugin, an SCM provider, pull requests, a cluster decision.
     pub outside: Vec<Error>,
+    /// Generators of clusters whose selector no cluster fits that is known: Argo CD may know more.
+    pub unmatched: Vec<Error>,
 }
 
 /// How an ApplicationSet is rendered.
@@ -202,10 +206,12 @@ impl Set<'_> {
         let generators = generate::Generators {
             mode: self.mode,
             surroundings: self.surroundings,
+            unmatched: RefCell::default(),
         };
         let mut outside = Vec::new();
         let found = generators.transform(generator, None, 0, &field, &mut outside);
         into.outside.extend(outside);
+        into.unmatched.extend(generators.unmatched.take());
         let found = match found {
             Ok(found) => found,
             Err(errors) => return into.errors.extend(errors),

@@ -642,6 +642,26 @@ fn what_is_outside_is_said() {
     );
 }
 
+/// `generators/cluster.go`: the selector of no Secret makes no parameters, and no error.
+#[test]
+fn selectors_that_no_cluster_fits_are_said() {
+    let of = |tier: &str| json!({"clusters": {"selector": {"matchLabels": {"environment": tier}}}});
+    let nested = two("matrix", list(json!([{"a": "1"}, {"a": "2"}])), of("none"));
+    let generated = run(&set(
+        true,
+        json!([of("staging"), of("nobody"), nested, {"clusters": {}}]),
+        "{{ .name }}-{{ .server | sha256sum | trunc 3 }}",
+    ));
+    let unmatched: Vec<&str> = generated.unmatched.iter().map(|error| &*error.field).collect();
+    assert_eq!(
+        unmatched,
+        [
+            "spec.generators[1].clusters.selector",
+            "spec.generators[2].matrix.generators[1].clusters.selector",
+        ]
+    );
+}
+
 /// `controllers/applicationset_controller.go`, `validateGeneratedApplications`.
 #[test]
 fn one_name_for_two_applications() {
