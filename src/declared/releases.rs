@@ -421,6 +421,8 @@ pub(super) struct Made {
     pub remarks: Vec<String>,
     /// Of an artifact.
     pub oci_digest: Option<String>,
+    /// Of a chart from elsewhere.
+    pub version: Option<String>,
     /// The folder that it lies in, gone with it.
     pub kept: Option<TempDir>,
 }
@@ -433,6 +435,7 @@ impl Made {
             named,
             remarks: Vec::new(),
             oci_digest: None,
+            version: None,
             kept: None,
         }
     }
@@ -444,9 +447,11 @@ pub(super) fn elsewhere(wanted: &ChartRef, packing: &Packing, charts: &Charts) -
     let named = (fetched.name.clone(), format!("{}/", fetched.name));
     let folder = fetched.path.parent().unwrap_or(Path::new("/")).to_owned();
     let remarks = fetched.remarks.clone();
+    let version = Some(fetched.version.clone());
     if packing.is_none() && fetched.revision.is_none() {
         return Ok(Made {
             remarks,
+            version,
             ..Made::new(folder, fetched.path, named)
         });
     }
@@ -462,6 +467,7 @@ pub(super) fn elsewhere(wanted: &ChartRef, packing: &Packing, charts: &Charts) -
     Ok(Made {
         remarks,
         oci_digest,
+        version,
         ..unpacked(&files, named)?
     })
 }

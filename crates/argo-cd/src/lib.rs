@@ -14,6 +14,7 @@
 
 pub mod application;
 pub mod appset;
+mod environment;
 mod error;
 mod glob;
 mod names;
@@ -28,6 +29,7 @@ pub mod template;
 pub mod tracking;
 mod url;
 
+pub use environment::expanded;
 pub use error::Error;
 pub use names::normalized;
 pub use url::same_repository;

@@ -1,10 +1,12 @@
 //! Argo CD: what it would make of Applications and ApplicationSets. The rules are those of the crate `argo-cd`.
 
 mod clusters;
+mod environment;
 mod known;
 mod kustomization;
 mod render;
 mod sync;
+mod values;
 
 use argo_cd::application::{Application, Cluster, Source};
 use argo_cd::appset::{self, Generated, Repository, Surroundings};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use argo_cd::application::{Application, Helm, Source, SourceKind, ValueFile};
+use argo_cd::application::{Application, Source, SourceKind};
 use argo_cd::application::{chosen_files, overridden, override_files, source_kind};
 use kustomize::{Kind, Kustomize, Overlay};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::charted::Charted;
 use super::super::documents::{self, Findings};
 use super::super::flux::Root;
-use super::super::helm::{ChartRef, ChartSource, Charts, Credentials, Values, merge, parse, set_file, set_parameter};
+use super::super::helm::{ChartRef, ChartSource, Charts, Credentials};
 use super::super::inputs::Texts;
 use super::super::kustomization::NAMES;
 use super::super::kustomize::{Outside, render};
@@ -20,11 +20,11 @@ use super::super::release::Origin;
 use super::super::releases::{self, Made};
 use super::super::secrets::{self, Decrypting, Keys, is_encrypted};
 use super::super::template::{Call, Sees};
+use super::environment::Environment;
 use super::{App, Known, Lack, kustomization, root_of_source};
 use crate::object::{Problem, Unit, Writer};
+use crate::source::Tree;
 use crate::source::path::{join, resolve};
-use crate::source::{LARGEST_FILE, Tree};
-use crate::{net, source};
 
 /// Files of a source that are looked at.
 const MOST_FILES: usize = 50_000;
@@ -37,7 +37,9 @@ pub(in crate::declared) struct Prepared<'t> {
     /// The sources that are rendered; of charts from elsewhere there are no files.
     sources: Vec<(Source, Option<Root<'t>>)>,
     /// The files of sources by their `ref`.
-    references: BTreeMap<String, Root<'t>>,
+    pub(super) references: BTreeMap<String, Root<'t>>,
+    /// It as its objects are marked.
+    instance: String,
     /// Secrets of repositories.
     repositories: Vec<Value>,
 }
@@ -51,11 +53,8 @@ pub(in crate::declared) struct Rendered {
     pub charted: Vec<Charted>,
 }
 
-/// A file by its path, with its content if it is there.
-type NamedFile = (String, Option<Vec<u8>>);
-
 /// Why a source is not rendered, and what helps.
-type Failed = (String, Option<String>);
+pub(super) type Failed = (String, Option<String>);
 
 /// Finds the sources of an Application. `last` says that nothing more will be declared.
 pub(in crate::declared) fn prepare<'t>(
@@ -82,6 +81,7 @@ pub(in crate::declared) fn prepare<'t>(
         app: app.clone(),
         sources: found,
         references,
+        instance: known.instance(app),
         repositories: known.secrets.clone(),
     })
 }
@@ -145,7 +145,8 @@ impl Prepared<'_> {
                     true => Origin::Folder(folder.clone()),
                     false => Origin::Object(self.app.place.clone()),
                 };
-                let charted = self.charted(source, Some((root, &folder)), made, origin)?;
+                let env = self.environment(source, root.commit.as_deref());
+                let charted = self.charted(source, &env, Some((root, &folder)), made, origin)?;
                 rendered.charted.push(charted);
                 Ok(())
             }
@@ -208,6 +209,7 @@ impl Prepared<'_> {
         let opened = Decrypting::new(&*root.files, keys.clone(), BTreeSet::new);
         let mut overlay = Overlay::new(&opened);
         if let Some(options) = &source.kustomize {
+            let options = &self.environment(source, root.commit.as_deref()).of_kustomize(options)?;
             let exists = |component: &str| {
                 let at = resolve(folder, component);
                 at.is_some_and(|at| matches!(root.files.kind(&at), Ok(Some(_))))
@@ -272,20 +274,28 @@ impl Prepared<'_> {
             )],
         };
         let made = releases::elsewhere(&wanted, &Default::default(), charts)?;
-        let charted = self.charted(source, None, made, Origin::Object(self.app.place.clone()))?;
+        let env = self.environment(source, made.version.as_deref());
+        let charted = self.charted(source, &env, None, made, Origin::Object(self.app.place.clone()))?;
         rendered.charted.push(charted);
         Ok(())
+    }
+
+    fn environment(&self, source: &Source, revision: Option<&str>) -> Environment {
+        let project = self.app.spec["project"].as_str().filter(|project| !project.is_empty());
+        let project = project.unwrap_or("default");
+        Environment::new(&self.instance, self.app.namespace(), project, source, revision)
     }
 
     fn charted(
         &self,
         source: &Source,
+        env: &Environment,
         place: Option<(&Root<'_>, &str)>,
         made: Made,
         origin: Origin,
     ) -> Result<Charted, Failed> {
         let helm = source.helm.clone().unwrap_or_default();
-        let values = self.values(&helm, source, place)?;
+        let values = self.values(&helm, env, place)?;
         let or = |text: &str, other: &str| {
             if text.is_empty() {
                 other.to_owned()
@@ -324,98 +334,6 @@ impl Prepared<'_> {
             _kept: made.kept,
         })
     }
-
-    fn values(&self, helm: &Helm, source: &Source, place: Option<(&Root<'_>, &str)>) -> Result<Values, Failed> {
-        let env = self.environment(source);
-        let plain = |why: String| (why, None);
-        let mut values = Values::new();
-        for file in &helm.value_files {
-            for (name, text) in self.value_file(file, place)? {
-                let text = match text {
-                    Some(text) => text,
-                    None if helm.ignore_missing_value_files || file.is_glob() => continue,
-                    None => return Err((format!("there is no value file {name}"), None)),
-                };
-                let more = parse(&text).map_err(|why| (format!("its value file {name}: {why}"), None))?;
-                values = merge(values, more);
-            }
-        }
-        match &helm.values_object {
-            Some(Value::Object(own)) => values = merge(values, own.clone()),
-            Some(_) => return Err(("its values are no map".to_owned(), None)),
-            None => {
-                let own = parse(helm.values.as_bytes()).map_err(|why| (format!("its values: {why}"), None))?;
-                values = merge(values, own);
-            }
-        }
-        for one in &helm.parameters {
-            let value = substituted(&one.value, &env);
-            set_parameter(&mut values, &one.name, &value, one.force_string)
-                .map_err(|why| (format!("its parameter {}: {why}", one.name), None))?;
-        }
-        for one in &helm.file_parameters {
-            let mut read = |path: &str| {
-                let found = place.and_then(|(root, folder)| root.files.read(&resolve(folder, path)?).ok());
-                let text = found.ok_or_else(|| format!("there is no file {path}"))?;
-                String::from_utf8(text.to_vec()).map_err(|_| format!("{path} is no text"))
-            };
-            set_file(&mut values, &one.name, &one.path, &mut read).map_err(plain)?;
-        }
-        Ok(values)
-    }
-
-    /// The files that a value file means, each with its content if it is there.
-    fn value_file(&self, file: &ValueFile, place: Option<(&Root<'_>, &str)>) -> Result<Vec<NamedFile>, Failed> {
-        let (root, folder) = match file {
-            ValueFile::Remote(address) => {
-                let shown = source::without_credentials(address);
-                let text = net::get_now(address, LARGEST_FILE as usize);
-                let text = text.map_err(|error| (format!("its value file {shown} is not at hand: {error}"), None))?;
-                return Ok(vec![(shown, Some(text.into_bytes()))]);
-            }
-            ValueFile::Of { reference, .. } => {
-                let root = self.references.get(reference);
-                let root = root.ok_or_else(|| (format!("no source of it has the ref {reference}"), None))?;
-                (root, "")
-            }
-            ValueFile::Own(_) => {
-                place.ok_or(("a chart from elsewhere has no value files beside it".to_owned(), None))?
-            }
-        };
-        let all = match file.is_glob() {
-            true => walk(root, "").map_err(|why| (why, None))?,
-            false => Vec::new(),
-        };
-        let paths = file.paths(folder, all.iter().map(String::as_str)).into_iter();
-        Ok(paths
-            .map(|path| {
-                let text = root.files.read(&path).ok().map(|text| text.to_vec());
-                (path, text)
-            })
-            .collect())
-    }
-
-    /// What Argo CD puts into parameters (`reposerver/repository/repository.go`, `newEnv`), as far as it is known before a sync.
-    fn environment(&self, source: &Source) -> BTreeMap<&'static str, String> {
-        let project = self.app.spec["project"].as_str().unwrap_or("default");
-        BTreeMap::from([
-            ("ARGOCD_APP_NAME", self.app.id.name.to_string()),
-            ("ARGOCD_APP_NAMESPACE", self.app.namespace().to_owned()),
-            ("ARGOCD_APP_PROJECT_NAME", project.to_owned()),
-            ("ARGOCD_APP_SOURCE_PATH", source.path.clone()),
-            ("ARGOCD_APP_SOURCE_REPO_URL", source.repo_url.clone()),
-            ("ARGOCD_APP_SOURCE_TARGET_REVISION", source.target_revision.clone()),
-        ])
-    }
-}
-
-/// `$NAME` and `${NAME}`, of names that are known.
-fn substituted(text: &str, env: &BTreeMap<&'static str, String>) -> String {
-    // Longer names first: one may begin as another does.
-    env.iter().rev().fold(text.to_owned(), |text, (name, value)| {
-        text.replace(&format!("${{{name}}}"), value)
-            .replace(&format!("${name}"), value)
-    })
 }
 
 /// Plain manifests.

@@ -14,23 +14,23 @@ use crate::support::repo::Repo;
 use crate::support::run::{refloat, tool_folder};
 use crate::support::web::{Answer, Web};
 
-const URL: &str = "https://git.example.com/bank/shop.git";
+pub(super) const URL: &str = "https://git.example.com/bank/shop.git";
 
-fn application(name: &str, spec: &str) -> String {
+pub(super) fn application(name: &str, spec: &str) -> String {
     format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  destination: {{server: 'https://kubernetes.default.svc', namespace: shop}}\n{spec}---\n"
     )
 }
 
-fn source(path: &str, more: &str) -> String {
+pub(super) fn source(path: &str, more: &str) -> String {
     format!("  source: {{repoURL: '{URL}', path: {path}{more}}}\n")
 }
 
-fn config_map(name: &str, annotations: &str) -> String {
+pub(super) fn config_map(name: &str, annotations: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, annotations: {{{annotations}}}}}\n---\n")
 }
 
-fn read(repo: &Repo, path: &str) -> DeclaredSet {
+pub(super) fn read(repo: &Repo, path: &str) -> DeclaredSet {
     let options = Options {
         helm: Some(tool_folder("helm").join("helm")),
         charts: Arc::new(Charts::new(None, Vec::new(), Configuration::default(), false)),

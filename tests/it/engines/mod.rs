@@ -6,6 +6,7 @@ mod argo_clusters;
 mod argo_engine;
 mod argo_settings;
 mod argo_shop;
+mod argo_sources;
 mod artifacts;
 mod chart_refs;
 mod controller;

@@ -76,21 +76,45 @@ pub enum ValueFile {
 }
 
 impl ValueFile {
-    pub(super) fn read(written: &str) -> Self {
+    /// What a text names.
+    pub fn read(written: &str) -> Self {
         let other = written.strip_prefix('$').and_then(|rest| rest.split_once('/'));
         match other {
             Some((reference, path)) => ValueFile::Of {
                 reference: reference.to_owned(),
                 path: path.to_owned(),
             },
-            None if written.split_once("://").is_some_and(|(scheme, _)| {
-                !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-            }) =>
-            {
-                ValueFile::Remote(written.to_owned())
-            }
-            None => ValueFile::Own(written.to_owned()),
+            None => ValueFile::of_no_other(written.to_owned()),
         }
+    }
+
+    fn of_no_other(written: String) -> Self {
+        let is_scheme =
+            |scheme: &str| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+        match written.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) {
+            true => ValueFile::Remote(written),
+            false => ValueFile::Own(written),
+        }
+    }
+
+    /// The same with its variables expanded. What is named as the ref of a source and is none, by `is_reference`, may be a variable itself.
+    ///
+    /// # Errors
+    ///
+    /// What `expand` says.
+    pub fn expanded<E>(
+        &self,
+        is_reference: impl Fn(&str) -> bool,
+        mut expand: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<Self, E> {
+        Ok(match self {
+            ValueFile::Of { reference, path } if is_reference(reference) => ValueFile::Of {
+                reference: reference.clone(),
+                path: expand(path)?,
+            },
+            ValueFile::Of { reference, path } => ValueFile::of_no_other(expand(&format!("${reference}/{path}"))?),
+            ValueFile::Own(text) | ValueFile::Remote(text) => ValueFile::of_no_other(expand(text)?),
+        })
     }
 
     /// Whether it stands for all files that match; only of files in repositories (`isGlobPath`).

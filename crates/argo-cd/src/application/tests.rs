@@ -376,6 +376,32 @@ fn a_directory_chooses_its_files() {
     );
 }
 
+/// `reposerver/repository/repository.go`, `getResolvedValueFiles`, `getResolvedRefValueFile`: what names a source is not expanded.
+#[test]
+fn value_files_are_expanded_behind_their_source() {
+    let expand = |text: &str| {
+        crate::expanded(text, |name| match name {
+            "ENV" => Ok("prod".to_owned()),
+            "HOST" => Ok("https://x".to_owned()),
+            name => Err(name.to_owned()),
+        })
+    };
+    let of = |written: &str| ValueFile::read(written).expanded(|reference| reference == "config", expand);
+    let own = |path: &str| Ok(ValueFile::Own(path.to_owned()));
+    assert_eq!(of("values/$ENV.yaml"), own("values/prod.yaml"));
+    assert_eq!(of("$ENV/values.yaml"), own("prod/values.yaml"));
+    assert_eq!(
+        of("$HOST/values.yaml"),
+        Ok(ValueFile::Remote("https://x/values.yaml".to_owned()))
+    );
+    let other = ValueFile::Of {
+        reference: "config".to_owned(),
+        path: "prod.yaml".to_owned(),
+    };
+    assert_eq!(of("$config/${ENV}.yaml"), Ok(other));
+    assert_eq!(of("$nobody/a.yaml"), Err("nobody".to_owned()));
+}
+
 /// `reposerver/repository/repository_test.go`, `Test_getResolvedValueFiles_glob`.
 #[test]
 fn value_files_have_paths() {

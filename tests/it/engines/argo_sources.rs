@@ -1,0 +1,123 @@
+//! Sources of Applications: what is replaced in them, and which files they see.
+
+use refloat::declared::{self, Options};
+use refloat::source;
+use serde_json::json;
+
+use super::argo::{application, read, source as of_repository};
+use super::{objects, problems};
+use crate::support::repo::Repo;
+
+const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web}]}\n";
+
+/// A chart that shows the values `all` lists.
+fn chart(name: &str, all: &[&str]) -> [(String, String); 2] {
+    let shown: Vec<String> = all
+        .iter()
+        .map(|value| format!("{value}: {{{{ .Values.{value} | quote }}}}"))
+        .collect();
+    let template = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {{{{ .Release.Name }}}}}}\ndata: {{{}}}\n",
+        shown.join(", ")
+    );
+    [
+        (
+            format!("{name}/Chart.yaml"),
+            format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n"),
+        ),
+        (format!("{name}/templates/map.yaml"), template),
+    ]
+}
+
+/// Source: `reposerver/repository/repository.go` (`newEnv`, `helmTemplate`, `getResolvedValueFiles`), `util/kustomize/kustomize.go` (`Build`),
+/// `pkg/apis/application/v1alpha1/types.go` (`Envsubst`).
+#[test]
+fn variables_are_replaced_where_argo_cd_replaces_them() {
+    let values = ["tag", "long", "eight", "nobody", "money", "from", "text", "path"];
+    let parameters = "[{name: tag, value: $ARGOCD_APP_REVISION_SHORT}, {name: long, value: '${ARGOCD_APP_REVISION}'}, \
+        {name: eight, value: $ARGOCD_APP_REVISION_SHORT_8, forceString: true}, {name: nobody, value: 'a${NOBODY}b'}, {name: money, value: '$$5'}, \
+        {name: path, value: '$ARGOCD_APP_SOURCE_PATH of $ARGOCD_APP_PROJECT_NAME'}]";
+    let helm = format!(
+        ", helm: {{parameters: {parameters}, valueFiles: [$ARGOCD_APP_NAME/values.yaml], fileParameters: [{{name: text, path: '${{ARGOCD_APP_NAMESPACE}}.txt'}}]}}"
+    );
+    let kustomize = |name: &str, more: &str| {
+        let options = "images: ['web=registry.example.com/web:$ARGOCD_APP_REVISION_SHORT'], commonLabels: {rev: $ARGOCD_APP_REVISION_SHORT_8}, \
+            commonAnnotations: {note: $ARGOCD_APP_NAME}";
+        application(
+            name,
+            &of_repository(
+                "built",
+                &format!(", kustomize: {{namePrefix: {name}-, {options}{more}}}"),
+            ),
+        )
+    };
+    let apps = [
+        application("chart", &of_repository("chart", &helm)),
+        kustomize("plain", ""),
+        kustomize("all", ", commonAnnotationsEnvsubst: true"),
+    ]
+    .concat();
+    let files = [
+        ("apps/all.yaml", &*apps),
+        ("chart/chart/values.yaml", "from: a file of its own\n"),
+        ("chart/shop.txt", "of the namespace"),
+        ("built/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("built/web.yaml", WEB),
+    ];
+    let chart = chart("chart", &values);
+    let more = chart.iter().map(|(path, text)| (&**path, &**text));
+    let files: Vec<(&str, &str)> = files.into_iter().chain(more).collect();
+    let repo = Repo::with(&files);
+    let commit = repo.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let set = read(&repo, "apps");
+    assert_eq!(problems(&set), Vec::<String>::new());
+    let objects = objects(&set);
+    assert_eq!(
+        objects["ConfigMap/shop/chart"]["data"],
+        json!({
+            "tag": commit[..7], "long": commit, "eight": commit[..8], "nobody": "ab", "money": "$5", "from": "a file of its own",
+            "text": "of the namespace", "path": "chart of default",
+        })
+    );
+    for (name, note) in [("plain", "$ARGOCD_APP_NAME"), ("all", "all")] {
+        let web = objects[&*format!("Deployment/shop/{name}-web")];
+        assert_eq!(
+            web["spec"]["template"]["spec"]["containers"][0]["image"],
+            format!("registry.example.com/web:{}", &commit[..7])
+        );
+        assert_eq!(web["metadata"]["labels"]["rev"], commit[..8], "{name}");
+        assert_eq!(web["metadata"]["annotations"]["note"], note, "{name}");
+    }
+    // A plain folder has no commit: nothing is rendered with a text that nobody meant.
+    let folder = tempfile::tempdir().expect("because a temporary folder can be made");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("because it lies in the folder")).expect("because it is ours");
+        std::fs::write(path, text).expect("because it is ours");
+    }
+    let tree =
+        source::open(&folder.path().display().to_string(), &source::Options::default()).expect("because it is there");
+    let options = Options {
+        paths: vec!["apps".to_owned()],
+        ..Options::default()
+    };
+    let set = declared::load(&tree, &options).expect("because there is something to read");
+    let told = problems(&set);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    for problem in &set.problems {
+        assert!(
+            problem.message.contains("and the commit of its source is not known"),
+            "{}",
+            problem.message
+        );
+        assert_eq!(
+            problem.hint.as_deref(),
+            Some("read the repository from a Git clone, not from a plain folder")
+        );
+    }
+    assert!(
+        !super::objects(&set).keys().any(|id| id.contains("shop")),
+        "{:?}",
+        super::objects(&set).keys()
+    );
+}
