@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use argo_cd::application::{Application, Source, SourceKind};
 use argo_cd::application::{chosen_files, overridden, override_files, source_kind};
-use kustomize::{Kind, Kustomize, Overlay};
+use kustomize::{Kind, Kustomize, Memory, Overlay};
 use serde_json::{Value, json};
 
 use super::super::charted::Charted;
@@ -146,7 +146,7 @@ impl Prepared<'_> {
                     false => Origin::Object(self.app.place.clone()),
                 };
                 let env = self.environment(source, root.commit.as_deref());
-                let charted = self.charted(source, &env, Some((root, &folder)), made, origin)?;
+                let charted = self.charted(source, &env, (root, &folder), made, origin)?;
                 rendered.charted.push(charted);
                 Ok(())
             }
@@ -275,7 +275,9 @@ impl Prepared<'_> {
         };
         let made = releases::elsewhere(&wanted, &Default::default(), charts)?;
         let env = self.environment(source, made.version.as_deref());
-        let charted = self.charted(source, &env, None, made, Origin::Object(self.app.place.clone()))?;
+        let root = in_chart(source, &made)?;
+        let origin = Origin::Object(self.app.place.clone());
+        let charted = self.charted(source, &env, (&root, ""), made, origin)?;
         rendered.charted.push(charted);
         Ok(())
     }
@@ -290,7 +292,7 @@ impl Prepared<'_> {
         &self,
         source: &Source,
         env: &Environment,
-        place: Option<(&Root<'_>, &str)>,
+        place: (&Root<'_>, &str),
         made: Made,
         origin: Origin,
     ) -> Result<Charted, Failed> {
@@ -321,7 +323,7 @@ impl Prepared<'_> {
             },
         };
         Ok(Charted {
-            unit: self.app.unit(place.map_or("", |(_, folder)| folder)),
+            unit: self.app.unit(place.1),
             writer: Writer::ClientSide(super::MANAGER.to_owned()),
             origin,
             call,
@@ -334,6 +336,25 @@ impl Prepared<'_> {
             _kept: made.kept,
         })
     }
+}
+
+/// The files of a chart from elsewhere, where some of them are asked for: it is its own repository (`reposerver/repository/repository.go`,
+/// `runRepoOperation`).
+fn in_chart(source: &Source, made: &Made) -> Result<Root<'static>, Failed> {
+    let mut files = Memory::default();
+    let is_asked =
+        |helm: &argo_cd::application::Helm| !(helm.value_files.is_empty() && helm.file_parameters.is_empty());
+    if source.helm.as_ref().is_some_and(is_asked) {
+        for (path, content) in releases::files_of(&made.folder.join(&made.chart))?.0 {
+            files.put(&path, content, None);
+        }
+    }
+    Ok(Root {
+        files: Arc::new(files),
+        name: format!("the chart {}", source.chart),
+        is_own: false,
+        commit: None,
+    })
 }
 
 /// Plain manifests.

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use super::argo::{application, read, source as of_repository};
 use super::{objects, problems};
+use crate::charts::packed;
 use crate::support::repo::Repo;
+use crate::support::web::{Answer, Web};
 
 const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web}]}\n";
 
@@ -120,4 +122,70 @@ fn variables_are_replaced_where_argo_cd_replaces_them() {
         "{:?}",
         super::objects(&set).keys()
     );
+}
+
+/// A chart of a repository is its own root. Source: `reposerver/repository/repository.go` (`runRepoOperation`, `helmTemplate`: `chartPath` stands for
+/// the folder and for the repository; `getReferencedSource` for `fileParameters` too).
+#[test]
+fn a_chart_from_elsewhere_has_files_of_its_own() {
+    let all = ["size", "colour", "shape", "text", "far", "version"];
+    let packed = packed(
+        "web",
+        "1.2.3",
+        &[
+            ("templates/map.yaml", &*chart("", &all)[1].1),
+            ("values.yaml", "size: small\n"),
+            ("values-production.yaml", "size: large\ncolour: red\n"),
+            ("more/a.yaml", "shape: round\ncolour: blue\n"),
+            ("more/b.yaml", "shape: square\n"),
+            ("notes.txt", "of the chart"),
+        ],
+    );
+    let web = Web::start(move |asked| match asked.path.as_str() {
+        "/index.yaml" => {
+            Answer::ok("apiVersion: v1\nentries:\n  web: [{name: web, version: 1.2.3, urls: [web.tgz]}]\n")
+        }
+        "/web.tgz" => Answer::ok(packed.clone()),
+        _ => Answer::status(404),
+    });
+    let app = |name: &str, helm: &str| {
+        let sources = format!(
+            "  sources:\n  - {{repoURL: '{}', chart: web, targetRevision: '1.*', helm: {{{helm}}}}}\n  - {{repoURL: '{}', ref: config}}\n",
+            web.address,
+            super::argo::URL
+        );
+        application(name, &sources)
+    };
+    let files = "[{name: text, path: notes.txt}, {name: far, path: $config/far/$ARGOCD_APP_NAME.txt}]";
+    let apps = [
+        app("all", &format!(
+            "valueFiles: [values-production.yaml, 'more/*.yaml', more/a.yaml], fileParameters: {files}, parameters: [{{name: version, value: $ARGOCD_APP_REVISION}}]"
+        )),
+        app("missing", "valueFiles: [nothing.yaml]"),
+        app("lax", "valueFiles: [nothing.yaml, 'nothing/*.yaml'], ignoreMissingValueFiles: true"),
+        app("none", "valueFiles: ['nothing/*.yaml']"),
+        app("above", "fileParameters: [{name: text, path: ../../far/all.txt}]"),
+    ]
+    .concat();
+    let repo = Repo::with(&[("apps/all.yaml", &*apps), ("far/all.txt", "of the repository")]);
+    let set = read(&repo, "apps");
+    let objects = objects(&set);
+    assert_eq!(
+        objects["ConfigMap/shop/all"]["data"],
+        json!({
+            "size": "large", "colour": "blue", "shape": "round", "text": "of the chart", "far": "of the repository", "version": "1.2.3",
+        }),
+        "what is named by itself stands where it is named"
+    );
+    assert_eq!(objects["ConfigMap/shop/lax"]["data"]["size"], "small");
+    let told = problems(&set);
+    for (name, why) in [
+        ("missing", "there is no value file nothing.yaml"),
+        ("none", "there is no value file nothing/*.yaml"),
+        ("above", "there is no file far/all.txt"),
+    ] {
+        let about = format!("Application/argocd/{name}: nothing of this Application is restored: {why}");
+        assert!(told.iter().any(|one| one.contains(&about)), "{about} in {told:#?}");
+    }
+    assert_eq!(told.len(), 3, "{told:#?}");
 }

@@ -125,22 +125,29 @@ impl ValueFile {
         }
     }
 
-    /// The files of a glob among those of a repository, in the order of their names, with `**` for any number of folders. `folder` is that of
-    /// the source. For what is no glob, the one path that it means. An answer may be a file that is not there.
-    pub fn paths<'f>(&self, folder: &str, files: impl IntoIterator<Item = &'f str>) -> Vec<String> {
+    /// Where it is, from the root of its repository; for a glob, what paths are compared with. `folder` is that of the source.
+    pub fn path(&self, folder: &str) -> Option<String> {
         let path = match self {
             ValueFile::Own(path) if path.starts_with('/') => path.trim_start_matches('/').to_owned(),
             ValueFile::Own(path) => format!("{folder}/{path}"),
             ValueFile::Of { path, .. } => path.clone(),
-            ValueFile::Remote(_) => return Vec::new(),
+            ValueFile::Remote(_) => return None,
         };
         // Nothing lies above the root.
         let path = crate::paths::clean(&format!("/{path}"));
-        let path = path.trim_start_matches('/');
+        Some(path.trim_start_matches('/').to_owned())
+    }
+
+    /// The files of a glob among those of a repository, in the order of their names, with `**` for any number of folders. `folder` is that of
+    /// the source. For what is no glob, the one path that it means. An answer may be a file that is not there.
+    pub fn paths<'f>(&self, folder: &str, files: impl IntoIterator<Item = &'f str>) -> Vec<String> {
+        let Some(path) = self.path(folder) else {
+            return Vec::new();
+        };
         if !self.is_glob() {
-            return vec![path.to_owned()];
+            return vec![path];
         }
-        let Some(glob) = crate::glob::Glob::doublestar(path) else {
+        let Some(glob) = crate::glob::Glob::doublestar(&path) else {
             return Vec::new();
         };
         let mut found: Vec<String> = files
