@@ -240,7 +240,7 @@ impl<'t> World<'t> {
         let rendered = in_parallel(&at_hand.applications, |one| {
             one.render(self.tree, self.outside, self.keys, self.charts)
         });
-        for one in rendered {
+        for (prepared, one) in at_hand.applications.iter().zip(rendered) {
             match one {
                 Ok(one) => {
                     round.charted.extend(one.charted);
@@ -251,10 +251,13 @@ impl<'t> World<'t> {
                         app: Some(one.app),
                     });
                 }
-                Err(problem) => {
-                    round.failed.extend(problem.object.clone());
-                    round.problems.push(*problem);
-                }
+                Err(problem) => match prepared.again(&problem) {
+                    Some(app) => round.waiting.push(Job::Application(app)),
+                    None => {
+                        round.failed.extend(problem.object.clone());
+                        round.problems.push(*problem);
+                    }
+                },
             }
         }
         for obtained in in_parallel(&at_hand.releases, |one| one.obtain(self.tree, self.charts)) {

@@ -9,6 +9,7 @@ use argo_cd::project::Project;
 use argo_cd::tracking::{Tracking, instance_name};
 use serde_json::{Map, Value};
 
+use super::build_options::{self, BuildOptions};
 use super::{App, ClusterParams, GROUP, Lack, NAMESPACE, give_clusters};
 use crate::declared::Options;
 use crate::error::printable;
@@ -247,6 +248,13 @@ impl Known {
             printable(name)
         );
         Lack::Never(why, Some(give_clusters(&home)))
+    }
+
+    /// What kustomizations are built with; nothing where there are no settings so far.
+    pub(super) fn kustomize_options(&self) -> Option<BuildOptions> {
+        let (_, data) = self.settings()?;
+        let text = data.get(build_options::KEY).and_then(Value::as_str);
+        Some(BuildOptions::read(text.unwrap_or_default()))
     }
 
     /// How objects are marked as an Application's.

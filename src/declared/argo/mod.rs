@@ -1,5 +1,6 @@
 //! Argo CD: what it would make of Applications and ApplicationSets. The rules are those of the crate `argo-cd`.
 
+mod build_options;
 mod clusters;
 mod environment;
 mod known;

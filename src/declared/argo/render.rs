@@ -20,8 +20,10 @@ use super::super::release::Origin;
 use super::super::releases::{self, Made};
 use super::super::secrets::{self, Decrypting, Keys, is_encrypted};
 use super::super::template::{Call, Sees};
+use super::build_options::{self, BuildOptions};
 use super::environment::Environment;
 use super::{App, Known, Lack, kustomization, root_of_source};
+use crate::error::printable;
 use crate::object::{Problem, Unit, Writer};
 use crate::source::Tree;
 use crate::source::path::{join, resolve};
@@ -42,6 +44,10 @@ pub(in crate::declared) struct Prepared<'t> {
     instance: String,
     /// Secrets of repositories.
     repositories: Vec<Value>,
+    /// What kustomizations are built with, where settings are declared.
+    build_options: Option<BuildOptions>,
+    /// Whether nothing more will be declared.
+    last: bool,
 }
 
 /// What came of an Application.
@@ -83,10 +89,18 @@ pub(in crate::declared) fn prepare<'t>(
         references,
         instance: known.instance(app),
         repositories: known.secrets.clone(),
+        build_options: known.kustomize_options(),
+        last,
     })
 }
 
 impl Prepared<'_> {
+    /// The Application again, where settings that may be declared yet could permit what was refused.
+    pub fn again(&self, problem: &Problem) -> Option<Arc<App>> {
+        let may_change = !self.last && self.build_options.is_none() && is_restricted(&problem.message);
+        may_change.then(|| self.app.clone())
+    }
+
     /// Renders all of it but charts, or nothing.
     pub fn render(
         &self,
@@ -223,7 +237,15 @@ impl Prepared<'_> {
             api_versions: options.api_versions.clone(),
         });
         let outside = &outside.seeing(&sees.unwrap_or_default());
-        let kustomize = Kustomize::new(&overlay, outside, kustomize::Options::default());
+        let options = kustomize::Options {
+            load_restriction: self
+                .build_options
+                .as_ref()
+                .map(|options| options.load_restriction)
+                .unwrap_or_default(),
+            ..kustomize::Options::default()
+        };
+        let kustomize = Kustomize::new(&overlay, outside, options);
         let mut built = render(&kustomize, outside, folder, &file);
         for found in &mut built.found {
             found.provenance.file = root.shown(&found.provenance.file);
@@ -233,13 +255,35 @@ impl Prepared<'_> {
             .iter()
             .find(|problem| problem.kind == crate::object::ProblemKind::Error)
         {
-            Some(problem) => Err((problem.message.clone(), problem.hint.clone())),
+            Some(problem) => {
+                let hint = || {
+                    let (key, flag) = (build_options::KEY, build_options::UNRESTRICTED);
+                    format!("`{key}: {flag}` in argocd-cm lets kustomizations read it, here as in Argo CD")
+                };
+                let own = problem.hint.clone();
+                Err((
+                    problem.message.clone(),
+                    own.or_else(|| is_restricted(&problem.message).then(hint)),
+                ))
+            }
             None => {
+                findings.problems.extend(self.build_options_told());
                 findings.found.extend(built.found);
                 findings.problems.extend(built.problems);
                 Ok(())
             }
         }
+    }
+
+    /// Flags for kustomizations that are not acted on.
+    fn build_options_told(&self) -> Option<Problem> {
+        let unknown = self.build_options.as_ref().map(|options| options.unknown.join(", "))?;
+        let message = format!(
+            "kustomizations are built without what {} of argocd-cm says: {}",
+            build_options::KEY,
+            printable(&unknown)
+        );
+        (!unknown.is_empty()).then(|| Problem::warning(self.app.place.clone(), message).of(self.app.id.clone()))
     }
 
     fn of_chart(&self, source: &Source, charts: &Charts, rendered: &mut Rendered) -> Result<(), Failed> {
@@ -336,6 +380,11 @@ impl Prepared<'_> {
             _kept: made.kept,
         })
     }
+}
+
+/// Whether a build was refused since a file lies beside its kustomization's folder.
+fn is_restricted(message: &str) -> bool {
+    message.contains("is not in or below \"")
 }
 
 /// The files of a chart from elsewhere, where some of them are asked for: it is its own repository (`reposerver/repository/repository.go`,

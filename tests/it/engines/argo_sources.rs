@@ -189,3 +189,54 @@ fn a_chart_from_elsewhere_has_files_of_its_own() {
     }
     assert_eq!(told.len(), 3, "{told:#?}");
 }
+
+/// Source: `util/kustomize/kustomize.go`, `parseKustomizeBuildOptions`. The settings may come of a chart, later than what they are for.
+#[test]
+fn kustomizations_are_built_with_the_flags_of_the_settings() {
+    let settings = |options: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: argocd-cm, namespace: argocd}}\ndata: {{kustomize.buildOptions: '{options}'}}\n"
+        )
+    };
+    let repo = Repo::with(&[
+        ("apps/all.yaml", &*application("shop", &of_repository("built/prod", ""))),
+        ("apps/argo.yaml", &*application("argo", &of_repository("argo", ""))),
+        ("built/prod/kustomization.yaml", "resources: [../web.yaml]\n"),
+        ("built/web.yaml", WEB),
+        ("argo/Chart.yaml", "apiVersion: v2\nname: argo\nversion: 1.0.0\n"),
+        (
+            "argo/templates/settings.yaml",
+            &*settings("--enable-helm --load-restrictor LoadRestrictionsNone --enable-managedby-label"),
+        ),
+    ]);
+    let set = read(&repo, "apps");
+    assert!(
+        objects(&set).contains_key("Deployment/shop/web"),
+        "{:#?}",
+        problems(&set)
+    );
+    let told = problems(&set);
+    assert!(
+        told.len() == 1
+            && told[0]
+                .contains("built without what kustomize.buildOptions of argocd-cm says: --enable-managedby-label"),
+        "{told:#?}"
+    );
+    repo.write("argo/templates/settings.yaml", &settings("--enable-helm"));
+    repo.commit("restricted");
+    let set = read(&repo, "apps");
+    assert!(!objects(&set).contains_key("Deployment/shop/web"));
+    assert_eq!(set.problems.len(), 1, "{:#?}", problems(&set));
+    let problem = &set.problems[0];
+    assert!(
+        problem.message.contains("file \"../web.yaml\" is not in or below"),
+        "{}",
+        problem.message
+    );
+    assert_eq!(
+        problem.hint.as_deref(),
+        Some(
+            "`kustomize.buildOptions: --load-restrictor LoadRestrictionsNone` in argocd-cm lets kustomizations read it, here as in Argo CD"
+        )
+    );
+}
