@@ -187,9 +187,19 @@ impl Assembly {
         }
         self.problems.extend(world.dependencies.remarks(&world.entries));
         self.problems.extend(world.sources.remarks());
+        let rendered: BTreeSet<String> = self
+            .units
+            .keys()
+            .filter(|unit| !self.failed.contains(*unit))
+            .cloned()
+            .collect();
+        // Nobody makes healthy here what is for another cluster, or what could not be rendered, which is told.
+        let is_here = |on: &ObjectId| on.kind != argo::APPLICATION.1 || rendered.contains(&on.to_string());
         for engine in self.units.values_mut().filter_map(|unit| unit.engine.as_mut()) {
             let object = engine.object.clone();
-            engine.after.retain(|on| !world.dependencies.is_at_once(&object, on));
+            engine
+                .after
+                .retain(|on| is_here(on) && !world.dependencies.is_at_once(&object, on));
         }
     }
 

@@ -42,6 +42,8 @@ pub(in crate::declared) struct Known {
     given: BTreeMap<ObjectId, Option<Value>>,
     /// Those that are needed, with where that was first said.
     wanted_objects: BTreeMap<ObjectId, Place>,
+    /// Applications of rolling syncs, with those of the steps before.
+    pub(super) after: BTreeMap<ObjectId, Vec<ObjectId>>,
 }
 
 impl Known {

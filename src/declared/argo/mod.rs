@@ -9,6 +9,8 @@ mod render;
 mod sync;
 mod values;
 
+use std::collections::BTreeMap;
+
 use argo_cd::application::{Application, Cluster, Source};
 use argo_cd::appset::{self, Generated, Repository, Surroundings};
 use argo_cd::sync::{ObjectOptions, Phase, order};
@@ -282,6 +284,7 @@ impl Set {
             errors,
             outside,
             unmatched,
+            rollout,
         } = generated;
         if !errors.is_empty() {
             let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -299,8 +302,13 @@ impl Set {
             let problem = Problem::warning(self.place.clone(), message).of(self.id.clone());
             problem.hint(give_clusters(argo_namespace))
         });
-        let remarks = outside.iter().map(remark).chain(unmatched).collect();
+        let rollout = rollout.iter().map(|error| {
+            let message = format!("a step of its rolling sync is wrong: {}", printable(&error.to_string()));
+            Problem::warning(self.place.clone(), message).of(self.id.clone())
+        });
+        let remarks = outside.iter().map(remark).chain(unmatched).chain(rollout).collect();
         let namespace = self.id.namespace.clone().unwrap_or_default();
+        known.after.extend(by_step(&made, &namespace));
         let applications = made.into_iter().map(|made| {
             let mut application = made.application;
             application["apiVersion"] = "argoproj.io/v1alpha1".into();
@@ -310,6 +318,23 @@ impl Set {
         });
         Ok((applications.collect(), remarks))
     }
+}
+
+/// Which Applications of a rolling sync wait for which: for those of all steps before, since one of them may have none that is restored
+/// (`applicationset/progressivesync/progressive_sync.go`, `getAppsToSync`).
+fn by_step(made: &[appset::Made], namespace: &str) -> BTreeMap<ObjectId, Vec<ObjectId>> {
+    let mut steps: BTreeMap<usize, Vec<ObjectId>> = BTreeMap::new();
+    for (one, step) in made.iter().filter_map(|one| Some((one, one.step?))) {
+        let name = one.application["metadata"]["name"].as_str().unwrap_or_default();
+        let id = ObjectId::new(GROUP, "Application", Some(namespace), name);
+        steps.entry(step).or_default().push(id);
+    }
+    let (mut after, mut before) = (BTreeMap::new(), Vec::new());
+    for step in steps.into_values() {
+        after.extend(step.iter().map(|id| (id.clone(), before.clone())));
+        before.extend(step);
+    }
+    after
 }
 
 /// The files of a Git repository.

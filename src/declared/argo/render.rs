@@ -24,7 +24,7 @@ use super::build_options::{self, BuildOptions};
 use super::environment::Environment;
 use super::{App, Known, Lack, kustomization, root_of_source};
 use crate::error::printable;
-use crate::object::{Problem, Unit, Writer};
+use crate::object::{ObjectId, Problem, Unit, Writer};
 use crate::source::Tree;
 use crate::source::path::{join, resolve};
 
@@ -48,6 +48,8 @@ pub(in crate::declared) struct Prepared<'t> {
     build_options: Option<BuildOptions>,
     /// Whether nothing more will be declared.
     last: bool,
+    /// Applications that are to be healthy before.
+    after: Vec<ObjectId>,
 }
 
 /// What came of an Application.
@@ -91,6 +93,7 @@ pub(in crate::declared) fn prepare<'t>(
         repositories: known.secrets.clone(),
         build_options: known.kustomize_options(),
         last,
+        after: known.after.get(&app.id).cloned().unwrap_or_default(),
     })
 }
 
@@ -99,6 +102,14 @@ impl Prepared<'_> {
     pub fn again(&self, problem: &Problem) -> Option<Arc<App>> {
         let may_change = !self.last && self.build_options.is_none() && is_restricted(&problem.message);
         may_change.then(|| self.app.clone())
+    }
+
+    fn unit(&self, path: &str) -> Unit {
+        let mut unit = self.app.unit(path);
+        if let Some(engine) = &mut unit.engine {
+            engine.after.clone_from(&self.after);
+        }
+        unit
     }
 
     /// Renders all of it but charts, or nothing.
@@ -112,7 +123,7 @@ impl Prepared<'_> {
         let path = self.sources.first().map_or("", |(source, _)| &*source.path);
         let path = resolve("", path).unwrap_or_default();
         let mut rendered = Rendered {
-            unit: self.app.unit(&path),
+            unit: self.unit(&path),
             app: self.app.clone(),
             findings: Findings::default(),
             charted: Vec::new(),
@@ -367,7 +378,7 @@ impl Prepared<'_> {
             },
         };
         Ok(Charted {
-            unit: self.app.unit(place.1),
+            unit: self.unit(place.1),
             writer: Writer::ClientSide(super::MANAGER.to_owned()),
             origin,
             call,

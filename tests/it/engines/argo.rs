@@ -239,6 +239,70 @@ fn application_sets_make_applications() {
     );
 }
 
+/// Source: `applicationset/progressivesync/progressive_sync.go`, `buildAppDependencyList`, `getAppsToSync`: a step is synced once all of those before
+/// are healthy.
+#[test]
+fn steps_of_a_rolling_sync_wait_for_those_before() {
+    let step = |operator: &str, values: &str| {
+        format!("{{matchExpressions: [{{key: env, operator: {operator}, values: [{values}]}}]}}")
+    };
+    let steps = [
+        step("In", "test"),
+        step("In", "nobody"),
+        step("In", "far, stage"),
+        step("NotIn", "'test'"),
+    ]
+    .join(", ");
+    let elements = ["prod", "stage", "test", "far"].map(|env| {
+        let server = if env == "far" {
+            "https://far.example.com"
+        } else {
+            "https://kubernetes.default.svc"
+        };
+        format!("{{env: {env}, server: '{server}'}}")
+    });
+    let set = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: shops, namespace: argocd}}\nspec:\n  goTemplate: true\n\
+         \x20 strategy: {{type: RollingSync, rollingSync: {{steps: [{steps}]}}}}\n  generators: [{{list: {{elements: [{}]}}}}]\n\
+         \x20 template:\n    metadata: {{name: '{{{{ .env }}}}', labels: {{env: '{{{{ .env }}}}'}}}}\n    spec:\n      project: default\n\
+         \x20     source: {{repoURL: '{URL}', path: shop, kustomize: {{namePrefix: '{{{{ .env }}}}-'}}}}\n      destination: {{server: '{{{{ .server }}}}', namespace: shop}}\n",
+        elements.join(", ")
+    );
+    let repo = Repo::with(&[
+        ("apps/set.yaml", &*set),
+        ("shop/kustomization.yaml", "resources: [map.yaml]\n"),
+        ("shop/map.yaml", &*config_map("shop", "")),
+    ]);
+    let set = read(&repo, "apps");
+    let told = problems(&set);
+    assert!(
+        told.len() == 1 && told[0].contains("it is for another cluster"),
+        "{told:#?}"
+    );
+    let after = |name: &str| {
+        let id = format!("Application/argocd/{name}");
+        let unit = set.units.iter().find(|unit| unit.name == id);
+        let engine = unit
+            .and_then(|unit| unit.engine.clone())
+            .expect("because it is rendered");
+        engine.after.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(after("test"), Vec::<String>::new());
+    assert_eq!(
+        after("stage"),
+        ["Application/argocd/test"],
+        "a step that selects none is passed over"
+    );
+    let both = ["Application/argocd/test", "Application/argocd/stage"];
+    assert_eq!(after("prod"), both, "what is for another cluster is not waited for");
+    let plan = plan::build(&set, &facts(), &PlanOptions::default()).expect("because it has no ring");
+    let position = |env: &str| {
+        let id = format!("ConfigMap/shop/{env}-shop");
+        plan.steps.iter().position(|step| step.id.to_string() == id).expect(env)
+    };
+    assert!(position("test") < position("stage") && position("stage") < position("prod"));
+}
+
 #[test]
 fn what_cannot_be_rendered_is_named_and_the_rest_carries_on() {
     let chart = packed(

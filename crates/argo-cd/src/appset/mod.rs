@@ -9,6 +9,7 @@ mod params;
 mod patch;
 mod render;
 mod selector;
+mod steps;
 
 use std::cell::RefCell;
 
@@ -64,6 +65,8 @@ pub struct Made {
     pub generator: usize,
     /// The parameters that it was made with.
     pub params: Value,
+    /// The step of the rolling sync that selects it, where there is one: it is synced once those of earlier steps are healthy.
+    pub step: Option<usize>,
 }
 
 /// What an ApplicationSet comes to.
@@ -78,6 +81,8 @@ pub struct Generated {
     pub outside: Vec<Error>,
     /// Generators of clusters whose selector no cluster fits that is known: Argo CD may know more.
     pub unmatched: Vec<Error>,
+    /// Expressions of steps of a rolling sync that Argo CD does not know: they select nothing that has their label.
+    pub rollout: Vec<Error>,
 }
 
 /// How an ApplicationSet is rendered.
@@ -148,6 +153,7 @@ pub fn generate(set: &Value, surroundings: &Surroundings) -> Generated {
         made.entry(index, generator, &mut generated);
     }
     duplicates(&mut generated);
+    steps::set(set, &mut generated);
     generated
 }
 
@@ -234,6 +240,7 @@ impl Set<'_> {
                             application,
                             generator: index,
                             params: shown,
+                            step: None,
                         });
                     }
                     Err(error) => {

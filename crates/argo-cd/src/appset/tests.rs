@@ -642,6 +642,46 @@ fn what_is_outside_is_said() {
     );
 }
 
+/// `applicationset/progressivesync/progressive_sync_test.go`, `TestBuildAppDependencyList`.
+#[test]
+fn steps_select_applications_by_their_labels() {
+    let elements = json!([{"name": "dev", "env": "dev"}, {"name": "prod", "env": "prod"}, {"name": "none"}, {"name": "qa", "env": "qa"}]);
+    let steps = |kind: &str, steps: Value| {
+        let mut set = set(true, json!([list(elements.clone())]), "{{ .name }}");
+        set["spec"]["goTemplateOptions"] = json!([]);
+        set["spec"]["templatePatch"] =
+            json!("metadata: {labels: { {{- if hasKey . \"env\" }}env: {{ .env }}{{ end -}} }}");
+        set["spec"]["strategy"] = json!({"type": kind, "rollingSync": {"steps": steps}});
+        let generated = run(&set);
+        assert_eq!(generated.errors, []);
+        let rollout: Vec<String> = generated.rollout.iter().map(Error::to_string).collect();
+        (generated.made.iter().map(|made| made.step).collect::<Vec<_>>(), rollout)
+    };
+    let of = |operator: &str, values: Value| json!({"matchExpressions": [{"key": "env", "operator": operator, "values": values}]});
+    let (found, wrong) = steps(
+        "RollingSync",
+        json!([
+            of("In", json!(["qa", "dev"])),
+            of("In", json!(["none"])),
+            of("NotIn", json!(["dev"]))
+        ]),
+    );
+    assert_eq!(
+        found,
+        [Some(0), Some(2), Some(2), Some(0)],
+        "without the label NotIn fits"
+    );
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(steps("RollingSync", json!([{}])).0, [Some(0); 4]);
+    assert_eq!(steps("AllAtOnce", json!([{}])).0, [None; 4]);
+    let (found, wrong) = steps("RollingSync", json!([of("Exists", json!([]))]));
+    assert_eq!(found, [None, None, Some(0), None]);
+    assert_eq!(
+        wrong,
+        ["spec.strategy.rollingSync.steps[0].matchExpressions[0].operator: is neither In nor NotIn"]
+    );
+}
+
 /// `generators/cluster.go`: the selector of no Secret makes no parameters, and no error.
 #[test]
 fn selectors_that_no_cluster_fits_are_said() {
