@@ -32,4 +32,4 @@ mod url;
 pub use environment::expanded;
 pub use error::Error;
 pub use names::normalized;
-pub use url::same_repository;
+pub use url::{is_below, same_repository};

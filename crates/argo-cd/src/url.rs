@@ -30,9 +30,34 @@ pub fn same_repository(a: &str, b: &str) -> bool {
     !a.is_empty() && a == b
 }
 
+/// Whether an address begins with another, as credentials for many are found (`util/db/repository_secrets.go`, `getRepositoryCredentialIndex`).
+/// Here a host ends where it ends: `https://example.com` is no part of `https://example.com.evil.net`.
+pub fn is_below(address: &str, prefix: &str) -> bool {
+    let (address, prefix) = (normalized_git_url(address), normalized_git_url(prefix));
+    let host = |text: &str| {
+        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+        rest.split('/').next().unwrap_or_default().to_owned()
+    };
+    !prefix.is_empty() && address.starts_with(&prefix) && host(&address) == host(&prefix)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_begin_with_others() {
+        for (address, prefix, expected) in [
+            ("https://example.com/team/web.git", "https://Example.com/team", true),
+            ("https://example.com/teams/web", "https://example.com/team", true),
+            ("git@example.com:team/web", "ssh://git@example.com/team", true),
+            ("https://example.com.evil.net/team", "https://example.com", false),
+            ("https://example.com/other", "https://example.com/team", false),
+            ("https://example.com", "", false),
+        ] {
+            assert_eq!(is_below(address, prefix), expected, "{address} {prefix}");
+        }
+    }
 
     /// `util/git/git_test.go`, `TestSameURL`.
     #[test]

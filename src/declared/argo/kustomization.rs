@@ -3,6 +3,8 @@
 use argo_cd::application::Kustomize;
 use serde_json::{Map, Value, json};
 
+use crate::error::printable;
+
 /// Lays the options over the content of a kustomization. `exists` tells whether a component is there.
 ///
 /// # Errors
@@ -22,8 +24,8 @@ pub(super) fn edited(content: &[u8], options: &Kustomize, exists: &dyn Fn(&str) 
             map.insert(key.to_owned(), (&**text).into());
         }
     }
-    for image in &options.images {
-        set_image(list(map, "images")?, image);
+    if !options.images.is_empty() {
+        set_images(list(map, "images")?, &options.images)?;
     }
     for replicas in &options.replicas {
         let all = list(map, "replicas")?;
@@ -98,30 +100,55 @@ fn labels(map: &mut Map<String, Value>, options: &Kustomize) -> Result<(), Strin
     Ok(())
 }
 
-/// `[NAME=]NEW[:TAG][@DIGEST]`, as `kustomize edit set image` reads it.
-fn set_image(images: &mut Vec<Value>, text: &str) {
+/// Images as `kustomize edit set image` sets them (`kustomize/commands/edit/set/setimage.go` of Kustomize): `*` keeps what the kustomization
+/// says, of one name the last counts, and all are sorted by name.
+fn set_images(images: &mut Vec<Value>, texts: &[String]) -> Result<(), String> {
+    for text in texts {
+        let mut image = image(text)?;
+        let is_it = |one: &Value| one["name"] == image["name"];
+        let known = images.iter().find(|one| is_it(one)).cloned().unwrap_or_default();
+        images.retain(|one| !is_it(one));
+        if let Some(image) = image.as_object_mut() {
+            for key in ["newName", "newTag", "digest"] {
+                match (image.get(key).is_some_and(|value| value == "*"), known.get(key)) {
+                    (true, Some(value)) => _ = image.insert(key.to_owned(), value.clone()),
+                    (true, None) => _ = image.shift_remove(key),
+                    (false, _) => {}
+                }
+            }
+        }
+        images.push(image);
+    }
+    let name = |image: &Value| image["name"].as_str().unwrap_or_default().to_owned();
+    images.sort_by_key(name);
+    Ok(())
+}
+
+/// `[NAME=]NEW[:TAG][@DIGEST]`.
+fn image(text: &str) -> Result<Value, String> {
     let (name, new) = text
         .split_once('=')
         .map_or((None, text), |(name, new)| (Some(name), new));
-    let (new, digest) = new
+    let (rest, digest) = new
         .split_once('@')
-        .map_or((new, None), |(new, digest)| (new, Some(digest)));
+        .map_or((new, None), |(rest, digest)| (rest, Some(digest)));
     // A colon before a slash is that of a port.
-    let tag_at = new.rfind(':').filter(|at| !new[*at..].contains('/'));
-    let (new, tag) = tag_at.map_or((new, None), |at| (&new[..at], Some(&new[at + 1..])));
-    let name = name.unwrap_or(new);
-    let mut image = json!({"name": name});
-    if new != name {
-        image["newName"] = new.into();
+    let tag_at = rest.rfind(':').filter(|at| !rest[*at..].contains('/'));
+    let (new, tag) = tag_at.map_or((rest, None), |at| (&rest[..at], Some(&rest[at + 1..])));
+    let set = [("newName", name.map(|_| new)), ("newTag", tag), ("digest", digest)];
+    if set.iter().all(|(_, value)| value.is_none()) {
+        return Err(format!(
+            "its image {} has neither a new name nor a tag nor a digest",
+            printable(text)
+        ));
     }
-    if let Some(tag) = tag {
-        image["newTag"] = tag.into();
+    let mut image = json!({"name": name.unwrap_or(new)});
+    for (key, value) in set {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            image[key] = value.into();
+        }
     }
-    if let Some(digest) = digest {
-        image["digest"] = digest.into();
-    }
-    images.retain(|one| one["name"] != *name);
-    images.push(image);
+    Ok(image)
 }
 
 #[cfg(test)]
@@ -161,8 +188,8 @@ mod tests {
             json!({
                 "resources": ["a.yaml"],
                 "images": [
-                    {"name": "other", "newTag": "1"}, {"name": "web", "newTag": "2"},
-                    {"name": "db", "newName": "registry:5000/pg", "digest": "sha256:00"}, {"name": "x", "newName": "y"},
+                    {"name": "db", "newName": "registry:5000/pg", "digest": "sha256:00"}, {"name": "other", "newTag": "1"},
+                    {"name": "web", "newTag": "2"}, {"name": "x", "newName": "y"},
                 ],
                 "namePrefix": "a-",
                 "namespace": "shop",
@@ -174,5 +201,41 @@ mod tests {
         );
         let labelled = b"commonLabels: {team: other}\n";
         assert!(edited(labelled, &options, &|_| true).is_err_and(|why| why.contains("team is in commonLabels")));
+    }
+
+    /// Source: `kustomize/commands/edit/set/setimage_test.go` of Kustomize, `TestSetImage`; `api/internal/image/image_test.go`, `TestSplit`.
+    #[test]
+    fn images_are_set_as_kustomize_sets_them() {
+        let set = |known: Value, texts: &[&str]| {
+            let mut images = known.as_array().cloned().unwrap_or_default();
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            set_images(&mut images, &texts).map(|()| Value::from(images))
+        };
+        let known = || json!([{"name": "x", "newName": "y", "newTag": "1", "digest": "sha256:00"}]);
+        for (text, expected) in [
+            ("x=*:v2", json!({"name": "x", "newName": "y", "newTag": "v2"})),
+            ("x=z:*", json!({"name": "x", "newName": "z", "newTag": "1"})),
+            (
+                "x=*:*@*",
+                json!({"name": "x", "newName": "y", "newTag": "1", "digest": "sha256:00"}),
+            ),
+            ("x:*", json!({"name": "x", "newTag": "1"})),
+            ("x@sha256:11", json!({"name": "x", "digest": "sha256:11"})),
+            (
+                "x=r:5000/z:2@sha256:11",
+                json!({"name": "x", "newName": "r:5000/z", "newTag": "2", "digest": "sha256:11"}),
+            ),
+            ("x=x", json!({"name": "x", "newName": "x"})),
+        ] {
+            assert_eq!(set(known(), &[text]), Ok(json!([expected])), "{text}");
+        }
+        assert_eq!(
+            set(Value::Null, &["x=*:v2"]),
+            Ok(json!([{"name": "x", "newTag": "v2"}]))
+        );
+        let sorted =
+            json!([{"name": "a", "newTag": "2"}, {"name": "x", "newName": "y", "newTag": "1", "digest": "sha256:00"}]);
+        assert_eq!(set(known(), &["a:1", "a:2"]), Ok(sorted), "of one name the last counts");
+        assert!(set(known(), &["x"]).is_err_and(|why| why.contains("its image x has neither a new name")));
     }
 }

@@ -6,6 +6,7 @@ mod environment;
 mod known;
 mod kustomization;
 mod render;
+mod repositories;
 mod sync;
 mod values;
 

@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 use super::super::charted::Charted;
 use super::super::documents::{self, Findings};
 use super::super::flux::Root;
-use super::super::helm::{ChartRef, ChartSource, Charts, Credentials};
-use super::super::inputs::Texts;
+use super::super::helm::{ChartRef, ChartSource, Charts};
 use super::super::kustomization::NAMES;
 use super::super::kustomize::{Outside, render};
 use super::super::release::Origin;
@@ -22,7 +21,7 @@ use super::super::secrets::{self, Decrypting, Keys, is_encrypted};
 use super::super::template::{Call, Sees};
 use super::build_options::{self, BuildOptions};
 use super::environment::Environment;
-use super::{App, Known, Lack, kustomization, root_of_source};
+use super::{App, Known, Lack, kustomization, repositories, root_of_source};
 use crate::error::printable;
 use crate::object::{ObjectId, Problem, Unit, Writer};
 use crate::source::Tree;
@@ -298,16 +297,9 @@ impl Prepared<'_> {
     }
 
     fn of_chart(&self, source: &Source, charts: &Charts, rendered: &mut Rendered) -> Result<(), Failed> {
-        let mut credentials = Credentials::default();
-        let of_it = |secret: &&Value| {
-            let texts = Texts::of(secret).unwrap_or_default();
-            let url = texts.0.get("url").map(|url| String::from_utf8_lossy(url).into_owned());
-            url.is_some_and(|url| url.trim_end_matches('/') == source.repo_url.trim_end_matches('/'))
-        };
-        if let Some(secret) = self.repositories.iter().find(of_it) {
-            let added = Texts::of(secret).and_then(|texts| credentials.add_secret(&texts.0));
-            added.map_err(|why| (why, None))?;
-        }
+        let credentials = repositories::credentials(&self.repositories, &source.repo_url, self.project());
+        let mut credentials = credentials.map_err(|why| (why, None))?;
+        credentials.access.everywhere = source.helm.as_ref().is_some_and(|helm| helm.pass_credentials);
         let url = source.repo_url.clone();
         let place = match url.contains("://") {
             true if url.starts_with("oci://") => ChartSource::Oci { url, credentials },
@@ -338,9 +330,12 @@ impl Prepared<'_> {
     }
 
     fn environment(&self, source: &Source, revision: Option<&str>) -> Environment {
-        let project = self.app.spec["project"].as_str().filter(|project| !project.is_empty());
-        let project = project.unwrap_or("default");
-        Environment::new(&self.instance, self.app.namespace(), project, source, revision)
+        Environment::new(&self.instance, self.app.namespace(), self.project(), source, revision)
+    }
+
+    fn project(&self) -> &str {
+        let project = self.app.spec["project"].as_str();
+        project.filter(|project| !project.is_empty()).unwrap_or("default")
     }
 
     fn charted(

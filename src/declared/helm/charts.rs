@@ -189,12 +189,20 @@ fn name_and_version(about: &[u8]) -> Result<(String, String), String> {
 /// Repositories with an index.
 impl Charts {
     fn of_repository(&self, url: &str, credentials: &Credentials, wanted: &ChartRef) -> Result<Fetched, String> {
-        let access = match credentials.access == Access::default() {
-            true => self
-                .configuration
-                .repository(url)?
-                .map(|(_, access)| access)
-                .unwrap_or_default(),
+        let everywhere = credentials.access.everywhere;
+        let nothing = Access {
+            everywhere,
+            ..Access::default()
+        };
+        let access = match credentials.access == nothing {
+            true => {
+                let known = self.configuration.repository(url)?;
+                let known = known.map(|(_, access)| access).unwrap_or_default();
+                Access {
+                    everywhere: everywhere || known.everywhere,
+                    ..known
+                }
+            }
             false => credentials.access.clone(),
         };
         let index = self.index(url, &access)?;

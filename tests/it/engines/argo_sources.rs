@@ -8,7 +8,7 @@ use super::argo::{application, read, source as of_repository};
 use super::{objects, problems};
 use crate::charts::packed;
 use crate::support::repo::Repo;
-use crate::support::web::{Answer, Web};
+use crate::support::web::{Answer, Asked, Web};
 
 const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web}]}\n";
 
@@ -238,5 +238,65 @@ fn kustomizations_are_built_with_the_flags_of_the_settings() {
         Some(
             "`kustomize.buildOptions: --load-restrictor LoadRestrictionsNone` in argocd-cm lets kustomizations read it, here as in Argo CD"
         )
+    );
+}
+
+/// Source: `util/db/repository.go`, `enrichCredsToRepo` (templates of credentials); `util/helm/cmd.go`, `--pass-credentials`.
+#[test]
+fn charts_are_asked_for_with_the_credentials_of_templates() {
+    let packed = packed(
+        "web",
+        "1.2.3",
+        &[(
+            "templates/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n",
+        )],
+    );
+    let signed = |asked: &Asked, answer: Answer| match asked.header("authorization").starts_with("Basic ") {
+        true => answer,
+        false => Answer::status(401),
+    };
+    let files = Web::start(move |asked| signed(asked, Answer::ok(packed.clone())));
+    let index = format!(
+        "apiVersion: v1\nentries:\n  web: [{{name: web, version: 1.2.3, urls: ['{}/web.tgz']}}]\n",
+        files.address
+    );
+    let repository = Web::start(move |asked| match asked.path.as_str() {
+        "/team/charts/index.yaml" => signed(asked, Answer::ok(index.clone())),
+        _ => Answer::status(404),
+    });
+    let app = |name: &str, helm: &str| {
+        let address = &repository.address;
+        application(
+            name,
+            &format!("  source: {{repoURL: '{address}/team/charts', chart: web, targetRevision: 1.2.3{helm}}}\n"),
+        )
+    };
+    let template = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: template, namespace: argocd, labels: {{argocd.argoproj.io/secret-type: repo-creds}}}}\n\
+         stringData: {{url: '{}/team', username: user, password: canary-4b1}}\n---\n",
+        repository.address
+    );
+    let apps = [
+        template,
+        app("passes", ", helm: {passCredentials: true}"),
+        app("keeps", ""),
+    ]
+    .concat();
+    let repo = Repo::with(&[("apps/all.yaml", &*apps)]);
+    let set = read(&repo, "apps");
+    assert!(
+        objects(&set).contains_key("ConfigMap/shop/passes"),
+        "{:#?}",
+        problems(&set)
+    );
+    assert!(
+        !objects(&set).contains_key("ConfigMap/shop/keeps"),
+        "they go to no other server by themselves"
+    );
+    let told = problems(&set);
+    assert!(
+        told.len() == 1 && told[0].contains("Application/argocd/keeps") && told[0].contains("401"),
+        "{told:#?}"
     );
 }
