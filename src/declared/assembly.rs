@@ -152,7 +152,7 @@ impl Assembly {
         let mut last = false;
         loop {
             let new = self.items[seen..].iter();
-            jobs.extend(new.filter_map(|item| world.look_at(&item.found, item.namespace.as_deref())));
+            jobs.extend(new.filter_map(|item| world.look_at(&item.found, &item.unit, item.namespace.as_deref())));
             let new = self.items[seen..].iter();
             let untold = new.filter_map(|item| {
                 let namespace = item.namespace.as_deref().unwrap_or(&options.namespace);
@@ -187,6 +187,7 @@ impl Assembly {
         }
         self.problems.extend(world.dependencies.remarks(&world.entries));
         self.problems.extend(world.sources.remarks());
+        self.problems.extend(world.followed.remarks());
         let rendered: BTreeSet<String> = self
             .units
             .keys()

@@ -9,6 +9,7 @@ use super::argo::{self, App, Lack, Set};
 use super::charted::Charted;
 use super::documents::{Findings, Found};
 use super::flux::{self, Dependencies, HelmRelease, Kustomization, SourceFound, Sources};
+use super::followed::Followed;
 use super::helm::Charts;
 use super::inputs::{Input, Inputs};
 use super::kustomize::Outside;
@@ -108,6 +109,7 @@ pub(super) struct World<'t> {
     pub argo: argo::Known,
     pub dependencies: Dependencies,
     pub inputs: Inputs<'t>,
+    pub followed: Followed,
     pub outside: &'t Outside<'t>,
 }
 
@@ -147,6 +149,7 @@ impl<'t> World<'t> {
             argo: argo::Known::new(options),
             dependencies: Dependencies::default(),
             inputs: Inputs::new(&options.inputs, &options.unread),
+            followed: Followed::default(),
             outside,
         }
     }
@@ -159,8 +162,9 @@ impl<'t> World<'t> {
         Job::Flux(kustomization)
     }
 
-    /// Takes note of what others may need, and gives what an object yields. `namespace` is where its unit puts objects that name none.
-    pub fn look_at(&mut self, found: &Found, namespace: Option<&str>) -> Option<Job> {
+    /// Takes note of what others may need, and gives what an object of a unit yields. `namespace` is where the unit puts objects that name
+    /// none.
+    pub fn look_at(&mut self, found: &Found, unit: &str, namespace: Option<&str>) -> Option<Job> {
         let value = &found.value;
         let namespace = namespace.filter(|own| !own.is_empty()).unwrap_or(&self.namespace);
         self.sources.note(value, found.provenance.place(), namespace);
@@ -179,7 +183,8 @@ impl<'t> World<'t> {
         let job = (row.2)(value, found.provenance.place(), namespace);
         // An entry is rendered already, and may declare itself.
         let is_entry = matches!(&job, Job::Flux(one) if self.entries.contains(&one.id));
-        (!is_entry).then_some(job)
+        let place = found.provenance.place();
+        (!is_entry && self.followed.take(&job.object(), value, unit, place)).then_some(job)
     }
 
     /// Renders those of the jobs that can be rendered, and gets the charts of those that helm renders; the others come back. `last`

@@ -26,6 +26,7 @@ mod documents;
 mod entry;
 mod flux;
 mod follow;
+mod followed;
 pub mod helm;
 mod inputs;
 mod ksops;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::Value;
+
 use super::builtin::builtin;
 use super::{Declared, DeclaredSet, GroupKind, Problem, Scope, ServedKinds, Unit, UnitIndex};
 
@@ -69,21 +71,35 @@ fn in_path_order(a: &Declared, b: &Declared) -> std::cmp::Ordering {
         .then_with(|| a.id.cmp(&b.id))
 }
 
-/// Of objects with one identity keeps the last; objects must be in path order. What is lost comes back as problems.
+/// Of objects with one identity keeps the last, or what a unit declares of itself, since its engine makes that of it in the end; objects
+/// must be in path order. What is lost comes back as problems.
 fn without_doubles(objects: Vec<Declared>, units: &[Unit]) -> (Vec<Declared>, Vec<Problem>) {
     let mut last: HashMap<_, usize> = HashMap::with_capacity(objects.len());
     let mut kept: Vec<Option<Declared>> = Vec::with_capacity(objects.len());
     let mut lost: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for object in objects {
-        if let Some(before) = last.insert(object.id.clone(), kept.len())
-            && let Some(before) = kept[before].take()
-            && before.manifest != object.manifest
-        {
-            lost.entry(object.id.clone())
+        let at = last.get(&object.id).copied();
+        let other =
+            match at.and_then(|at| kept[at].take_if(|before| !is_itself(before, units) || is_itself(&object, units))) {
+                // The one before is the unit's own.
+                None if at.is_some() => Some(object),
+                before => {
+                    last.insert(object.id.clone(), kept.len());
+                    kept.push(Some(object));
+                    before
+                }
+            };
+        let Some(other) = other else { continue };
+        let used = kept[last[&other.id]].as_ref();
+        let same = |used: &Declared| match is_itself(used, units) {
+            true => unmarked(used) == unmarked(&other),
+            false => used.manifest == other.manifest,
+        };
+        if !used.is_some_and(same) {
+            lost.entry(other.id.clone())
                 .or_default()
-                .push((before.provenance.place(), before.unit));
+                .push((other.provenance.place(), other.unit));
         }
-        kept.push(Some(object));
     }
     let problems = (lost.into_iter())
         .map(|(id, places)| {
@@ -108,6 +124,23 @@ fn without_doubles(objects: Vec<Declared>, units: &[Unit]) -> (Vec<Declared>, Ve
         })
         .collect();
     (kept.into_iter().flatten().collect(), problems)
+}
+
+/// Whether a unit declares the object that stands for it.
+fn is_itself(one: &Declared, units: &[Unit]) -> bool {
+    let engine = units.get(one.unit.0).and_then(|unit| unit.engine.as_ref());
+    engine.is_some_and(|engine| engine.object == one.id)
+}
+
+/// Without the marks that engines put on what they make.
+fn unmarked(one: &Declared) -> Value {
+    let mut value = one.manifest.value().clone();
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        for marks in ["annotations", "labels"] {
+            metadata.shift_remove(marks);
+        }
+    }
+    value
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ fn what_lacks_an_input_waits_for_what_goes_without_one() {
     );
 }
 
-fn map(name: &str, more: &str) -> String {
+pub(super) fn map(name: &str, more: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: shop{more}}}\n")
 }
 

@@ -18,6 +18,7 @@ mod key_services;
 mod keys;
 mod ready;
 mod releases;
+mod rings;
 mod sealed;
 mod sops;
 
