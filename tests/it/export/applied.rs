@@ -138,6 +138,8 @@ fn what_engines_are_late_with_is_not_reverted() {
 
     // Once it applied the commit, the marks of what was made by hand are its own too, and a hand's work is a hand's work again.
     synced(&plane, &repo, &head(&repo));
+    // It prunes what is in Git no more.
+    by_hand("delete configmap gone -n shop");
     let ran = exported(&plane, &repo, 2);
     assert!(ran.stderr.contains("no finding matches shop"), "{}", said(&ran));
     by_hand("delete configmap extra -n shop");
