@@ -139,7 +139,7 @@ pub(super) fn read_with_options(
     }
 }
 
-/// The ConfigMaps and Secrets that the operator gives.
+/// The ConfigMaps, Secrets and AppProjects that the operator gives.
 fn given(files: &[(ObjectId, PathBuf)], keys: &declared::Keys) -> Result<declared::Known, Failure> {
     const GIVE: &str = "give its manifest, as `kubectl get -o yaml` prints it";
     let mut known = declared::Known::new();
@@ -171,14 +171,17 @@ fn unlike(value: &Value, id: &ObjectId) -> Option<String> {
     if value["kind"] != *id.kind {
         return Some(format!("is no {}", id.kind));
     }
+    let group = value["apiVersion"]
+        .as_str()
+        .map(|version| version.split_once('/').map_or("", |(group, _)| group));
     let own = ObjectId::new(
-        "",
+        group.unwrap_or(&id.group),
         &*id.kind,
         text("namespace").or(id.namespace.as_deref()),
         text("name").unwrap_or_default(),
     );
     if own != *id {
-        return Some(format!("is {own}"));
+        return Some(format!("is {}", own.with_group()));
     }
     normalize::is_encrypted(value).then(|| "is encrypted with SOPS, and its MAC (sops.mac) is missing".to_owned())
 }
