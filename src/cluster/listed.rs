@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::sight::Mark;
 use super::wire::null_is_default;
 use super::write::LAST_APPLIED;
-use crate::object::{GroupKind, LiveObject, Manager, Owner, Texts};
+use crate::object::{GroupKind, LiveObject, Manager, Owner, Texts, api_group};
 
 /// An object of which only the metadata is read. `F` is what is made of `fieldsV1`: a `Value`, or nothing ([`Passed`]).
 #[derive(Deserialize)]
@@ -302,7 +302,7 @@ impl<F: Into<Option<Value>>> Metadata<F> {
             .collect();
         managers.shrink_to_fit();
         let owner = |reference: Reference| {
-            let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
+            let group = api_group(&reference.api_version);
             Owner {
                 kind: GroupKind::new(group, reference.kind),
                 name: reference.name,

@@ -10,7 +10,7 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::Endpoint;
 use super::live::LivePage;
 use super::write::LAST_APPLIED;
-use crate::object::{GroupKind, LiveObject, Manager, ObjectId, Owner, Texts};
+use crate::object::{GroupKind, LiveObject, Manager, ObjectId, Owner, Texts, api_group};
 
 /// The media type, without parameters.
 pub(super) const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
@@ -199,7 +199,7 @@ impl Time {
 
 impl Reference {
     fn into_owner(self) -> Owner {
-        let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(&self.api_version);
         Owner {
             kind: GroupKind::new(group, self.kind),
             name: self.name,

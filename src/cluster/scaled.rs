@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Cluster, Endpoint};
-use crate::object::{Declared, GroupKind, ObjectId, Scaling, ServedKinds};
+use crate::object::{Declared, GroupKind, ObjectId, Scaling, ServedKinds, api_group};
 
 /// Kinds that set the replicas of others: (group, kind).
 pub const AUTOSCALERS: &[(&str, &str)] = &[("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
@@ -63,7 +63,7 @@ fn target(autoscaler: &Value, namespace: Option<&str>) -> Option<(GroupKind, Opt
     let reference = autoscaler.pointer("/spec/scaleTargetRef")?;
     let text = |key: &str| reference.get(key).and_then(Value::as_str);
     let kind = text("kind").unwrap_or("Deployment");
-    let group = text("apiVersion").map_or("apps", |version| version.split_once('/').map_or("", |(group, _)| group));
+    let group = text("apiVersion").map_or("apps", api_group);
     Some((
         GroupKind::new(group, kind),
         namespace.map(str::to_owned),

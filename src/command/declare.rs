@@ -14,7 +14,8 @@ use crate::declared::{self, ClusterParams};
 use crate::error::{Failure, Kind};
 use crate::event::Event;
 use crate::object::{
-    DeclaredSet, GroupKind, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, normalize, resolve,
+    DeclaredSet, GroupKind, KubeVersion, ObjectId, ProblemKind, RestoreRecord, Scope, ServedKinds, api_group,
+    normalize, resolve,
 };
 use crate::source::{self, Tree};
 
@@ -171,9 +172,7 @@ fn unlike(value: &Value, id: &ObjectId) -> Option<String> {
     if value["kind"] != *id.kind {
         return Some(format!("is no {}", id.kind));
     }
-    let group = value["apiVersion"]
-        .as_str()
-        .map(|version| version.split_once('/').map_or("", |(group, _)| group));
+    let group = value["apiVersion"].as_str().map(api_group);
     let own = ObjectId::new(
         group.unwrap_or(&id.group),
         &*id.kind,

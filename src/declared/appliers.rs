@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::object::{ObjectId, Place, Problem, ProblemKind};
+use crate::object::{ObjectId, Place, Problem, ProblemKind, api_group};
 use crate::source::Tree;
 use crate::source::path::{join, parent, resolve};
 
@@ -283,7 +283,7 @@ const FLEET_LOCAL: &str = "fleet-local";
 /// That what an object brings is not restored, if a controller makes it.
 pub(super) fn not_rendered(value: &Value, place: Place, namespace: &str) -> Option<Problem> {
     let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    let group = api_group(text("/apiVersion"));
     let (_, kind, maker) = MAKERS.iter().find(|row| row.0 == group && row.1 == text("/kind"))?;
     let namespace = match text("/metadata/namespace") {
         "" => namespace,

@@ -3,7 +3,7 @@
 use kube_yaml::Document;
 use serde_json::Value;
 
-use crate::object::{Place, Problem, Provenance, Renderer};
+use crate::object::{Place, Problem, Provenance, Renderer, api_group};
 pub(super) use crate::source::path::is_manifest_name;
 
 /// One object as it is written.
@@ -47,7 +47,7 @@ const CLIENT_KINDS: &[(&str, &str)] = &[
 
 /// Whether a document is read by clients and never sent to a server.
 fn is_for_clients(api_version: &str, kind: &str) -> bool {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = api_group(api_version);
     CLIENT_KINDS
         .iter()
         .any(|(g, k)| *g == group && (*k == "*" || *k == kind))

@@ -6,7 +6,7 @@ use super::parts::{self, Dialect, Part};
 use super::plain::Seen;
 use super::{appliers, chart, documents, flux, in_parallel, kustomization};
 use crate::error::{Failure, Kind, printable};
-use crate::object::Entry;
+use crate::object::{Entry, api_group};
 use crate::source::Tree;
 use crate::source::path::{self, is_within, join, resolve};
 
@@ -338,7 +338,7 @@ fn identity(found: &documents::Found) -> String {
         let value = found.value.pointer(pointer);
         value.and_then(serde_json::Value::as_str).unwrap_or_default()
     };
-    let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    let group = api_group(text("/apiVersion"));
     format!(
         "{group} {} {} {}",
         text("/kind"),

@@ -16,7 +16,7 @@ use super::kustomize::Outside;
 use super::releases::{self, Prepared, Step};
 use super::secrets::Keys;
 use super::{Options, in_parallel};
-use crate::object::{ObjectId, Place, Problem, ProblemKind, Provenance, Renderer, Unit, Writer};
+use crate::object::{ObjectId, Place, Problem, ProblemKind, Provenance, Renderer, Unit, Writer, api_group};
 use crate::source::Tree;
 
 /// Something to render.
@@ -175,7 +175,7 @@ impl<'t> World<'t> {
             self.strict_substitution = strict;
         }
         let text = |key: &str| value[key].as_str().unwrap_or_default();
-        let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(text("apiVersion"));
         if flux::is_left_out(value) {
             return None;
         }

@@ -11,7 +11,9 @@ use serde_json::Value;
 use super::crd::status_is_data;
 use super::documents::Found;
 use super::{Keys, in_parallel, secrets};
-use crate::object::{Cleaning, Known, LiveObject, ObjectId, Place, Problem, Provenance, Renderer, Standing, Writer};
+use crate::object::{
+    Cleaning, Known, LiveObject, ObjectId, Place, Problem, Provenance, Renderer, Standing, Writer, api_group,
+};
 use crate::snapshot::{CONTENTS, Contents, Entry, SUMS, Values, read_sums, sum};
 use crate::source::Tree;
 use crate::source::path::join;
@@ -124,7 +126,7 @@ fn kept(
     let same = text("/kind") == id.kind
         && text("/metadata/name") == id.name
         && text("/metadata/namespace") == id.namespace.as_deref().unwrap_or_default()
-        && text("/apiVersion").split_once('/').map_or("", |(group, _)| group) == id.group;
+        && api_group(text("/apiVersion")) == id.group;
     if !same {
         return failed("it is another one than the table of contents says".to_owned());
     }

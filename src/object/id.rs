@@ -4,6 +4,11 @@ use std::fmt;
 
 use crate::error::printable;
 
+/// The group in an `apiVersion` (`apps/v1`, `v1`); empty for the core group.
+pub fn api_group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
 /// An API group and a kind, without version. The core group is the empty string.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupKind {

@@ -6,7 +6,7 @@ use litemap::LiteMap;
 use serde_json::Value;
 
 use super::normalize::LAST_APPLIED;
-use super::{FactGap, GroupKind, ObjectId};
+use super::{FactGap, GroupKind, ObjectId, api_group};
 
 /// Every object that could be read, and what could not.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +79,7 @@ impl LiveObject {
         let last_applied = annotations.remove(LAST_APPLIED).is_some();
         let owner = |one: &Value| {
             let api_version = text(one, "apiVersion");
-            let group = api_version.split_once('/').map_or("", |(group, _)| group);
+            let group = api_group(&api_version);
             Owner {
                 kind: GroupKind::new(group, text(one, "kind")),
                 name: text(one, "name"),

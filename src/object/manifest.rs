@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{GroupKind, ObjectId};
+use super::{GroupKind, ObjectId, api_group};
 
 /// One Kubernetes object: a JSON object that has `apiVersion`, `kind` and `metadata.name`; the order of keys is kept.
 ///
@@ -62,7 +62,7 @@ impl Manifest {
 
     /// API group; "" for the core group.
     pub fn group(&self) -> &str {
-        self.api_version().split_once('/').map_or("", |(group, _)| group)
+        api_group(self.api_version())
     }
 
     /// API version without the group.

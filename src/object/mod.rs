@@ -41,7 +41,7 @@ pub use facts::{
 };
 pub use health::{Assessment, Basis, Health, HealthCheck, assess, has_contract};
 pub use hook::HookPolicy;
-pub use id::{GroupKind, ObjectId};
+pub use id::{GroupKind, ObjectId, api_group};
 pub use keep::{DeclaredBy, is_never_deleted, kept_by, owner};
 pub use live::{Comparison, FieldChange, FieldDrift, LiveObject, LiveSet, Manager, Method, Owner, Standing, Texts};
 pub use live_unit::{LiveUnit, SUSPENDED, engine_kinds, is_engines, suspend_declared};

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::ProblemKind;
+use super::{ProblemKind, api_group};
 
 /// What was found wrong with a manifest and, for warnings, put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,7 +160,7 @@ fn warning(message: impl Into<String>, hint: Option<&'static str>) -> Remark {
 
 fn group_of(value: &Value) -> &str {
     let api_version = value["apiVersion"].as_str().unwrap_or_default();
-    api_version.split_once('/').map_or("", |(group, _)| group)
+    api_group(api_version)
 }
 
 /// Nothing in it but empty maps, lists and nulls.

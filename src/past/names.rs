@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::scan;
-use crate::object::ObjectId;
+use crate::object::{ObjectId, api_group};
 
 /// Deepest nesting of `List`s.
 const DEEPEST_LIST: usize = 8;
@@ -89,6 +89,6 @@ fn take(value: &Value, of_list: Option<(&str, &str)>, depth: usize, give: &mut d
 
 /// An identity from what a manifest says.
 pub(super) fn identity(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectId {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = api_group(api_version);
     ObjectId::new(group, kind, namespace, name)
 }

@@ -13,7 +13,7 @@ use super::build_options::{self, BuildOptions};
 use super::{App, ClusterParams, GROUP, Lack, NAMESPACE, give_clusters};
 use crate::declared::Options;
 use crate::error::printable;
-use crate::object::{ObjectId, Place, Problem};
+use crate::object::{ObjectId, Place, Problem, api_group};
 
 /// Kind of projects.
 const PROJECT: &str = "AppProject";
@@ -198,7 +198,7 @@ impl Known {
     pub fn note(&mut self, value: &Value, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let name = text("/metadata/name");
-        let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(text("/apiVersion"));
         match (group, text("/kind")) {
             (GROUP, PROJECT) => _ = self.projects.insert(name.to_owned(), Arc::new(value.clone())),
             ("", "Secret") if !text("/metadata/labels/argocd.argoproj.io~1secret-type").is_empty() => {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{App, Known};
 use crate::object::builtin::builtin;
-use crate::object::{Manifest, ObjectId, Repository, Scope, Turn};
+use crate::object::{Manifest, ObjectId, Repository, Scope, Turn, api_group};
 
 /// What all Applications are synced with.
 pub(in crate::declared) struct Sync<'k> {
@@ -104,7 +104,7 @@ impl<'k> Sync<'k> {
     /// Whether an object lives in a namespace, as far as is known without a cluster.
     fn is_namespaced(&self, object: &Value) -> Option<bool> {
         let text = |key: &str| object[key].as_str().unwrap_or_default();
-        let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(text("apiVersion"));
         let known = builtin(group, text("kind")).map(|row| row.scope == Scope::Namespaced);
         let defined = || self.defined.get(&(group.to_owned(), text("kind").to_owned())).copied();
         let says = || object["metadata"]["namespace"].is_string().then_some(true);

@@ -18,7 +18,7 @@ use super::ready::{Dependencies, health_checks};
 use super::source::{self, Root, SourceRef};
 use super::substitute::{IS_STRICT, is_name, substitute};
 use super::{generate, merge_strings};
-use crate::object::{EngineUnit, ObjectId, Place, Problem, ProblemKind, ReadyWhen};
+use crate::object::{EngineUnit, ObjectId, Place, Problem, ProblemKind, ReadyWhen, api_group};
 use crate::source::path::resolve;
 
 /// API group of Flux's Kustomizations.
@@ -139,7 +139,7 @@ impl Kustomization {
     pub fn engine(&self) -> EngineUnit {
         let check = |one: &Value| {
             let text = |key: &str| one[key].as_str().unwrap_or_default();
-            let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+            let group = api_group(text("apiVersion"));
             let namespace = Some(text("namespace")).filter(|namespace| !namespace.is_empty());
             ObjectId::new(group, text("kind"), namespace, text("name"))
         };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::releases::Lack;
 use super::{HELM_RELEASE, KUSTOMIZATION};
-use crate::object::{Cel, CelFault, HealthCheck, ObjectId, Place, Problem};
+use crate::object::{Cel, CelFault, HealthCheck, ObjectId, Place, Problem, api_group};
 
 /// The checks of `spec.healthCheckExprs`.
 ///
@@ -26,7 +26,7 @@ pub(super) fn health_checks(spec: &Value) -> Result<Vec<HealthCheck>, String> {
         };
         let api = text("apiVersion").unwrap_or_default();
         let check = HealthCheck {
-            group: api.split_once('/').map_or("", |(group, _)| group).to_owned(),
+            group: api_group(api).to_owned(),
             kind: text("kind").map(str::to_owned),
             current: expression("current")?.ok_or_else(|| format!("its healthCheckExprs[{number}] has no current"))?,
             failed: expression("failed")?,
@@ -64,7 +64,7 @@ impl Dependencies {
     /// Takes note of a unit.
     pub fn note(&mut self, value: &Value, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(text("/apiVersion"));
         if [KUSTOMIZATION, HELM_RELEASE].contains(&(group, text("/kind"))) {
             let own = Some(text("/metadata/namespace")).filter(|own| !own.is_empty());
             let id = ObjectId::new(group, text("/kind"), own.or(Some(namespace)), text("/metadata/name"));

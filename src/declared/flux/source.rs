@@ -13,7 +13,7 @@ use super::super::releases::{self, Lack};
 use super::ignore::Kept;
 use super::{HELM_RELEASE, artifact, honoured};
 use crate::error::printable;
-use crate::object::{ObjectId, Place, Problem};
+use crate::object::{ObjectId, Place, Problem, api_group};
 use crate::source::{self, Meant, Tree, same_repository};
 
 /// API group of Flux's sources.
@@ -166,7 +166,7 @@ impl<'t> Sources<'t> {
     /// Takes note of an object, if it is a source. `namespace` is that of objects that name none.
     pub fn note(&mut self, value: &Value, place: Place, namespace: &str) {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(text("/apiVersion"));
         let namespace = match text("/metadata/namespace") {
             "" => namespace,
             own => own,

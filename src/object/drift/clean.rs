@@ -12,9 +12,9 @@ use super::pair::children;
 use super::path::{Path, Step, child};
 use super::walk::{Against, is_plain, walk};
 use super::{by_design, defaults};
-use crate::object::LiveObject;
 use crate::object::builtin::builtin;
 use crate::object::normalize::LAST_APPLIED;
+use crate::object::{LiveObject, api_group};
 
 /// What is known of an object beside itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -127,7 +127,7 @@ impl<'a> Cleaning<'a> {
             object,
             known,
             applied: applied.and_then(|text| serde_json::from_str(text).ok()),
-            group: api_version.split_once('/').map_or("", |(group, _)| group),
+            group: api_group(api_version),
             kind: live["kind"].as_str().unwrap_or_default(),
             own: Value::Null,
             dropped: BTreeSet::new(),

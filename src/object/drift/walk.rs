@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::kept::{is_filled_in, is_left_out};
 use super::path::{Keys, Path, Step, keys_of, keys_of_both};
 use super::scalar::{is_nothing, same_scalar};
+use crate::object::api_group;
 
 /// Where a field is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,7 @@ impl<'k> Against<'k> {
     /// What is declared so.
     pub fn declaration(declared: &'k Value) -> Self {
         let text = |key| declared.get(key).and_then(Value::as_str).unwrap_or_default();
-        let group = text("apiVersion").split_once('/').map_or("", |(group, _)| group);
+        let group = api_group(text("apiVersion"));
         Self::Declaration(group, text("kind"))
     }
 

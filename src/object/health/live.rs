@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::object::api_group;
+
 /// A live object, read leniently: what has the wrong type counts as missing.
 #[derive(Clone, Copy)]
 pub(super) struct Live<'a>(pub &'a Value);
@@ -54,7 +56,7 @@ impl<'a> Live<'a> {
     }
 
     pub(super) fn group(self) -> &'a str {
-        self.text("/apiVersion").split_once('/').map_or("", |(group, _)| group)
+        api_group(self.text("/apiVersion"))
     }
 
     pub(super) fn observed(self) -> Option<i64> {

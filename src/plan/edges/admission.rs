@@ -2,6 +2,7 @@
 
 use super::super::index::Index;
 use super::Sink;
+use crate::object::api_group;
 
 const GROUP: &str = "admissionregistration.k8s.io";
 
@@ -28,7 +29,7 @@ pub(super) fn parameters(index: &Index<'_>, node: u32, sink: &mut Sink<'_, '_>) 
         policy.text("/spec/paramKind/apiVersion"),
         policy.text("/spec/paramKind/kind"),
     );
-    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let group = api_group(version);
     let item = index.item(node);
     let namespace = Some(item.text("/spec/paramRef/namespace")).filter(|namespace| !namespace.is_empty());
     sink.like(group, kind, namespace, item.text("/spec/paramRef/name"));

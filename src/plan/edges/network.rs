@@ -6,6 +6,7 @@ use super::super::index::Index;
 use super::super::item::{Item, list, text};
 use super::super::selector::Selector;
 use super::Sink;
+use crate::object::api_group;
 
 const NETWORKING: &str = "networking.k8s.io";
 const GATEWAY: &str = "gateway.networking.k8s.io";
@@ -136,7 +137,7 @@ pub(crate) fn target_of<'a>(item: &'a Item<'_>) -> Option<(&'a str, &'a str, &'a
         kind => kind,
     };
     let group = match target.get("apiVersion").and_then(Value::as_str) {
-        Some(version) => version.split_once('/').map_or("", |(group, _)| group),
+        Some(version) => api_group(version),
         None => "apps",
     };
     // `extensions/v1beta1` still stands in many scalers and means the same workload
