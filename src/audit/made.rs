@@ -38,26 +38,21 @@ impl<'a> Audit<'a> {
     ) -> Option<Unit> {
         let unit = self.all.units.of(id, object);
         let is_copied = || is_without_deployer(object);
-        match unit {
-            Some(unit) if unit.tool != "ApplySet" && is_copied() => {
-                let (tool, name) = (unit.tool, &unit.name);
-                let wrote = match hands {
-                    Hands::Only => "only a person's tool wrote it",
-                    _ => "a person's tool wrote it and no deployer",
-                };
-                evidence.push(format!("it has the marks of {tool} {name}, and {wrote}"));
-                None
+        let Some(unit) = unit else {
+            return self.all.units.earlier_generation(id).filter(|_| !is_copied());
+        };
+        let but = if unit.tool != "ApplySet" && is_copied() {
+            match hands {
+                Hands::Only => "and only a person's tool wrote it",
+                _ => "and a person's tool wrote it and no deployer",
             }
-            Some(unit) if self.all.units.disowns(&unit, id, object) => {
-                let (tool, name) = (unit.tool, &unit.name);
-                evidence.push(format!(
-                    "it has the marks of {tool} {name}, which does not list it in its inventory"
-                ));
-                None
-            }
-            Some(unit) => Some(unit),
-            None => self.all.units.earlier_generation(id).filter(|_| !is_copied()),
-        }
+        } else if self.all.units.disowns(&unit, id, object) {
+            "which does not list it in its inventory"
+        } else {
+            return Some(unit);
+        };
+        evidence.push(format!("it has the marks of {} {}, {but}", unit.tool, unit.name));
+        None
     }
 
     /// What Git knew of an object that a unit of Git made and does not make any more, where that is sure: Git had it by this identity,
