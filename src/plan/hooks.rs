@@ -119,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::build;
-    use super::super::testing::{edges, facts, set, yaml};
+    use super::super::testing::{edges, existing, facts, set, yaml};
     use super::*;
     use crate::object::{ExistingObject, Manifest, ReleaseRecord, resolve};
 
@@ -138,15 +138,10 @@ mod tests {
         ObjectId::new(group, kind, Some("shop"), name)
     }
 
-    fn existing(failed: bool) -> ExistingObject {
+    fn failed() -> ExistingObject {
         ExistingObject {
-            uid: "u".to_owned(),
-            resource_version: "1".to_owned(),
-            terminating: false,
-            managers: Default::default(),
-            replicas: None,
-            failed,
-            change: None,
+            failed: true,
+            ..existing()
         }
     }
 
@@ -198,11 +193,11 @@ mod tests {
         ];
         assert_eq!(waits, hooks.map(|hook| (gate.to_owned(), hook.to_owned(), RULE)));
 
-        facts.existing.insert(id("batch", "Job", "migrate"), existing(true));
-        facts.existing.insert(id("batch", "Job", "seed"), existing(true));
+        facts.existing.insert(id("batch", "Job", "migrate"), failed());
+        facts.existing.insert(id("batch", "Job", "seed"), failed());
         let plan = planned(SHOP, &facts, &gone(), true);
         assert_eq!((cleanups(&plan)["migrate"].0, cleanups(&plan)["seed"].0), (true, true));
-        facts.existing.insert(id("batch", "Job", "seed"), existing(false));
+        facts.existing.insert(id("batch", "Job", "seed"), existing());
         let plan = planned(SHOP, &facts, &gone(), true);
         assert!(!cleanups(&plan).contains_key("seed"), "what succeeded is not run again");
     }
@@ -255,7 +250,7 @@ mod tests {
         let mut known = facts();
         assert_eq!(done(&known), (vec![], vec!["migrate".to_owned(), "seed".to_owned()]));
         known.deployed.insert(id("", "Secret", "sh.helm.release.v1.web.v1"));
-        known.existing.insert(id("batch", "Job", "seed"), existing(false));
+        known.existing.insert(id("batch", "Job", "seed"), existing());
         let why = "it ran when the release web was installed";
         let of = |name: &str, why: &str, left| (name.to_owned(), why.to_owned(), left);
         // What was to stay and is gone (the map of rights) is made anew.
@@ -264,7 +259,7 @@ mod tests {
 
         let mut known = facts();
         known.ran.insert(id("batch", "Job", "migrate"));
-        known.existing.insert(id("batch", "Job", "migrate"), existing(false));
+        known.existing.insert(id("batch", "Job", "migrate"), existing());
         let why = "an earlier run of this restore saw it done";
         let (told, held) = done(&known);
         assert_eq!((told, held), (vec![of("migrate", why, true)], vec!["seed".to_owned()]));

@@ -211,7 +211,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
 
-    use super::super::testing::{facts, set, yaml};
+    use super::super::testing::{existing, facts, set, yaml};
     use super::super::{PlanOptions, Selection, build};
     use super::*;
     use crate::object::{ExistingObject, Manifest, resolve};
@@ -220,18 +220,6 @@ mod tests {
     const SHOP: &str = "{apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, metadata: {name: apps, namespace: shop}}\n---\n\
         {apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, unit: shop/apps}\n---\n\
         {apiVersion: v1, kind: ConfigMap, metadata: {name: b, namespace: shop}, unit: shop/apps}";
-
-    fn existing() -> ExistingObject {
-        ExistingObject {
-            uid: "u".to_owned(),
-            resource_version: "1".to_owned(),
-            terminating: false,
-            managers: Default::default(),
-            replicas: None,
-            failed: false,
-            change: None,
-        }
-    }
 
     /// Why engines' objects are withheld, when these are left out and those are there.
     fn withheld(except: &[&str], there: &[ObjectId]) -> BTreeMap<ObjectId, String> {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Plan, PlanOptions, build};
 use crate::object::builtin::served_kinds;
 use crate::object::{
-    Cel, Declared, DeclaredSet, EngineUnit, Entry, Facts, HealthCheck, Hook, KubeVersion, Manifest, ObjectId,
-    Provenance, ReadyWhen, Renderer, Repository, Turn, Unit, UnitIndex, Writer, resolve,
+    Cel, Declared, DeclaredSet, EngineUnit, Entry, ExistingObject, Facts, HealthCheck, Hook, KubeVersion, Manifest,
+    ObjectId, Provenance, ReadyWhen, Renderer, Repository, Turn, Unit, UnitIndex, Writer, resolve,
 };
 
 pub(crate) fn facts() -> Facts {
@@ -28,6 +28,19 @@ pub(crate) fn facts() -> Facts {
         changed_charts: BTreeSet::new(),
         denied: Vec::new(),
         gaps: Vec::new(),
+    }
+}
+
+/// An object that is there, and of which nothing else is known.
+pub(crate) fn existing() -> ExistingObject {
+    ExistingObject {
+        uid: "u".to_owned(),
+        resource_version: "1".to_owned(),
+        terminating: false,
+        managers: BTreeSet::new(),
+        replicas: None,
+        failed: false,
+        change: None,
     }
 }
 

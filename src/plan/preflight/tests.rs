@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::object::{Denied, ExistingObject, FactGap, Facts};
-use crate::plan::testing::{facts, planned_for, yaml};
+use crate::plan::testing::{existing, facts, planned_for, yaml};
 use crate::plan::{Plan, StepAction};
 
 fn plan(text: &str, facts: &Facts) -> Plan {
@@ -17,15 +17,10 @@ fn said(plan: &Plan) -> Vec<(NoteKind, String)> {
         .collect()
 }
 
-fn existing(change: ExistingChange) -> ExistingObject {
+fn changing(change: ExistingChange) -> ExistingObject {
     ExistingObject {
-        uid: "u".to_owned(),
-        resource_version: "1".to_owned(),
-        terminating: false,
-        managers: BTreeSet::new(),
-        replicas: None,
-        failed: false,
         change: Some(change),
+        ..existing()
     }
 }
 
@@ -70,17 +65,17 @@ fn what_the_target_says_is_passed_on() {
     let id = |name: &str| ObjectId::new("", "ConfigMap", Some("default"), name);
     facts
         .existing
-        .insert(id("a"), existing(ExistingChange::Fields(vec![".data.k".to_owned()])));
+        .insert(id("a"), changing(ExistingChange::Fields(vec![".data.k".to_owned()])));
     facts.existing.insert(
         id("b"),
-        existing(ExistingChange::Overrides(vec![(
+        changing(ExistingChange::Overrides(vec![(
             "helm".to_owned(),
             ".data.k".to_owned(),
         )])),
     );
     facts
         .existing
-        .insert(id("c"), existing(ExistingChange::Refused("immutable".to_owned())));
+        .insert(id("c"), changing(ExistingChange::Refused("immutable".to_owned())));
     facts.denied.push(Denied {
         verb: "create".to_owned(),
         kind: GroupKind::new("", "ConfigMap"),
@@ -150,10 +145,10 @@ fn replicas_of_what_exists_and_is_scaled_are_left_alone() {
     let mut facts = facts();
     assert_eq!(replicas(&plan(text, &facts)), Some(Value::from(3)));
     let id = ObjectId::new("apps", "Deployment", Some("default"), "web");
-    facts.existing.insert(id.clone(), existing(ExistingChange::None));
+    facts.existing.insert(id.clone(), changing(ExistingChange::None));
     assert_eq!(replicas(&plan(text, &facts)), Some(Value::from(3)));
     let overrides = vec![("kube-controller-manager".to_owned(), ".spec.replicas".to_owned())];
-    let mut live = existing(ExistingChange::Overrides(overrides));
+    let mut live = changing(ExistingChange::Overrides(overrides));
     live.replicas = Some(7);
     facts.existing.insert(id, live);
     let planned = plan(text, &facts);
