@@ -10,7 +10,7 @@ use crate::rollback::{live, returns};
 use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
-use crate::support::run::refloat;
+use crate::support::run::{kill_once, refloat};
 
 const RANDOM: &str =
     "apiVersion: v1\nkind: Secret\nmetadata: {name: random}\nstringData: {password: '{{ randAlphaNum 24 }}'}\n";
@@ -63,22 +63,14 @@ fn killed_before_the_record(plane: &Plane, repo: &Repo) {
     let secrets = "/api/v1/namespaces/shop/secrets?";
     proxy.set([Fault::on("POST", secrets, Act::Swallow).every(3)]);
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
-    let mut killed = restore_through(&proxy, repo, folder.path()).start();
+    let running = restore_through(&proxy, repo, folder.path()).start();
     let posted = || {
         let log = proxy.log();
         log.iter()
             .filter(|one| one.method == "POST" && one.path.contains(secrets))
             .count()
     };
-    while posted() < 3 {
-        assert!(
-            killed.try_wait().is_ok_and(|ended| ended.is_none()),
-            "it does not end by itself"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let ended = killed.kill().and_then(|()| killed.wait());
-    assert!(ended.is_ok(), "{ended:?}");
+    kill_once(running, || posted() >= 3);
     assert!(live(plane, &secret_path("web")).is_none() && live(plane, &release_path("web")).is_none());
 }
 

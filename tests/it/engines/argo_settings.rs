@@ -79,6 +79,12 @@ fn run(command: &str, repo: &Repo, plane: &Plane, more: &[&str]) -> Ran {
     refloat(args.iter().chain(more).copied()).run()
 }
 
+/// Changes the ConfigMap that an Application has.
+fn by_hand(plane: &Plane, patch: &Value) {
+    let args = ["--namespace", "shop", "patch", "configmap", "free", "--type", "merge"];
+    plane.kubectl(&[&args[..], &["--patch", &patch.to_string()]].concat(), "");
+}
+
 #[test]
 fn what_the_cluster_knows_of_argo_cd_is_gone_by() {
     let (plane, repo) = (installed(), repository());
@@ -108,39 +114,11 @@ fn what_the_cluster_knows_of_argo_cd_is_gone_by() {
     assert!(!ran.stderr.contains("was not read from the cluster"), "{}", ran.stderr);
 
     // What they say is not compared, an audit leaves alone, too.
-    let patch = json!({"data": {"scaled": "3"}}).to_string();
-    plane.kubectl(
-        &[
-            "--namespace",
-            "shop",
-            "patch",
-            "configmap",
-            "free",
-            "--type",
-            "merge",
-            "--patch",
-            &patch,
-        ],
-        "",
-    );
+    by_hand(&plane, &json!({"data": {"scaled": "3"}}));
     let drifted = |ran: &Ran| ran.stdout.contains("ConfigMap/shop/free");
     let audited = run("audit", &repo, &plane, &[]);
     assert!(!drifted(&audited), "{}", audited.stdout);
-    let other = json!({"data": {"other": "3"}}).to_string();
-    plane.kubectl(
-        &[
-            "--namespace",
-            "shop",
-            "patch",
-            "configmap",
-            "free",
-            "--type",
-            "merge",
-            "--patch",
-            &other,
-        ],
-        "",
-    );
+    by_hand(&plane, &json!({"data": {"other": "3"}}));
     let audited = run("audit", &repo, &plane, &[]);
     assert!(drifted(&audited), "{}", audited.stdout);
 }
@@ -331,20 +309,9 @@ fn ignored_fields_are_not_written_over_where_that_is_asked_for() {
             json!({"scaled": "one", "gone": "one", "own": "one"}),
             "it was not there"
         );
-        let patch = json!({"data": {"scaled": "live", "gone": null, "own": "live"}}).to_string();
-        plane.kubectl(
-            &[
-                "--namespace",
-                "shop",
-                "patch",
-                "configmap",
-                "free",
-                "--type",
-                "merge",
-                "--patch",
-                &patch,
-            ],
-            "",
+        by_hand(
+            &plane,
+            &json!({"data": {"scaled": "live", "gone": null, "own": "live"}}),
         );
         restore();
         let expected = match kept {

@@ -9,7 +9,7 @@ use crate::rollback::{live, returns};
 use crate::support::fault_proxy::{Act, Fault, FaultProxy};
 use crate::support::plane::{Plane, fresh, wait};
 use crate::support::repo::Repo;
-use crate::support::run::{Ran, Refloat, refloat, tool_folder};
+use crate::support::run::{Ran, Refloat, kill_once, refloat, tool_folder};
 
 /// A definition of a kind, with a status of its own.
 pub(super) fn definition(group: &str, version: &str, kind: &str, plural: &str) -> String {
@@ -404,16 +404,7 @@ fn what_a_killed_run_did_not_tell_of_a_release_the_next_one_tells() {
     proxy.set([Fault::on("PATCH", STATUS, Act::Swallow)]);
     let folder = tempfile::tempdir().expect("because a temporary folder can be made");
     let restore = restore_through(&proxy, &repo, folder.path());
-    let mut killed = restore.start();
-    while live(&plane, &release_path("web")).is_none() {
-        assert!(
-            killed.try_wait().is_ok_and(|ended| ended.is_none()),
-            "it does not end by itself"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let ended = killed.kill().and_then(|()| killed.wait());
-    assert!(ended.is_ok(), "{ended:?}");
+    kill_once(restore.start(), || live(&plane, &release_path("web")).is_some());
     assert_eq!(suspended(&plane, &release_path("web")), (true, true));
     assert_eq!(history(), Value::Null);
     // To let it go on now would have its controller release anew.

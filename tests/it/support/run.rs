@@ -189,6 +189,19 @@ impl Seen {
     }
 }
 
+/// Kills it as soon as something is so; it must not have ended by itself.
+pub fn kill_once(mut child: Child, is_so: impl Fn() -> bool) {
+    while !is_so() {
+        assert!(
+            child.try_wait().is_ok_and(|ended| ended.is_none()),
+            "it does not end by itself"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ended = child.kill().and_then(|()| child.wait());
+    assert!(ended.is_ok(), "{ended:?}");
+}
+
 /// Presses Ctrl-C.
 pub fn interrupt(child: &Child) {
     #[expect(clippy::disallowed_methods, reason = "tests stop the binary as a user does")]
